@@ -1,0 +1,47 @@
+#include "common/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/check.h"
+
+static const char *const err_texts[] = {
+#define X(name, text) [name] = text,
+    ERR_LIST(X)
+#undef X
+};
+
+const char *err_text(err e)
+{
+    check((size_t)e < sizeof(err_texts) / sizeof(err_texts[0]));
+    return err_texts[e];
+}
+
+/* Where to cut text so that no UTF-8 character is split. */
+static size_t whole_characters(const char *text, size_t len)
+{
+    size_t cut = len;
+    while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80)
+        cut--;
+    return cut;
+}
+
+err err_say(struct errmsg *msg, err e, const char *format, ...)
+{
+    if (!msg)
+        return e;
+    /* Formatted aside: an argument may be the sentence itself, to put a path in front of it. */
+    char text[ERRMSG_BYTES + 1];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    check(len >= 0);
+    size_t kept = (size_t)len;
+    if (kept >= ERRMSG_BYTES)
+        kept = whole_characters(text, ERRMSG_BYTES - 1);
+    memcpy(msg->text, text, kept);
+    msg->text[kept] = '\0';
+    return e;
+}

@@ -1,0 +1,43 @@
+/* Files: reading whole ones with a limit, writing so that a crash leaves the old or the new one,
+ * locks, folders, random bytes. Every failure says path and reason in msg. */
+#ifndef MUSTER_COMMON_IO_FILE_H
+#define MUSTER_COMMON_IO_FILE_H
+
+#include "common/buf.h"
+#include "common/err.h"
+
+/* Append the file's bytes to out. ERR_NOT_FOUND, ERR_LIMIT (over max_bytes), ERR_IO; only regular
+ * files (a FIFO or device is ERR_INVALID). */
+err file_read(const char *path, size_t max_bytes, struct buf *out, struct errmsg *msg);
+
+/* Replace path by these bytes: temporary file beside it, fsync, rename, fsync of the folder. */
+err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
+
+/* Make the folder and its parents with this mode; fine if it is there already. */
+err file_make_dir(const char *path, unsigned mode, struct errmsg *msg);
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+/* dir/name, or name itself when it is absolute. The caller frees. */
+char *file_join(const char *dir, const char *name);
+/* The folder of a path ("." if it has none). The caller frees. */
+char *file_dir_of(const char *path);
+/* Absolute path without symbolic links; NULL and msg if it does not exist. The caller frees. */
+char *file_real(const char *path, struct errmsg *msg);
+/* The folder that holds the running program, for finding its siblings. The caller frees. */
+char *file_program_dir(void);
+
+/* An exclusive open-file-description lock on path (made if absent, mode 0600), held until the
+ * descriptor is closed. The holder writes "pid host\n" into it. ERR_BUSY: msg names the holder. */
+err file_lock(const char *path, int *out_fd, struct errmsg *msg);
+/* Whether a process has it now. */
+bool file_is_locked(const char *path);
+
+/* ERR_UNSUPPORTED if path lies on a network or FUSE file system (NFS, Lustre, GPFS, BeeGFS, CIFS,
+ * 9p, ...), msg names it. */
+err file_refuse_network(const char *path, struct errmsg *msg);
+
+/* getrandom(2): for worker ids and tokens, nothing that must be repeatable. */
+void file_random(void *out, size_t bytes);
+
+#endif

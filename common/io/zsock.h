@@ -1,0 +1,73 @@
+/* A ZeroMQ socket on a libuv loop.
+ *
+ * ZMQ_FD is edge-triggered and "readable" only means "maybe": sending, receiving and asking for
+ * ZMQ_EVENTS all consume the edge. So the poll handle only wakes the loop; a prepare handle asks
+ * ZMQ_EVENTS and keeps the loop awake (idle handle) when something is ready; a check handle then
+ * delivers at most ZSOCK_TURN_MAX messages, for fairness. Whoever sends outside a callback needs
+ * nothing more: prepare runs before the loop sleeps. One thread a socket.
+ *
+ * Messages have exactly one body frame (a ROUTER adds the peer's identity in front). Anything else
+ * is dropped and counted. */
+#ifndef MUSTER_COMMON_IO_ZSOCK_H
+#define MUSTER_COMMON_IO_ZSOCK_H
+
+#include <uv.h>
+
+#include "common/err.h"
+#include "common/span.h"
+
+enum { ZSOCK_TURN_MAX = 64, ZSOCK_PEER_BYTES_MAX = 32 };
+
+/* Who a ROUTER's message came from: only good for answering on this connection. */
+struct zpeer {
+    uint8_t len;
+    uint8_t bytes[ZSOCK_PEER_BYTES_MAX];
+};
+
+struct zsock;
+
+/* body borrows until the callback returns. peer is NULL on a DEALER. */
+typedef void zsock_message_f(void *owner, const struct zpeer *peer, struct span body);
+/* Once a turn of the loop, after the messages of the turn (zero or more) were delivered. */
+typedef void zsock_turn_f(void *owner);
+
+struct zsock_config {
+    void *zmq_context;
+    int type;                 /* ZMQ_ROUTER or ZMQ_DEALER */
+    size_t message_bytes_max; /* ZMQ_MAXMSGSIZE: the peer is disconnected over it */
+    int send_high_water;      /* messages queued a peer */
+    void *owner;
+    zsock_message_f *on_message;
+    zsock_turn_f *on_turn; /* may be NULL */
+    /* Before the loop sleeps, after the socket has taken in what happened to its connections: the
+     * place to try again what could not be sent. Sending anywhere else in that phase may use up
+     * the one sign that a message or a connection has come. May be NULL. */
+    zsock_turn_f *before_sleep;
+};
+
+/* ROUTER: mandatory (a vanished peer is an error, not a silent drop). Heartbeats of ZMTP on,
+ * linger bounded, reconnect with jitter. */
+err zsock_open(uv_loop_t *loop, const struct zsock_config *config, struct zsock **out,
+               struct errmsg *msg);
+err zsock_bind(struct zsock *z, const char *endpoint, struct errmsg *msg);
+err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg);
+/* The bound endpoint with its port filled in, after zsock_bind to tcp port "*". */
+err zsock_endpoint(struct zsock *z, char *out, size_t out_bytes);
+
+/* Never blocks. peer NULL on a DEALER. ERR_AGAIN: the peer's queue is full. ERR_CLOSED: the peer is
+ * gone (ROUTER). The bytes are copied. */
+err zsock_send(struct zsock *z, const struct zpeer *peer, struct span body);
+
+/* While paused nothing is delivered: what peers send waits, at last with them. Turns go on. A pause
+ * should end before the heartbeats give up (5 s): behind a full queue they wait as well, and then
+ * the connection breaks and what was under way is lost. */
+void zsock_pause(struct zsock *z, bool paused);
+
+/* Messages dropped for having the wrong number of frames. */
+uint64_t zsock_malformed_count(const struct zsock *z);
+
+/* Closes handles and socket; the memory goes in the last close callback. Safe inside a callback
+ * of this very socket. */
+void zsock_close(struct zsock *z);
+
+#endif

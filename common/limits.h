@@ -1,0 +1,36 @@
+/* Every bound in one place: a number and its reason. */
+#ifndef MUSTER_COMMON_LIMITS_H
+#define MUSTER_COMMON_LIMITS_H
+
+enum {
+    /* The sweep */
+    SWEEP_FILE_BYTES_MAX = 16 << 20, /* a sweep of 1,000 models is about 1 MiB */
+    MODELS_MAX = 10000,
+    TASKS_MAX = 100000,
+    TASK_INSTANCES_MAX = 1 << 24, /* the largest General-Bench task has 4,675 */
+    NAME_BYTES_MAX = 200,         /* a model's, suite's, task's or worker's name */
+    REFERENCES_MAX = 64,          /* reference answers of one instance */
+
+    /* Results */
+    STATS_MAX = 12,               /* numbers a metric keeps an instance; corpus BLEU-4 needs 10 */
+    ANSWER_BYTES_MAX = 256 << 10, /* a longer answer is status too_long; media are files */
+    BLOCK_ROWS_MAX = 4096,        /* rows of one block (block.h) */
+    BLOCK_BYTES_MAX = 1 << 20,    /* one encoded block; a message is a little larger */
+
+    /* The wire (PROTOCOL.md) */
+    MESSAGE_BYTES_MAX = (1 << 20) + (256 << 10),
+    CONTROL_BYTES_MAX = 256 << 10, /* any message that carries no block */
+    MESSAGE_DEPTH_MAX = 4,
+    MESSAGE_NODES_MAX = 20480, /* msgpack objects; the fullest hello has 19,465 */
+    SLOTS_MAX = 1024,          /* slots of one worker */
+    WORKERS_MAX = 16384,
+    HELD_MAX = 2048,              /* attempts a worker may hold at hello */
+    UNACKED_BYTES_MAX = 64 << 20, /* results a worker keeps until they are durable */
+
+    /* Model children (the exec host) */
+    HOST_LINE_BYTES_MAX = 1 << 20, /* one JSON line from a model */
+    HOST_INFLIGHT_MAX = 256,       /* requests a model may ask to have at once */
+    HOST_LOG_BYTES_MAX = 256 << 10 /* kept of a child's stdout and stderr; the rest is counted */
+};
+
+#endif

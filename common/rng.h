@@ -1,0 +1,25 @@
+/* Seeded randomness: xoshiro256** filled by splitmix64 (Blackman and Vigna, 2018). The same seed
+ * gives the same draws on every machine. There is no other source of randomness in pure code. */
+#ifndef MUSTER_COMMON_RNG_H
+#define MUSTER_COMMON_RNG_H
+
+#include <stdint.h>
+
+struct rng {
+    uint64_t s[4];
+};
+
+void rng_seed(struct rng *r, uint64_t seed);
+uint64_t rng_u64(struct rng *r);
+uint64_t rng_below(struct rng *r, uint64_t bound); /* [0, bound), unbiased; bound > 0 */
+double rng_unit(struct rng *r);                    /* [0, 1), 53 bits */
+
+/* A stateless draw: one well-mixed value of (seed, a, b, c). For things that must not depend on
+ * the order of draws, such as which instances a sample takes. */
+uint64_t rng_mix(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
+static inline double rng_unit_of(uint64_t mixed)
+{
+    return (double)(mixed >> 11) * 0x1.0p-53;
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* Suites without data: a table says which tasks there are and how many instances each has. For
+ * simulated models, which report a score themselves: a sweep of the real size on any machine. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/check.h"
+#include "common/mem.h"
+#include "common/suite/suite_private.h"
+#include "common/suite/task_table.h"
+
+static const char *folder_of(enum modality m)
+{
+    static const char *const folders[] = {
+#define X(name, text, folder) [name] = folder "/",
+        MODALITY_LIST(X)
+#undef X
+    };
+    return folders[m];
+}
+
+static const char *subfolder_of(enum paradigm p)
+{
+    static const char *const folders[] = { [PARADIGM_NONE] = "",
+                                           [PARADIGM_COMPREHENSION] = "comprehension/",
+                                           [PARADIGM_GENERATION] = "generation/" };
+    return folders[p];
+}
+
+static const char *path_of(const struct task_row *row, struct arena *arena)
+{
+    char *path = arena_format(arena, "%s%s%s", folder_of(row->modality),
+                              subfolder_of(row->paradigm), row->bare);
+    char *name = path + strlen(path) - strlen(row->bare);
+    for (char *c = name; *c; c++)
+        *c = *c == '/' ? '-' : *c;
+    return path;
+}
+
+static struct digest digest_of_task(const struct task *task)
+{
+    struct digester *d = digester_new();
+    suite_digest_task(d, task);
+    digester_add_str(d, task->path);
+    digester_add_u64(d, task->size);
+    return digester_take(d);
+}
+
+static err make_task(struct suite *s, const struct task_row *row, struct errmsg *msg)
+{
+    if (!row->metric || !row->instances)
+        return err_say(msg, ERR_INVALID, "%s: the task '%s' has no %s", row->where, row->name,
+                       row->metric ? "instances" : "metric");
+    const struct metric *named = metric_find(row->metric);
+    if (!named) {
+        const char *near = metric_nearest(row->metric);
+        return err_say(msg, ERR_INVALID, "%s: '%s' is no metric that muster knows%s%s%s",
+                       row->where, row->metric, near ? "; is it '" : "", near ? near : "",
+                       near ? "'?" : "");
+    }
+    struct metric *metric = arena_alloc(&s->arena, sizeof(*metric));
+    *metric = metric_as_scored(named);
+    struct task *task = &s->tasks[s->task_count++];
+    *task = (struct task){
+        .name = row->name,
+        .path = path_of(row, &s->arena),
+        .modality = row->modality,
+        .paradigm = row->paradigm,
+        .metric_name = row->metric,
+        .metric = metric,
+        .sota = row->sota,
+        .size = row->instances,
+    };
+    task->scorer = suite_scorer_of(&s->config, task->path);
+    task->data = digest_of_task(task);
+    return OK;
+}
+
+static err synthetic_open(struct suite *s, struct errmsg *msg)
+{
+    struct task_table table;
+    err e = task_table_read(s->config.path, &s->arena, &table, msg);
+    if (e)
+        return e;
+    s->tasks = arena_alloc(&s->arena, (table.count + 1) * sizeof(*s->tasks));
+    for (size_t i = 0; i < table.count && !e; i++)
+        e = make_task(s, &table.rows[i], msg);
+    return e;
+}
+
+struct synthetic_data {
+    struct task_data base;
+    char *path;
+    enum modality modality;
+    enum paradigm paradigm;
+    struct buf request;
+    char id[16];
+};
+
+/* A task's path as the inside of a JSON string: names have no control characters. */
+static void append_escaped(struct buf *out, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_append_byte(out, '\\');
+        buf_append_byte(out, (uint8_t)*c);
+    }
+}
+
+static err synthetic_instance(struct task_data *base, uint32_t index, struct instance *out,
+                              struct errmsg *msg)
+{
+    (void)msg; /* there is nothing that could be wrong */
+    struct synthetic_data *d = container_of(base, struct synthetic_data, base);
+    snprintf(d->id, sizeof(d->id), "%" PRIu32, index);
+    buf_clear(&d->request);
+    buf_append_str(&d->request, "{\"task\":\"");
+    append_escaped(&d->request, d->path);
+    buf_printf(&d->request,
+               "\",\"type\":\"synthetic\",\"modality\":\"%s\",\"paradigm\":\"%s\","
+               "\"input\":{\"question\":\"%" PRIu32 "\"}}",
+               modality_text(d->modality), paradigm_text(d->paradigm), index);
+    out->id = d->id;
+    out->request = buf_span(&d->request);
+    return OK;
+}
+
+static void synthetic_close(struct task_data *base)
+{
+    struct synthetic_data *d = container_of(base, struct synthetic_data, base);
+    buf_release(&d->request);
+    free(d->path);
+    free(d);
+}
+
+static const struct task *find_task(const struct suite *s, const char *path)
+{
+    for (size_t i = 0; i < s->task_count; i++) {
+        if (strcmp(s->tasks[i].path, path) == 0)
+            return &s->tasks[i];
+    }
+    return NULL;
+}
+
+static err synthetic_data_open(const struct suite_config *config, const struct task *task,
+                               struct task_data **out, struct errmsg *msg)
+{
+    struct suite now;
+    err e = suite_open(config, &now, msg);
+    if (e)
+        return e;
+    const struct task *found = find_task(&now, task->path);
+    if (!found || !digest_equal(&found->data, &task->data)) {
+        e = suite_stale(task, msg);
+    } else {
+        struct synthetic_data *d = xcalloc(1, sizeof(*d));
+        d->base = (struct task_data){ synthetic_instance, synthetic_close, found->size };
+        d->path = xstrdup(found->path);
+        d->modality = found->modality;
+        d->paradigm = found->paradigm;
+        *out = &d->base;
+    }
+    suite_release(&now);
+    return e;
+}
+
+const struct suite_reader suite_synthetic = { "synthetic", synthetic_open, synthetic_data_open };

@@ -1,0 +1,29 @@
+/* Text for people and from people. Pure. */
+#ifndef MUSTER_COMMON_TEXT_H
+#define MUSTER_COMMON_TEXT_H
+
+#include "common/buf.h"
+
+bool text_is_utf8(struct span s);
+/* Append s as text that is safe on a terminal and in a log line: valid UTF-8; control characters,
+ * escape sequences and bidirectional controls become \xNN or \u{...}. */
+void text_append_safe(struct buf *out, struct span s);
+/* Append s as UTF-8: each invalid byte becomes U+FFFD. */
+void text_append_utf8(struct buf *out, struct span s);
+/* A glob over '/'-separated names: * and ? stay inside a part, ** crosses parts; a part that is **
+ * may also stand for no part at all. */
+bool text_glob(const char *pattern, const char *name);
+/* The candidate nearest to `word` by edit distance, for "did you mean"; NULL if none is near. */
+const char *text_nearest(const char *word, const char *const *candidates, size_t count);
+/* "90", "90s", "1h30m", "2d", "250ms" -> milliseconds; without a unit, seconds. Units, each at most
+ * once, fall from d to ms. False if it is none of these or negative. */
+bool text_parse_duration_ms(const char *text, int64_t *out_ms);
+/* Strict decimal numbers: the whole text, no blanks. */
+bool text_parse_u64(const char *text, uint64_t *out);
+bool text_parse_double(const char *text, double *out);
+/* "1h 02m", "42s", "310ms". */
+void text_format_duration(char *out, size_t out_bytes, int64_t ms);
+/* 1234567 -> "1,234,567". */
+void text_format_count(char *out, size_t out_bytes, uint64_t count);
+
+#endif
