@@ -1,0 +1,20 @@
+/* Bounded reading of MessagePack, before anything is unpacked. A five-byte frame can declare four
+ * billion elements; a library that believes it reserves gigabytes. So every frame is walked first:
+ * each declared count must fit into the bytes that are left, depth and node count are bounded, the
+ * walk must end exactly at the end of the frame. */
+#ifndef MUSTER_PROTO_WIRE_H
+#define MUSTER_PROTO_WIRE_H
+
+#include "common/err.h"
+#include "common/span.h"
+#include "proto/msg.h"
+
+/* The most bytes that a frame of this type may have, its head included. */
+size_t wire_frame_bytes_max(enum msg_type type);
+
+/* ERR_INVALID if the body is not exactly one well-formed array within MESSAGE_DEPTH_MAX and
+ * MESSAGE_NODES_MAX. Maps and extension types do not occur in the protocol and are refused.
+ * type: for messages. */
+err wire_scan(struct span body, const char *type, struct errmsg *msg);
+
+#endif
