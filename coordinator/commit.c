@@ -1,0 +1,173 @@
+#include "coordinator/commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/check.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "common/mem.h"
+#include "coordinator/exit_code.h"
+
+enum {
+    CONGESTED_BYTES = 64 << 20, /* of messages that wait for their commit */
+    CONGESTED_ROWS = 1 << 20,
+    FULL_RETRY_MS = 1000
+};
+
+struct commit {
+    uv_loop_t *loop;
+    struct store *store;
+    void *owner;
+    commit_done_f *done;
+    struct turn turns[2];
+    struct turn *open, *flying; /* flying NULL: nothing is in flight */
+    uv_work_t work;
+    uv_timer_t retry;
+    err result; /* of the work thread, read when it is over ... */
+    struct errmsg msg;
+    int64_t started_ns;
+    bool full;
+    struct errmsg why_full; /* ... so the sentence for askers is a copy */
+    struct commit_counters counters;
+};
+
+static void start_work(struct commit *c);
+
+static void on_retry(uv_timer_t *timer)
+{
+    start_work(timer->data);
+}
+
+struct commit *commit_new(uv_loop_t *loop, struct store *store, void *owner, commit_done_f *done)
+{
+    struct commit *c = xcalloc(1, sizeof(*c));
+    *c = (struct commit){ .loop = loop, .store = store, .owner = owner, .done = done };
+    turn_init(&c->turns[0]);
+    turn_init(&c->turns[1]);
+    c->open = &c->turns[0];
+    c->work.data = c;
+    check(uv_timer_init(loop, &c->retry) == 0);
+    c->retry.data = c;
+    return c;
+}
+
+struct turn *commit_open_turn(struct commit *c)
+{
+    return c->open;
+}
+
+static void land(struct commit *c)
+{
+    struct turn *turn = c->flying;
+    c->flying = NULL;
+    c->done(c->owner, turn);
+    turn_clear(turn);
+}
+
+/* Work thread. */
+static void on_work(uv_work_t *work)
+{
+    struct commit *c = work->data;
+    c->result = store_commit(c->store, c->flying->batch, &c->msg);
+}
+
+static void wait_for_space(struct commit *c)
+{
+    c->why_full = c->msg;
+    if (!c->full)
+        log_error("store_full text=\"%s\" action=\"nothing is acknowledged until there is space\"",
+                  c->msg.text);
+    c->full = true;
+    check(uv_timer_start(&c->retry, on_retry, FULL_RETRY_MS, 0) == 0);
+}
+
+/* What was recorded is unknown: only a restart can find out. */
+static _Noreturn void end_process(const struct commit *c)
+{
+    log_error("store_failed error=\"%s\" text=\"%s\"", err_text(c->result), c->msg.text);
+    fprintf(stderr, "muster-coordinator: the store failed: %s\n", c->msg.text);
+    exit(EXIT_STORE_FAILED);
+}
+
+static void count_commit(struct commit *c)
+{
+    uint64_t us = (uint64_t)(clock_mono_ns() - c->started_ns) / 1000;
+    c->counters.commits++;
+    c->counters.rows += store_batch_rows(c->flying->batch);
+    c->counters.last_us = us;
+    if (us > c->counters.max_us)
+        c->counters.max_us = us;
+}
+
+static void on_work_done(uv_work_t *work, int cancelled)
+{
+    struct commit *c = work->data;
+    check(cancelled == 0);
+    if (c->result == ERR_FULL) {
+        wait_for_space(c);
+        return;
+    }
+    if (c->result)
+        end_process(c);
+    if (c->full)
+        log_info("store_has_space");
+    c->full = false;
+    count_commit(c);
+    land(c);
+    commit_go(c);
+}
+
+static void start_work(struct commit *c)
+{
+    check(uv_queue_work(c->loop, &c->work, on_work, on_work_done) == 0);
+}
+
+void commit_go(struct commit *c)
+{
+    if (c->flying || turn_is_empty(c->open))
+        return;
+    c->flying = c->open;
+    c->open = c->flying == &c->turns[0] ? &c->turns[1] : &c->turns[0];
+    if (store_batch_empty(c->flying->batch)) {
+        land(c);
+        return;
+    }
+    c->started_ns = clock_mono_ns();
+    start_work(c);
+}
+
+bool commit_is_idle(const struct commit *c)
+{
+    return !c->flying && turn_is_empty(c->open);
+}
+
+bool commit_is_congested(const struct commit *c)
+{
+    return c->open->frames.len > CONGESTED_BYTES ||
+           store_batch_rows(c->open->batch) > CONGESTED_ROWS;
+}
+
+const char *commit_blocked(const struct commit *c)
+{
+    return c->full ? c->why_full.text : NULL;
+}
+
+void commit_counters(const struct commit *c, struct commit_counters *out)
+{
+    *out = c->counters;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct commit *c = handle->data;
+    turn_release(&c->turns[0]);
+    turn_release(&c->turns[1]);
+    free(c);
+}
+
+void commit_close(struct commit *c)
+{
+    check(!c->flying);
+    uv_close((uv_handle_t *)&c->retry, on_closed);
+}

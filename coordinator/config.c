@@ -1,0 +1,184 @@
+#include "coordinator/config.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/exit_code.h"
+
+enum {
+    LEASE_BEATS_MIN = 3,        /* a lease outlives two lost beats */
+    DURATION_MS_MAX = 86400000, /* a day: more is a slip of the pen */
+    STOP_HELP = 1,              /* what config_parse returns (config.h) */
+    STOP_BAD_INPUT = EXIT_BAD_INPUT + 1
+};
+
+static const char HELP[] =
+    "Usage: muster-coordinator --sweep FILE --state DIR [options]\n"
+    "\n"
+    "Schedules the sweep of FILE over the workers that connect, and keeps every result in DIR.\n"
+    "Started by `muster run`; start it yourself to add workers from elsewhere.\n"
+    "\n"
+    "  --sweep FILE          the sweep file (YAML)\n"
+    "  --state DIR           where everything is kept; made if absent, never shared\n"
+    "  --listen ENDPOINT     also listen for workers there: tcp://127.0.0.1:PORT; may be repeated\n"
+    "  --insecure            allow --listen beyond this machine without keys: closed networks "
+    "only\n"
+    "  --exit-when-done      end when nothing is left to do (else serve until told to stop)\n"
+    "  --retry-failures      open failed instances again\n"
+    "  --beat DURATION       how often workers report (default 1s)\n"
+    "  --lease DURATION      how long a silent worker keeps its work (default 15s)\n"
+    "  --log-level LEVEL     error, warn, info (default) or debug\n"
+    "  --allow-network-fs    keep the state on a network file system, at your own risk\n"
+    "  --die-with-parent[=PID]  end when the process that started it ends\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit: 0 done; 2 bad input; 3 some instances failed; 4 infrastructure failed; 5 stopped "
+    "early;\n"
+    "74 the store failed; 75 another coordinator holds the state.\n";
+
+enum {
+    OPT_SWEEP = 256,
+    OPT_STATE,
+    OPT_LISTEN,
+    OPT_INSECURE,
+    OPT_EXIT,
+    OPT_RETRY,
+    OPT_BEAT,
+    OPT_LEASE,
+    OPT_LEVEL,
+    OPT_NETWORK_FS,
+    OPT_DIE,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option OPTIONS[] = {
+    { "sweep", required_argument, NULL, OPT_SWEEP },
+    { "state", required_argument, NULL, OPT_STATE },
+    { "listen", required_argument, NULL, OPT_LISTEN },
+    { "insecure", no_argument, NULL, OPT_INSECURE },
+    { "exit-when-done", no_argument, NULL, OPT_EXIT },
+    { "retry-failures", no_argument, NULL, OPT_RETRY },
+    { "beat", required_argument, NULL, OPT_BEAT },
+    { "lease", required_argument, NULL, OPT_LEASE },
+    { "log-level", required_argument, NULL, OPT_LEVEL },
+    { "allow-network-fs", no_argument, NULL, OPT_NETWORK_FS },
+    { "die-with-parent", optional_argument, NULL, OPT_DIE },
+    { "help", no_argument, NULL, OPT_HELP },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+static int wrong(const char *option, const char *value, const char *expected)
+{
+    fprintf(stderr, "muster-coordinator: %s: expected %s, found \"%s\"\n", option, expected, value);
+    return STOP_BAD_INPUT;
+}
+
+static bool read_duration(const char *text, uint32_t *out)
+{
+    int64_t ms;
+    if (!text_parse_duration_ms(text, &ms) || ms < 1 || ms > DURATION_MS_MAX)
+        return false;
+    *out = (uint32_t)ms;
+    return true;
+}
+
+static bool read_pid(const char *text, long *out)
+{
+    uint64_t pid;
+    if (!text_parse_u64(text, &pid) || pid < 1 || pid > INT_MAX)
+        return false;
+    *out = (long)pid;
+    return true;
+}
+
+static bool read_level(const char *text, enum log_level *out)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *out = (enum log_level)i;
+        return true;
+    }
+    return false;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Beyond this machine only when asked for in so many words: the wire has no keys yet. */
+static bool may_listen(const char *endpoint, bool insecure)
+{
+    return insecure || starts_with(endpoint, "ipc://") || starts_with(endpoint, "tcp://127.") ||
+           starts_with(endpoint, "tcp://[::1]");
+}
+
+static int take_option(int option, struct config *c)
+{
+    switch (option) {
+    case OPT_SWEEP: c->sweep = optarg; return 0;
+    case OPT_STATE: c->state = optarg; return 0;
+    case OPT_LISTEN:
+        if (c->listen_count == LISTEN_MAX)
+            return wrong("--listen", optarg, "at most 16 endpoints");
+        c->listen[c->listen_count++] = optarg;
+        return 0;
+    case OPT_INSECURE: c->insecure = true; return 0;
+    case OPT_EXIT: c->exit_when_done = true; return 0;
+    case OPT_RETRY: c->retry_failures = true; return 0;
+    case OPT_NETWORK_FS: c->allow_network_fs = true; return 0;
+    case OPT_DIE:
+        c->die_with_parent = true;
+        return !optarg || read_pid(optarg, &c->parent) ? 0 : wrong("--die-with-parent", optarg, "a process id");
+    case OPT_BEAT:
+        return read_duration(optarg, &c->beat_ms) ? 0
+                                                  : wrong("--beat", optarg, "a duration, as 1s");
+    case OPT_LEASE:
+        return read_duration(optarg, &c->lease_ms) ? 0
+                                                   : wrong("--lease", optarg, "a duration, as 15s");
+    case OPT_LEVEL:
+        return read_level(optarg, &c->level)
+                   ? 0
+                   : wrong("--log-level", optarg, "error, warn, info or debug");
+    case OPT_HELP: fputs(HELP, stdout); return STOP_HELP;
+    case OPT_VERSION: puts("muster-coordinator " MUSTER_VERSION); return STOP_HELP;
+    default: return STOP_BAD_INPUT; /* getopt has said what */
+    }
+}
+
+static int check_config(const struct config *c, int argc, char **argv)
+{
+    if (optind < argc)
+        return wrong("command line", argv[optind], "options only");
+    if (!c->sweep || !c->state) {
+        fprintf(stderr,
+                "muster-coordinator: --sweep FILE and --state DIR are needed; see --help\n");
+        return STOP_BAD_INPUT;
+    }
+    if (c->lease_ms < LEASE_BEATS_MIN * c->beat_ms) {
+        fprintf(stderr, "muster-coordinator: --lease must be at least three times --beat\n");
+        return STOP_BAD_INPUT;
+    }
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (!may_listen(c->listen[i], c->insecure))
+            return wrong("--listen", c->listen[i],
+                         "tcp://127.0.0.1:PORT or ipc://PATH (or --insecure on a closed network)");
+    return 0;
+}
+
+int config_parse(int argc, char **argv, struct config *out)
+{
+    *out = (struct config){ .beat_ms = 1000, .lease_ms = 15000, .level = LOG_INFO };
+    optind = 1;
+    int option, done = 0;
+    while (!done && (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1)
+        done = take_option(option, out);
+    return done ? done : check_config(out, argc, argv);
+}

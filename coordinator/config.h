@@ -1,0 +1,32 @@
+/* What the coordinator was told on its command line. */
+#ifndef MUSTER_COORDINATOR_CONFIG_H
+#define MUSTER_COORDINATOR_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/io/log.h"
+
+enum { LISTEN_MAX = 16 };
+
+struct config {
+    const char *sweep; /* file */
+    const char *state; /* folder */
+    const char *listen[LISTEN_MAX];
+    size_t listen_count;
+    bool insecure; /* listen beyond loopback without encryption or keys */
+    bool exit_when_done;
+    bool retry_failures;
+    bool allow_network_fs;
+    bool die_with_parent;
+    long parent;       /* with it: its pid; 0: not told */
+    uint32_t beat_ms, lease_ms;
+    enum log_level level;
+};
+
+/* 0: go on. Otherwise the exit code, after a message or the help text was printed, plus one: so
+ * that 1 stands for "help was asked for, exit 0". */
+int config_parse(int argc, char **argv, struct config *out);
+
+#endif

@@ -1,0 +1,126 @@
+/* The bits of a cell, and the counters that follow them. Nothing else moves an instance. */
+#include "coordinator/core/internal.h"
+
+#include <stdlib.h>
+
+static uint64_t cell_key(uint32_t model, uint32_t task)
+{
+    return ((uint64_t)model + 1) << 32 | task;
+}
+
+struct cell *cell_find(const struct core *c, uint32_t model, uint32_t task)
+{
+    return model == NONE || task == NONE ? NULL : map_find(&c->cell_of, cell_key(model, task));
+}
+
+void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct bitmap *wanted,
+                   const struct bitmap *ended, uint32_t failed)
+{
+    check(model < c->model_count && task < c->task_count && !cell_find(c, model, task));
+    uint32_t size = c->task_sizes[task];
+    struct cell *cell = xcalloc(1, sizeof(*cell));
+    *cell = (struct cell){ .model = model, .task = task, .size = size, .failed = failed };
+    bitmap_copy(&cell->closed, ended);
+    check(cell->closed.bits == size);
+    list_init(&cell->attempts);
+    if (wanted) {
+        struct bitmap both;
+        bitmap_copy(&both, wanted);
+        cell->wanted = bitmap_count(&both);
+        bitmap_andnot(&both, ended); /* wanted and still open */
+        cell->ended = cell->wanted - bitmap_count(&both);
+        bitmap_fill(&cell->closed);
+        bitmap_andnot(&cell->closed, &both);
+        bitmap_release(&both);
+    } else {
+        cell->wanted = size;
+        cell->ended = bitmap_count(&cell->closed);
+    }
+    check(failed <= cell->ended);
+
+    struct model *m = &c->models[model];
+    m->cells = xgrow(m->cells, &m->cell_capacity, m->cell_count + 1, sizeof(*m->cells));
+    m->cells[m->cell_count++] = (uint32_t)c->cell_count;
+    c->cells = xgrow(c->cells, &c->cell_capacity, c->cell_count + 1, sizeof(struct cell *));
+    c->cells[c->cell_count++] = cell;
+    map_put(&c->cell_of, cell_key(model, task), cell);
+
+    uint32_t open = cell->wanted - cell->ended;
+    m->wanted += cell->wanted;
+    m->ended += cell->ended;
+    m->failed += failed;
+    m->free_count += open;
+    c->wanted += cell->wanted;
+    c->ended += cell->ended;
+    c->failed += failed;
+    c->free_count += open;
+}
+
+uint32_t cell_free_count(const struct cell *cell)
+{
+    return cell->wanted - cell->ended - cell->taken_count;
+}
+
+void cell_take(struct core *c, struct cell *cell, uint32_t instance)
+{
+    check(!bitmap_get(&cell->closed, instance));
+    if (!cell->taken.words)
+        bitmap_init(&cell->taken, cell->size);
+    check(bitmap_set(&cell->taken, instance));
+    cell->taken_count++;
+    c->models[cell->model].taken_count++;
+    c->models[cell->model].free_count--;
+    c->free_count--;
+}
+
+static void untake(struct core *c, struct cell *cell, uint32_t instance)
+{
+    check(bitmap_clear(&cell->taken, instance));
+    c->models[cell->model].taken_count--;
+    c->models[cell->model].free_count++;
+    c->free_count++;
+    if (--cell->taken_count == 0)
+        bitmap_release(&cell->taken);
+}
+
+void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
+{
+    untake(c, cell, instance);
+    if (instance < cell->next)
+        cell->next = instance;
+    c->models[cell->model].first_cell = 0;
+    match_wake(c);
+}
+
+void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed)
+{
+    if (cell_is_taken(cell, instance))
+        untake(c, cell, instance);
+    check(bitmap_set(&cell->closed, instance));
+    struct model *m = &c->models[cell->model];
+    m->free_count--;
+    c->free_count--;
+    cell->ended++;
+    m->ended++;
+    c->ended++;
+    cell->failed += failed;
+    m->failed += failed;
+    c->failed += failed;
+    if (m->taken_count == 0 && m->free_count > 0)
+        match_wake(c); /* a slot may have left it to those who had it, and they refuse the rest */
+}
+
+void cell_destroy(struct cell *cell)
+{
+    bitmap_release(&cell->closed);
+    bitmap_release(&cell->taken);
+    free(cell);
+}
+
+void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint32_t *wanted,
+                      uint32_t *ended)
+{
+    const struct cell *cell = cell_find(c, model, task);
+    *wanted = cell ? cell->wanted : 0;
+    *ended = cell ? cell->ended : 0;
+}

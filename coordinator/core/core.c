@@ -1,0 +1,179 @@
+/* The door. */
+#include "coordinator/core/internal.h"
+
+#include <stdlib.h>
+
+struct core *core_new(const struct core_config *config)
+{
+    check(config->epoch > 0 && config->beat_ns > 0 && config->lease_ns > config->beat_ns);
+    check(config->strikes_max > 0 && config->job_target_ns > 0 && config->probe_ns > 0);
+    struct core *c = xcalloc(1, sizeof(*c));
+    c->config = *config;
+    c->expected_ns = c->tail_ns = INT64_MAX;
+    rng_seed(&c->rng, config->seed);
+    list_init(&c->hungry);
+    list_init(&c->starving);
+    list_init(&c->strikes_open);
+    return c;
+}
+
+static void free_attempts(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct list *attempts = &w->slots[i].attempts;
+        while (!list_empty(attempts)) {
+            struct list *n = list_first(attempts);
+            list_remove(n);
+            free(container_of(n, struct attempt, in_slot));
+        }
+    }
+}
+
+static void free_strikes(struct core *c)
+{
+    while (!list_empty(&c->strikes_open)) {
+        struct list *n = list_first(&c->strikes_open);
+        list_remove(n);
+        free(container_of(n, struct strike, in_all));
+    }
+}
+
+void core_free(struct core *c)
+{
+    if (!c)
+        return;
+    heap_release(&c->leases); /* before the nodes: it unlinks them */
+    heap_release(&c->backoffs);
+    heap_release(&c->silences);
+    free_strikes(c);
+    for (size_t i = 0; i < c->worker_count; i++) {
+        free_attempts(c->workers[i]);
+        worker_free(c->workers[i]);
+    }
+    for (size_t i = 0; i < c->cell_count; i++)
+        cell_destroy(c->cells[i]);
+    for (size_t i = 0; i < c->model_count; i++) {
+        free(c->models[i].cells);
+        free(c->models[i].reason);
+    }
+    free(c->models);
+    free(c->task_sizes);
+    free(c->cells);
+    free(c->workers);
+    map_release(&c->cell_of);
+    map_release(&c->session_of);
+    map_release(&c->attempt_of);
+    map_release(&c->strike_of);
+    free(c);
+}
+
+uint32_t core_add_model(struct core *c, const struct core_need *need)
+{
+    check(c->model_count < MODELS_MAX);
+    c->models = xgrow(c->models, &c->model_capacity, c->model_count + 1, sizeof(*c->models));
+    c->models[c->model_count] = (struct model){ .need = *need };
+    return (uint32_t)c->model_count++;
+}
+
+uint32_t core_add_task(struct core *c, uint32_t size)
+{
+    check(c->task_count < TASKS_MAX && size <= TASK_INSTANCES_MAX);
+    c->task_sizes =
+        xgrow(c->task_sizes, &c->task_capacity, c->task_count + 1, sizeof(*c->task_sizes));
+    c->task_sizes[c->task_count] = size;
+    return (uint32_t)c->task_count++;
+}
+
+/* Of a worker that the coordinator does not know (any more): it has to say hello. */
+static void reject_session(struct core *c, uint64_t session)
+{
+    struct core_effect *effect = emit(c, EFFECT_REJECT, session);
+    effect->as.reject.code = REJECT_SESSION;
+    effect->as.reject.text = "unknown session: say hello";
+}
+
+static void dispatch(struct core *c, const struct core_event *e)
+{
+    struct worker *w = worker_of_session(c, e->session);
+    switch (e->kind) {
+    case CORE_TIME: on_time(c); return;
+    case CORE_HELLO: on_hello(c, e); return;
+    case CORE_DRAIN:
+    case CORE_DRAIN_WORKER:
+    case CORE_PAUSE_MODEL:
+    case CORE_RESUME_MODEL: on_order(c, e); return;
+    case CORE_BEAT:
+    case CORE_RESULTS:
+    case CORE_ENDED:
+    case CORE_HOST:
+    case CORE_GOODBYE: break;
+    }
+    if (!w) {
+        reject_session(c, e->session);
+        return;
+    }
+    switch (e->kind) {
+    case CORE_BEAT: on_beat(c, w, e); return;
+    case CORE_RESULTS: on_results(c, w, e); return;
+    case CORE_ENDED: on_ended(c, w, e); return;
+    case CORE_HOST: on_host(c, w, e); return;
+    case CORE_GOODBYE: on_goodbye(c, w); return;
+    case CORE_TIME:
+    case CORE_HELLO:
+    case CORE_DRAIN:
+    case CORE_DRAIN_WORKER:
+    case CORE_PAUSE_MODEL:
+    case CORE_RESUME_MODEL: break;
+    }
+    check(!"a worker's event");
+}
+
+/* Whether somebody holds work back: a pause ends when its owner says so, not with the sweep. */
+static bool any_paused(const struct core *c)
+{
+    for (uint32_t i = 0; i < c->model_count; i++)
+        if (c->models[i].paused && c->models[i].free_count > 0)
+            return true;
+    return false;
+}
+
+/* The sweep's state follows from the rest; nothing else writes it. */
+static void settle(struct core *c)
+{
+    bool live = c->attempt_of.count > 0;
+    if (c->ended == c->wanted) {
+        c->state = SWEEP_DONE;
+        return;
+    }
+    if (c->stopping) {
+        c->state = live ? SWEEP_DRAINING : SWEEP_STOPPED;
+        return;
+    }
+    bool could_run = live || c->backoffs.count > 0 || list_empty(&c->starving) || any_paused(c);
+    c->state = could_run ? SWEEP_RUNNING : SWEEP_STALLED;
+}
+
+void core_step(struct core *c, const struct core_event *e, struct core_effects *out)
+{
+    if (e->now_mono_ns > c->now_ns)
+        c->now_ns = e->now_mono_ns; /* time does not run backwards in here */
+    c->out = out;
+    dispatch(c, e);
+    match_all(c);
+    tail_arm(c);
+    settle(c);
+    c->expected_ns = core_deadline_mono_ns(c);
+    c->out = NULL;
+}
+
+int64_t core_deadline_mono_ns(const struct core *c)
+{
+    const struct heap *const heaps[] = { &c->leases, &c->backoffs, &c->silences };
+    int64_t soonest = c->tail_ns;
+    for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
+        const struct heap_node *top = heap_top(heaps[i]);
+        if (top && top->key < soonest)
+            soonest = top->key;
+    }
+    return soonest;
+}

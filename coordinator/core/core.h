@@ -1,0 +1,125 @@
+/* The scheduler: pure and deterministic, one door.
+ *
+ * core_step takes one event, with its own `now`, and appends effects: what to record, whom to tell.
+ * It knows no clock, socket, disk or thread; the same object code runs live, in the simulation and
+ * in a fuzz target. The core may be ahead of the disk: the shell carries out the effects of a turn
+ * only after the turn's records are durable, so nobody outside ever hears of it.
+ *
+ * An instance of a (model, task) is in exactly one place:
+ *   closed      ended (recorded), or not wanted by this sweep
+ *   taken       inside the range of a live attempt, or waiting out a backoff
+ *   free        neither: the next grant may take it
+ * Nothing is stored an instance but these bits; attempts exist only while they are leased.
+ *
+ * Models and tasks are dense indexes from 0 here; translate.c maps them to the store's ids. */
+#ifndef MUSTER_COORDINATOR_CORE_CORE_H
+#define MUSTER_COORDINATOR_CORE_CORE_H
+
+#include "common/bitmap.h"
+#include "coordinator/core/effect.h"
+#include "coordinator/core/event.h"
+
+struct core_config {
+    uint64_t epoch;        /* of the store; the upper half of every attempt id */
+    uint64_t seed;         /* of the jitter in backoffs */
+    int64_t beat_ns;       /* how often workers beat */
+    int64_t lease_ns;      /* a lease that is not renewed for so long is over */
+    int64_t job_target_ns; /* what an attempt should take once durations are known */
+    int64_t probe_ns;      /* and before */
+    int64_t backoff_ns;    /* before the second try of an instance; doubles each time */
+    uint32_t strikes_max;  /* failures of an instance before it is quarantined */
+};
+
+/* What one replica of a model needs of a slot. */
+struct core_need {
+    uint32_t gpus, cpus;
+    uint64_t memory_bytes; /* 0: no need stated */
+};
+
+struct core;
+
+struct core *core_new(const struct core_config *config);
+void core_free(struct core *c);
+
+/* The sweep, before the first step: models and tasks give their index; cells in any order. */
+uint32_t core_add_model(struct core *c, const struct core_need *need);
+uint32_t core_add_task(struct core *c, uint32_t size);
+/* wanted: the instances that this sweep asks for (NULL: all). ended: those already recorded; of
+ * them `failed` with a status other than OK. Both have the task's size; copied. */
+void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct bitmap *wanted,
+                   const struct bitmap *ended, uint32_t failed);
+/* A strike that the store remembers. Ignored for an instance that is closed. */
+void core_add_strike(struct core *c, uint32_t model, uint32_t task, uint32_t instance,
+                     uint32_t count, uint64_t attempt);
+
+/* Effects are appended; they borrow from the event and from out's arena until out is cleared. */
+void core_step(struct core *c, const struct core_event *event, struct core_effects *out);
+
+/* When to step again with CORE_TIME, at the latest; INT64_MAX: no need. */
+int64_t core_deadline_mono_ns(const struct core *c);
+
+/* X(name, text): the sweep as a whole. */
+#define SWEEP_STATE_LIST(X)                                                                        \
+    X(SWEEP_RUNNING, "running")                                                                    \
+    X(SWEEP_DRAINING, "draining") /* told to stop: attempts finish, nothing new is granted */      \
+    X(SWEEP_STOPPED, "stopped")   /* drained: no attempt lives */                                  \
+    X(SWEEP_STALLED, "stalled")   /* work is left, and no connected worker can do any of it */     \
+    X(SWEEP_DONE, "done")         /* every wanted instance has ended */
+
+enum sweep_state {
+#define X(name, text) name,
+    SWEEP_STATE_LIST(X)
+#undef X
+};
+
+/* ---- Looking in: for status and for tests. Borrowed until the next step. ---- */
+
+struct core_totals {
+    enum sweep_state state;
+    uint64_t wanted, ended, failed; /* instances; failed is part of ended */
+    uint64_t taken;                 /* granted or in backoff */
+    uint64_t attempts_live, attempts_granted;
+    uint64_t rows_accepted, rows_duplicate, strikes, leases_expired, rows_late, taken_back;
+    uint32_t workers_live;
+    int64_t remaining_ns; /* estimate for the slots that are there; -1: unknown */
+};
+void core_totals(const struct core *c, struct core_totals *out);
+
+struct core_model_view {
+    uint64_t wanted, ended, failed, taken;
+    uint32_t replicas; /* slots that hold or load it */
+    bool paused;
+    double instance_ns; /* learned duration of an instance a slot; 0: not known yet */
+    double load_ns;     /* learned load time; 0: not known yet */
+    const char *reason; /* why nothing of it can run; NULL: it can, or nothing is left */
+};
+void core_model_view(const struct core *c, uint32_t model, struct core_model_view *out);
+
+void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint32_t *wanted,
+                      uint32_t *ended);
+
+struct core_slot_view {
+    uint8_t state;    /* enum slot_state of the last beat */
+    uint32_t model;   /* UINT32_MAX: none */
+    uint32_t queued;  /* attempts granted to it and not over */
+    uint64_t attempt; /* the first of them; 0: none */
+    uint32_t gpus, cpus;
+};
+struct core_worker_view {
+    const char *name;
+    uint64_t session;
+    bool live, draining;
+    int64_t heard_mono_ns;   /* its last message */
+    uint64_t rows, failures; /* recorded through it since the coordinator started */
+    uint64_t unacked_bytes;
+    uint32_t slot_count;
+};
+uint32_t core_worker_count(const struct core *c); /* ever seen by this incarnation */
+void core_worker_view(const struct core *c, uint32_t worker, struct core_worker_view *out);
+void core_slot_view(const struct core *c, uint32_t worker, uint32_t slot,
+                    struct core_slot_view *out);
+
+/* Recounts everything and checks the invariants (a violation ends the process). O(instances). */
+void core_selfcheck(const struct core *c);
+
+#endif

@@ -1,0 +1,133 @@
+/* Workers, their sessions and slots. */
+#include "coordinator/core/internal.h"
+
+#include <stdlib.h>
+
+struct worker *worker_of_session(const struct core *c, uint64_t session)
+{
+    return session ? map_find(&c->session_of, session) : NULL;
+}
+
+bool slot_fits(const struct slot *s, const struct core_need *need)
+{
+    return need->gpus <= s->gpus && need->cpus <= s->cpus &&
+           (s->memory_bytes == 0 || need->memory_bytes <= s->memory_bytes);
+}
+
+void slot_set_model(struct core *c, struct slot *s, uint32_t model)
+{
+    if (s->model == model)
+        return;
+    if (s->model != NONE) {
+        c->models[s->model].replicas--;
+        match_wake(c); /* another slot may be worth loading it now */
+    }
+    if (model != NONE)
+        c->models[model].replicas++;
+    s->model = model;
+}
+
+void worker_heard(struct core *c, struct worker *w)
+{
+    w->heard_ns = c->now_ns;
+    int64_t lost_at = c->now_ns + c->config.lease_ns;
+    if (heap_has(&w->silence)) {
+        heap_rekey(&c->silences, &w->silence, lost_at);
+        return;
+    }
+    w->silence.key = lost_at;
+    w->silence.tie = w->index + 1;
+    heap_push(&c->silences, &w->silence);
+}
+
+void worker_lose(struct core *c, struct worker *w, const char *why)
+{
+    note(c, true, "worker_lost worker=%s session=%llx reason=\"%s\"", w->name,
+         (unsigned long long)w->session, why);
+    emit(c, EFFECT_GONE, w->session);
+    map_take(&c->session_of, w->session);
+    w->session = 0;
+    if (heap_has(&w->silence))
+        heap_remove(&c->silences, &w->silence);
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct slot *s = &w->slots[i];
+        while (!list_empty(&s->attempts))
+            attempt_end(c, container_of(list_first(&s->attempts), struct attempt, in_slot));
+        slot_set_model(c, s, NONE);
+        list_remove(&s->in_hungry);
+    }
+}
+
+void worker_drain(struct core *c, struct worker *w)
+{
+    w->draining = true;
+    if (!w->session)
+        return;
+    for (uint32_t i = 0; i < w->slot_count; i++)
+        list_remove(&w->slots[i].in_hungry);
+    match_wake(c); /* what waited for this worker has to look elsewhere */
+}
+
+bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task)
+{
+    for (size_t i = 0; i < w->refusal_count; i++) {
+        const struct refusal *r = &w->refusals[i];
+        if (r->model == model && (r->task == NONE || r->task == task))
+            return true;
+    }
+    return false;
+}
+
+void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t task,
+                   struct span reason)
+{
+    struct model *m = &c->models[model];
+    free(m->reason);
+    m->reason = xformat("on worker %s: %.*s", w->name, (int)(reason.len < 400 ? reason.len : 400),
+                        (const char *)reason.data);
+    if (worker_refuses(w, model, task))
+        return;
+    w->refusals =
+        xgrow(w->refusals, &w->refusal_capacity, w->refusal_count + 1, sizeof(*w->refusals));
+    w->refusals[w->refusal_count++] = (struct refusal){ model, task };
+}
+
+void worker_free(struct worker *w)
+{
+    free(w->name);
+    free(w->slots);
+    free(w->refusals);
+    free(w);
+}
+
+uint32_t core_worker_count(const struct core *c)
+{
+    return (uint32_t)c->worker_count;
+}
+
+void core_worker_view(const struct core *c, uint32_t worker, struct core_worker_view *out)
+{
+    const struct worker *w = c->workers[worker];
+    *out = (struct core_worker_view){ .name = w->name,
+                                      .session = w->session,
+                                      .live = w->session != 0,
+                                      .draining = w->draining,
+                                      .heard_mono_ns = w->heard_ns,
+                                      .rows = w->rows,
+                                      .failures = w->failures,
+                                      .unacked_bytes = w->unacked_bytes,
+                                      .slot_count = w->slot_count };
+}
+
+void core_slot_view(const struct core *c, uint32_t worker, uint32_t slot,
+                    struct core_slot_view *out)
+{
+    const struct worker *w = c->workers[worker];
+    check(slot < w->slot_count);
+    const struct slot *s = &w->slots[slot];
+    *out = (struct core_slot_view){
+        .state = s->state, .model = s->model, .queued = s->queued, .gpus = s->gpus, .cpus = s->cpus
+    };
+    if (s->attempts.next != &s->attempts)
+        out->attempt = container_of(s->attempts.next, struct attempt, in_slot)->id;
+}

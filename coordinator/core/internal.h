@@ -1,0 +1,197 @@
+/* The scheduler's own structures. Only files of this folder include it. */
+#ifndef MUSTER_COORDINATOR_CORE_INTERNAL_H
+#define MUSTER_COORDINATOR_CORE_INTERNAL_H
+
+#include "common/check.h"
+#include "common/heap.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/rng.h"
+#include "coordinator/core/core.h"
+
+enum { NONE = UINT32_MAX, SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
+
+/* One (model, task) of the sweep. An instance is closed, taken or free (core.h). */
+struct cell {
+    uint32_t model, task, size;
+    uint32_t wanted, ended, failed; /* instances; wanted = ended + open */
+    uint32_t taken_count;
+    uint32_t next; /* no free instance below it */
+    struct bitmap closed;
+    struct bitmap taken;  /* words NULL while nothing is taken */
+    struct list attempts; /* live ones, by grant */
+    double instance_ns;   /* learned seconds an instance, a slot; 0: unknown */
+};
+
+struct model {
+    struct core_need need;
+    uint32_t *cells; /* index into core->cells; in task order of the sweep */
+    size_t cell_count, cell_capacity;
+    uint32_t first_cell; /* no cell before it has a free instance */
+    uint64_t free_count, taken_count, wanted, ended, failed;
+    uint32_t replicas; /* slots whose model it is */
+    bool paused;
+    double instance_ns, load_ns;
+    char *reason; /* the newest reason why it did not start or run somewhere */
+};
+
+/* A range of instances of a cell on one slot, under a lease. Ranges of live attempts of a cell are
+ * disjoint. */
+struct attempt {
+    uint64_t id;
+    struct cell *cell;
+    uint32_t first, count;
+    uint32_t granted; /* instances it was given */
+    uint32_t open;    /* of them, those that are still taken */
+    uint32_t done;    /* as the worker last said */
+    struct worker *worker;
+    uint32_t slot;
+    int64_t started_ns;     /* when it became the head of its slot; 0: not yet */
+    bool revoked;           /* the worker was told to give it back */
+    struct heap_node lease; /* key: deadline */
+    struct list in_cell, in_slot;
+};
+
+struct slot {
+    struct worker *worker;
+    uint32_t gpus, cpus;
+    uint64_t memory_bytes;
+    uint32_t model; /* that its newest attempt is of, or that it has loaded */
+    uint8_t state;
+    uint32_t queued;       /* attempts in `attempts` */
+    int64_t ready_ns;      /* when its host became ready last */
+    bool spared;           /* work was taken back, and nothing of its own recorded since */
+    struct list attempts;  /* in the order they run */
+    struct list in_hungry; /* of core->hungry or core->starving, else unlinked */
+};
+
+/* What a worker said it cannot run. */
+struct refusal {
+    uint32_t model, task; /* task NONE: nothing of the model */
+};
+
+struct worker {
+    uint32_t index;
+    char *name;
+    uint8_t id[WORKER_ID_BYTES], superseded_id[WORKER_ID_BYTES]; /* all 0: none */
+    uint64_t session, peer;                                      /* session 0: not connected */
+    uint64_t expected_seq;                                       /* of the next reliable message */
+    bool draining;
+    int64_t heard_ns;
+    struct heap_node silence; /* key: when it counts as lost */
+    struct slot *slots;
+    uint32_t slot_count;
+    struct refusal *refusals;
+    size_t refusal_count, refusal_capacity;
+    uint64_t rows, failures, unacked_bytes;
+};
+
+/* A failed instance that may be tried again. Waits in `backoff`, then is free once more, and goes
+ * alone into its next attempt. */
+struct strike {
+    struct cell *cell;
+    uint32_t instance, count;
+    uint64_t attempt; /* of the newest failure: a repeated message is no second strike */
+    uint32_t worker;  /* of the newest failure, avoided next time; NONE: unknown */
+    struct heap_node backoff;
+    struct list in_all;
+};
+
+struct core {
+    struct core_config config;
+    struct rng rng;
+    int64_t now_ns, expected_ns; /* of this step; when the next TIME was due */
+    enum sweep_state state;
+    bool stopping; /* told to drain, once and for all: nothing more is granted */
+    struct model *models;
+    size_t model_count, model_capacity;
+    uint32_t *task_sizes;
+    size_t task_count, task_capacity;
+    struct cell **cells;
+    size_t cell_count, cell_capacity;
+    struct map cell_of; /* (model + 1, task) -> struct cell */
+    struct worker **workers;
+    size_t worker_count, worker_capacity;
+    struct map session_of; /* session -> struct worker */
+    struct map attempt_of; /* attempt id -> struct attempt */
+    struct map strike_of;  /* cell and instance -> struct strike */
+    struct list strikes_open;
+    struct heap leases, backoffs, silences;
+    struct list hungry, starving; /* slots that could take more; those that found nothing */
+    uint64_t next_attempt, next_session;
+    uint64_t wanted, ended, failed, free_count;
+    uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
+    int64_t tail_ns;          /* when to look for work to take back; INT64_MAX: nobody starves */
+    struct core_effects *out; /* of the step */
+};
+
+/* effect.c */
+struct core_effect *emit(struct core *c, enum core_effect_kind kind, uint64_t session);
+void note(struct core *c, bool warn, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* cell.c: the bits. Every move of an instance between closed, taken and free goes through these. */
+struct cell *cell_find(const struct core *c, uint32_t model, uint32_t task);
+void cell_take(struct core *c, struct cell *cell, uint32_t instance);
+void cell_free_again(struct core *c, struct cell *cell, uint32_t instance);
+void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed);
+static inline bool cell_is_taken(const struct cell *cell, uint32_t instance)
+{
+    return cell->taken.words && bitmap_get(&cell->taken, instance);
+}
+uint32_t cell_free_count(const struct cell *cell);
+void cell_destroy(struct cell *cell);
+
+/* attempt.c */
+struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
+                            uint32_t first, uint32_t count, uint64_t id);
+void attempt_renew(struct core *c, struct attempt *a);
+/* Over, for whatever reason: what is still open of it becomes free, or waits out its backoff. */
+void attempt_end(struct core *c, struct attempt *a);
+struct attempt *attempt_owner(const struct cell *cell, uint32_t instance); /* NULL: none */
+
+/* strike.c */
+struct strike *strike_find(const struct core *c, const struct cell *cell, uint32_t instance);
+struct strike *strike_add(struct core *c, struct cell *cell, uint32_t instance);
+void strike_end(struct core *c, struct cell *cell, uint32_t instance); /* the instance is closed */
+void strike_wait(struct core *c, struct strike *s);
+void strike_ready(struct core *c);
+
+/* fleet.c */
+struct worker *worker_of_session(const struct core *c, uint64_t session);
+void worker_lose(struct core *c, struct worker *w, const char *why);
+void worker_heard(struct core *c, struct worker *w);
+void worker_drain(struct core *c, struct worker *w); /* nothing more is granted to it */
+bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task);
+void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t task,
+                   struct span reason);
+void worker_free(struct worker *w);
+void slot_set_model(struct core *c, struct slot *s, uint32_t model);
+bool slot_fits(const struct slot *s, const struct core_need *need);
+
+/* match.c */
+void match_wake(struct core *c); /* there is work again: the starving look once more */
+void match_slot_changed(struct core *c, struct worker *w, uint32_t slot);
+void match_all(struct core *c);
+double cell_instance_ns(const struct core *c, const struct cell *cell);
+int64_t match_remaining_ns(const struct core *c);
+/* Whether another replica would be loaded before those there are were through. */
+bool match_is_worth_loading(const struct model *m);
+double match_load_ns(const struct model *m); /* learned, or a guess */
+bool match_can_ever_run(const struct core *c, uint32_t model, const char **why);
+
+/* tail.c */
+void tail_look(struct core *c); /* take unstarted work back for those that starve */
+void tail_arm(struct core *c);  /* when to look next */
+
+/* on_*.c: one family of events each */
+void on_hello(struct core *c, const struct core_event *e);
+void on_beat(struct core *c, struct worker *w, const struct core_event *e);
+void on_results(struct core *c, struct worker *w, const struct core_event *e);
+void on_ended(struct core *c, struct worker *w, const struct core_event *e);
+void on_host(struct core *c, struct worker *w, const struct core_event *e);
+void on_goodbye(struct core *c, struct worker *w);
+void on_time(struct core *c);
+void on_order(struct core *c, const struct core_event *e);
+
+#endif

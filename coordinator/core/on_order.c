@@ -1,0 +1,75 @@
+/* What operators order. */
+#include "coordinator/core/internal.h"
+
+enum { LAST_BEATS = 3 }; /* without a sign, once the sweep is being stopped */
+
+static void drain_worker(struct core *c, struct worker *w, const char *reason)
+{
+    worker_drain(c, w);
+    if (w->session)
+        emit(c, EFFECT_DRAIN, w->session)->as.drain.reason = reason;
+}
+
+/* Whoever orders a stop waits for it: a worker that died just before does not keep its whole lease.
+ * One that lives is heard again before. */
+static void hasten(struct core *c, struct worker *w)
+{
+    int64_t lost_at = c->now_ns + LAST_BEATS * c->config.beat_ns;
+    if (w->session && w->silence.key > lost_at)
+        heap_rekey(&c->silences, &w->silence, lost_at);
+}
+
+static void drain(struct core *c)
+{
+    if (c->stopping)
+        return;
+    c->stopping = true;
+    for (size_t i = 0; i < c->worker_count; i++) {
+        drain_worker(c, c->workers[i], "the sweep is being stopped");
+        hasten(c, c->workers[i]);
+    }
+}
+
+static void pause_model(struct core *c, uint32_t model)
+{
+    c->models[model].paused = true;
+    for (size_t i = 0; i < c->models[model].cell_count; i++) {
+        struct list *attempts = &c->cells[c->models[model].cells[i]]->attempts;
+        for (struct list *n = list_first(attempts); n != attempts; n = n->next) {
+            struct attempt *a = container_of(n, struct attempt, in_cell);
+            if (a->revoked || !a->worker->session)
+                continue;
+            a->revoked = true;
+            emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
+        }
+    }
+}
+
+void on_order(struct core *c, const struct core_event *e)
+{
+    switch (e->kind) {
+    case CORE_DRAIN: drain(c); return;
+    case CORE_DRAIN_WORKER:
+        for (size_t i = 0; i < c->worker_count; i++)
+            if (span_equal(span_str(c->workers[i]->name), e->as.order.worker))
+                drain_worker(c, c->workers[i], "an operator asked for it");
+        return;
+    case CORE_PAUSE_MODEL:
+        check(e->as.order.model < c->model_count);
+        pause_model(c, e->as.order.model);
+        return;
+    case CORE_RESUME_MODEL:
+        check(e->as.order.model < c->model_count);
+        c->models[e->as.order.model].paused = false;
+        match_wake(c);
+        return;
+    case CORE_TIME:
+    case CORE_HELLO:
+    case CORE_BEAT:
+    case CORE_RESULTS:
+    case CORE_ENDED:
+    case CORE_HOST:
+    case CORE_GOODBYE: break;
+    }
+    check(!"an order");
+}

@@ -1,0 +1,174 @@
+/* Results, and the ends of attempts. */
+#include "coordinator/core/internal.h"
+
+/* Reliable messages come in order, each once. False: this one changes nothing (a repetition, which
+ * is acknowledged again, or behind a gap, after which the worker has to start over). */
+static bool next_in_order(struct core *c, struct worker *w, uint64_t seq)
+{
+    worker_heard(c, w);
+    if (seq == w->expected_seq) {
+        w->expected_seq++;
+        return true;
+    }
+    if (seq < w->expected_seq) {
+        emit(c, EFFECT_ACK, w->session)->as.ack.seq = w->expected_seq - 1;
+        return false;
+    }
+    struct core_effect *effect = emit(c, EFFECT_REJECT, w->session);
+    effect->as.reject.code = REJECT_SESSION;
+    effect->as.reject.text = "a message before this one was lost";
+    return false;
+}
+
+/* An attempt is this worker's to report on only while it holds the lease. */
+static struct attempt *leased_to(const struct core *c, const struct worker *w, uint64_t id)
+{
+    struct attempt *a = map_find(&c->attempt_of, id);
+    return a && a->worker == w ? a : NULL;
+}
+
+static void accept(struct core *c, struct worker *w, struct cell *cell, uint32_t instance,
+                   bool failed)
+{
+    struct attempt *owner = cell_is_taken(cell, instance) ? attempt_owner(cell, instance) : NULL;
+    if (owner) {
+        owner->open--;
+        owner->worker->slots[owner->slot].spared = false;
+    }
+    strike_end(c, cell, instance);
+    cell_close(c, cell, instance, failed);
+    c->rows_accepted++;
+    w->rows++;
+    w->failures += failed;
+}
+
+/* A failure that may be tried again: true if it was the last allowed one. */
+static bool strike_out(struct core *c, struct worker *w, const struct core_event *e, uint32_t row,
+                       struct cell *cell, const struct attempt *a)
+{
+    uint32_t instance = e->as.results.instance[row];
+    struct strike *s = strike_find(c, cell, instance);
+    /* Told twice, across a restart. Of an attempt older than the newest strike's, which was taken
+     * up again, it is not known whether this failure was counted: it is not counted now. */
+    if (s && a->id <= s->attempt)
+        return s->count >= c->config.strikes_max;
+    s = strike_add(c, cell, instance);
+    s->attempt = a->id;
+    s->worker = w->index;
+    c->strikes++;
+    if (s->count >= c->config.strikes_max)
+        return true;
+    struct core_effect *effect = emit(c, EFFECT_STRIKE, 0);
+    effect->as.strike.model = cell->model;
+    effect->as.strike.task = cell->task;
+    effect->as.strike.instance = instance;
+    effect->as.strike.count = s->count;
+    effect->as.strike.attempt = a->id;
+    effect->as.strike.status = (status)e->as.results.status[row];
+    effect->as.strike.reason = e->as.results.reason ? e->as.results.reason[row] : span_of(NULL, 0);
+    return false;
+}
+
+/* Whether this row is to be recorded. */
+static bool take_row(struct core *c, struct worker *w, const struct core_event *e, uint32_t row,
+                     struct cell *cell, const struct attempt *a)
+{
+    uint32_t instance = e->as.results.instance[row];
+    status st = (status)e->as.results.status[row];
+    if (bitmap_get(&cell->closed, instance)) {
+        c->rows_duplicate++;
+        return false;
+    }
+    if (!status_is_final(st) && (!a || !strike_out(c, w, e, row, cell, a)))
+        return false; /* a stale lease may fill an open instance, but not accuse it */
+    accept(c, w, cell, instance, st != STATUS_OK);
+    return true;
+}
+
+static bool rows_are_valid(const struct core_event *e, const struct cell *cell)
+{
+    for (uint32_t i = 0; i < e->as.results.rows; i++)
+        if (e->as.results.instance[i] >= cell->size)
+            return false;
+    return true;
+}
+
+static void record_rows(struct core *c, struct worker *w, const struct core_event *e)
+{
+    struct cell *cell = cell_find(c, e->as.results.model, e->as.results.task);
+    if (!cell || !rows_are_valid(e, cell)) {
+        note(c, true, "results_unknown worker=%s attempt=%llx", w->name,
+             (unsigned long long)e->as.results.attempt);
+        return;
+    }
+    struct attempt *a = leased_to(c, w, e->as.results.attempt);
+    if (a && a->cell != cell)
+        a = NULL;
+    uint32_t rows = e->as.results.rows, kept = 0;
+    if (!a)
+        c->rows_late += rows;
+    struct bitmap keep = { .words = arena_alloc(&c->out->arena, (rows + 63u) / 64 * 8),
+                           .bits = rows };
+    for (uint32_t i = 0; i < rows; i++) {
+        if (!take_row(c, w, e, i, cell, a))
+            continue;
+        bitmap_set(&keep, i);
+        kept++;
+    }
+    if (kept == 0)
+        return;
+    struct core_effect *effect = emit(c, EFFECT_RECORD, 0);
+    effect->as.record.model = cell->model;
+    effect->as.record.task = cell->task;
+    effect->as.record.all = kept == rows;
+    effect->as.record.keep = keep;
+}
+
+void on_results(struct core *c, struct worker *w, const struct core_event *e)
+{
+    if (!next_in_order(c, w, e->as.results.seq))
+        return;
+    record_rows(c, w, e);
+    emit(c, EFFECT_ACK, w->session)->as.ack.seq = e->as.results.seq;
+}
+
+/* What an attempt that ran through teaches about durations. */
+static void learn(struct core *c, const struct attempt *a, const struct slot *s)
+{
+    int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
+    double ns = (double)(c->now_ns - since) / a->granted;
+    if (ns < 1)
+        ns = 1;
+    struct cell *cell = a->cell;
+    struct model *m = &c->models[cell->model];
+    cell->instance_ns = cell->instance_ns > 0 ? 0.5 * (cell->instance_ns + ns) : ns;
+    m->instance_ns = m->instance_ns > 0 ? 0.7 * m->instance_ns + 0.3 * ns : ns;
+}
+
+void on_ended(struct core *c, struct worker *w, const struct core_event *e)
+{
+    if (!next_in_order(c, w, e->as.ended.seq))
+        return;
+    emit(c, EFFECT_ACK, w->session)->as.ack.seq = e->as.ended.seq;
+    struct attempt *a = leased_to(c, w, e->as.ended.attempt);
+    if (!a)
+        return;
+    struct slot *s = &w->slots[a->slot];
+    switch (e->as.ended.reason) {
+    case ENDED_DONE: learn(c, a, s); break;
+    case ENDED_RETURNED: break;
+    case ENDED_HOST_FAILED: worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text); break;
+    case ENDED_REFUSED: worker_refuse(c, w, a->cell->model, a->cell->task, e->as.ended.text); break;
+    case ENDED_COUNT: break;
+    }
+    bool failed = e->as.ended.reason == ENDED_HOST_FAILED;
+    uint32_t model = a->cell->model;
+    if (e->as.ended.reason != ENDED_DONE && e->as.ended.text.len)
+        note(c, failed, "attempt_ended attempt=%llx worker=%s slot=%u reason=%s text=\"%.*s\"",
+             (unsigned long long)a->id, w->name, a->slot, ended_text(e->as.ended.reason),
+             (int)(e->as.ended.text.len < 200 ? e->as.ended.text.len : 200),
+             (const char *)e->as.ended.text.data);
+    attempt_end(c, a);
+    if (failed && s->queued == 0 && s->model == model)
+        slot_set_model(c, s, NONE);
+}

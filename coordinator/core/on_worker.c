@@ -1,0 +1,203 @@
+/* Workers come, beat and go. */
+#include "coordinator/core/internal.h"
+
+#include <stdlib.h>
+
+static struct worker *worker_by_name(const struct core *c, struct span name)
+{
+    for (size_t i = 0; i < c->worker_count; i++)
+        if (span_equal(span_str(c->workers[i]->name), name))
+            return c->workers[i];
+    return NULL;
+}
+
+static struct worker *worker_new(struct core *c, struct span name)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->index = (uint32_t)c->worker_count;
+    w->name = xstrndup((const char *)name.data, name.len);
+    c->workers =
+        xgrow(c->workers, &c->worker_capacity, c->worker_count + 1, sizeof(struct worker *));
+    c->workers[c->worker_count++] = w;
+    return w;
+}
+
+/* A new process under this name: nothing of the old one holds any more. */
+static void start_afresh(struct worker *w, const struct core_event *e)
+{
+    memcpy(w->superseded_id, w->id, WORKER_ID_BYTES);
+    memcpy(w->id, e->as.hello.worker_id, WORKER_ID_BYTES);
+    w->refusal_count = 0;
+    w->draining = false;
+    w->slot_count = e->as.hello.slot_count;
+    w->slots = xrealloc(w->slots, (w->slot_count ? w->slot_count : 1) * sizeof(*w->slots));
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        const struct msg_slot *said = &e->as.hello.slots[i];
+        struct slot *s = &w->slots[i];
+        *s = (struct slot){ .worker = w,
+                            .gpus = said->gpus,
+                            .cpus = said->cpus,
+                            .memory_bytes = said->memory_bytes,
+                            .model = NONE };
+        list_init(&s->attempts);
+        list_init(&s->in_hungry);
+    }
+}
+
+static void reject_peer(struct core *c, uint64_t peer, enum reject code, const char *text)
+{
+    struct core_effect *effect = emit(c, EFFECT_REJECT, 0);
+    effect->as.reject.peer = peer;
+    effect->as.reject.code = (uint8_t)code;
+    effect->as.reject.text = text;
+}
+
+static bool is_held(const struct core_event *e, uint64_t attempt)
+{
+    for (uint32_t i = 0; i < e->as.hello.held_count; i++)
+        if (e->as.hello.held[i].attempt == attempt)
+            return true;
+    return false;
+}
+
+/* Leases that the worker does not name: a grant that was lost, or an end whose message is on its
+ * way. They get two beats, not a whole term. */
+static void shorten_unheld(struct core *c, struct worker *w, const struct core_event *e)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct list *attempts = &w->slots[i].attempts;
+        for (struct list *n = list_first(attempts); n != attempts; n = n->next) {
+            struct attempt *a = container_of(n, struct attempt, in_slot);
+            if (is_held(e, a->id))
+                attempt_renew(c, a);
+            else
+                heap_rekey(&c->leases, &a->lease, c->now_ns + 2 * c->config.beat_ns);
+        }
+    }
+}
+
+/* An attempt of an earlier incarnation goes on, if nobody else has any of its range by now. */
+static void adopt(struct core *c, struct worker *w, const struct core_held *h)
+{
+    if (h->attempt == 0 || h->attempt > (c->config.epoch << 32 | c->next_attempt))
+        return; /* nobody was given that number yet: a grant to come will have it */
+    struct cell *cell = cell_find(c, h->model, h->task);
+    if (!cell || h->slot >= w->slot_count || h->count == 0 || h->count > cell->size ||
+        h->first > cell->size - h->count || map_find(&c->attempt_of, h->attempt) ||
+        w->slots[h->slot].queued == SLOT_QUEUE_MAX)
+        return;
+    uint32_t open = 0;
+    for (uint32_t i = h->first; i < h->first + h->count; i++) {
+        if (cell_is_taken(cell, i))
+            return;
+        open += !bitmap_get(&cell->closed, i);
+    }
+    if (open == 0)
+        return;
+    attempt_new(c, w, h->slot, cell, h->first, h->count, h->attempt);
+    note(c, false, "attempt_adopted attempt=%llx worker=%s open=%u", (unsigned long long)h->attempt,
+         w->name, open);
+}
+
+void on_hello(struct core *c, const struct core_event *e)
+{
+    struct worker *w = worker_by_name(c, e->as.hello.name);
+    bool same_process = w && memcmp(w->id, e->as.hello.worker_id, WORKER_ID_BYTES) == 0;
+    if (w && w->session && memcmp(w->superseded_id, e->as.hello.worker_id, WORKER_ID_BYTES) == 0) {
+        reject_peer(c, e->as.hello.peer, REJECT_NAME,
+                    "a newer worker process took this name; start one of them with another --name");
+        return;
+    }
+    if (!w && c->worker_count >= WORKERS_MAX) {
+        reject_peer(c, e->as.hello.peer, REJECT_FULL,
+                    "the coordinator has all the workers it can hold");
+        return;
+    }
+    if (!w)
+        w = worker_new(c, e->as.hello.name);
+    if (w->session && same_process) {
+        emit(c, EFFECT_GONE, w->session);
+        map_take(&c->session_of, w->session);
+    } else if (w->session) {
+        worker_lose(c, w, "a new process took over its name");
+    }
+    if (!same_process)
+        start_afresh(w, e);
+
+    w->session = c->config.epoch << 32 | ++c->next_session;
+    w->peer = e->as.hello.peer;
+    w->expected_seq = e->as.hello.next_seq;
+    map_put(&c->session_of, w->session, w);
+    worker_heard(c, w);
+    note(c, false, "worker_hello worker=%s session=%llx slots=%u held=%u", w->name,
+         (unsigned long long)w->session, w->slot_count, e->as.hello.held_count);
+    emit(c, EFFECT_WELCOME, w->session)->as.welcome.peer = w->peer;
+
+    shorten_unheld(c, w, e);
+    if (c->stopping || w->draining) {
+        emit(c, EFFECT_DRAIN, w->session)->as.drain.reason =
+            c->stopping ? "the sweep is being stopped" : "an operator asked for it";
+        return;
+    }
+    for (uint32_t i = 0; i < e->as.hello.held_count; i++)
+        adopt(c, w, &e->as.hello.held[i]);
+    for (uint32_t i = 0; i < w->slot_count; i++)
+        match_slot_changed(c, w, i);
+}
+
+static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat *said,
+                      uint32_t model)
+{
+    s->state = said->state;
+    if (s->queued == 0)
+        slot_set_model(c, s, model); /* what it has loaded, or nothing */
+}
+
+void on_beat(struct core *c, struct worker *w, const struct core_event *e)
+{
+    const struct msg_beat *beat = e->as.beat.beat;
+    worker_heard(c, w);
+    w->unacked_bytes = beat->unacked_bytes;
+    for (uint32_t i = 0; i < beat->slot_count && i < w->slot_count; i++)
+        note_slot(c, &w->slots[i], &beat->slots[i], e->as.beat.models[i]);
+
+    uint64_t *stale = arena_alloc(&c->out->arena, beat->attempt_count * sizeof(*stale));
+    uint32_t stale_count = 0;
+    for (uint32_t i = 0; i < beat->attempt_count; i++) {
+        struct attempt *a = map_find(&c->attempt_of, beat->attempts[i].attempt);
+        if (a && a->worker == w) {
+            attempt_renew(c, a);
+            a->done = beat->attempts[i].done;
+        } else {
+            stale[stale_count++] = beat->attempts[i].attempt;
+        }
+    }
+    struct core_effect *effect = emit(c, EFFECT_BEAT_REPLY, w->session);
+    effect->as.beat_reply.stale = stale;
+    effect->as.beat_reply.count = stale_count;
+    if (beat->draining && !w->draining)
+        worker_drain(c, w);
+}
+
+void on_host(struct core *c, struct worker *w, const struct core_event *e)
+{
+    worker_heard(c, w);
+    if (e->as.host.slot >= w->slot_count || e->as.host.model >= c->model_count)
+        return;
+    struct slot *s = &w->slots[e->as.host.slot];
+    struct model *m = &c->models[e->as.host.model];
+    if (e->as.host.ready) {
+        s->ready_ns = c->now_ns;
+        double ns = (double)e->as.host.load_ns;
+        m->load_ns = m->load_ns > 0 ? 0.5 * (m->load_ns + ns) : ns;
+        return;
+    }
+    note(c, true, "host_failed worker=%s slot=%u model=%u text=\"%.*s\"", w->name, e->as.host.slot,
+         e->as.host.model, (int)(e->as.host.text.len < 200 ? e->as.host.text.len : 200),
+         (const char *)e->as.host.text.data);
+}
+
+void on_goodbye(struct core *c, struct worker *w)
+{
+    worker_lose(c, w, "it said goodbye");
+}

@@ -1,0 +1,75 @@
+/* Strikes: failures of an instance that may be tried again. */
+#include "coordinator/core/internal.h"
+
+#include <stdlib.h>
+
+enum { BACKOFF_DOUBLINGS_MAX = 6 };
+
+static uint64_t strike_key(const struct cell *cell, uint32_t instance)
+{
+    /* models < 2^14, tasks < 2^17, instances <= 2^24 (limits.h): the parts do not overlap */
+    return ((uint64_t)cell->model << 42 | (uint64_t)cell->task << 25 | instance) + 1;
+}
+
+struct strike *strike_find(const struct core *c, const struct cell *cell, uint32_t instance)
+{
+    return c->strike_of.count ? map_find(&c->strike_of, strike_key(cell, instance)) : NULL;
+}
+
+struct strike *strike_add(struct core *c, struct cell *cell, uint32_t instance)
+{
+    struct strike *s = strike_find(c, cell, instance);
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        *s = (struct strike){ .cell = cell, .instance = instance, .worker = NONE };
+        map_put(&c->strike_of, strike_key(cell, instance), s);
+        list_push_back(&c->strikes_open, &s->in_all);
+    }
+    s->count++;
+    return s;
+}
+
+void strike_end(struct core *c, struct cell *cell, uint32_t instance)
+{
+    struct strike *s =
+        c->strike_of.count ? map_take(&c->strike_of, strike_key(cell, instance)) : NULL;
+    if (!s)
+        return;
+    if (heap_has(&s->backoff))
+        heap_remove(&c->backoffs, &s->backoff);
+    list_remove(&s->in_all);
+    free(s);
+}
+
+void core_add_strike(struct core *c, uint32_t model, uint32_t task, uint32_t instance,
+                     uint32_t count, uint64_t attempt)
+{
+    struct cell *cell = cell_find(c, model, task);
+    if (!cell || instance >= cell->size || bitmap_get(&cell->closed, instance))
+        return;
+    struct strike *s = strike_add(c, cell, instance);
+    s->count = count;
+    s->attempt = attempt;
+}
+
+void strike_wait(struct core *c, struct strike *s)
+{
+    uint32_t doublings =
+        s->count - 1 < BACKOFF_DOUBLINGS_MAX ? s->count - 1 : BACKOFF_DOUBLINGS_MAX;
+    int64_t wait = c->config.backoff_ns << doublings;
+    wait += (int64_t)(rng_unit(&c->rng) * 0.25 *
+                      (double)wait); /* so that they do not all return at once */
+    s->backoff.key = c->now_ns + wait;
+    s->backoff.tie = strike_key(s->cell, s->instance);
+    heap_push(&c->backoffs, &s->backoff);
+}
+
+void strike_ready(struct core *c)
+{
+    struct heap_node *top;
+    while ((top = heap_top(&c->backoffs)) && top->key <= c->now_ns) {
+        heap_pop(&c->backoffs);
+        struct strike *s = container_of(top, struct strike, backoff);
+        cell_free_again(c, s->cell, s->instance);
+    }
+}

@@ -1,0 +1,103 @@
+/* Looking in: totals, models, and the recount that tests and the simulation ask for. */
+#include "coordinator/core/internal.h"
+
+void core_totals(const struct core *c, struct core_totals *out)
+{
+    *out = (struct core_totals){ .state = c->state,
+                                 .wanted = c->wanted,
+                                 .ended = c->ended,
+                                 .failed = c->failed,
+                                 .attempts_live = c->attempt_of.count,
+                                 .attempts_granted = c->next_attempt,
+                                 .rows_accepted = c->rows_accepted,
+                                 .rows_duplicate = c->rows_duplicate,
+                                 .strikes = c->strikes,
+                                 .leases_expired = c->leases_expired,
+                                 .rows_late = c->rows_late,
+                                 .taken_back = c->taken_back,
+                                 .workers_live = (uint32_t)c->session_of.count,
+                                 .remaining_ns = match_remaining_ns(c) };
+    out->taken = c->wanted - c->ended - c->free_count;
+}
+
+void core_model_view(const struct core *c, uint32_t model, struct core_model_view *out)
+{
+    check(model < c->model_count);
+    const struct model *m = &c->models[model];
+    *out = (struct core_model_view){ .wanted = m->wanted,
+                                     .ended = m->ended,
+                                     .failed = m->failed,
+                                     .taken = m->taken_count,
+                                     .replicas = m->replicas,
+                                     .paused = m->paused,
+                                     .instance_ns = m->instance_ns,
+                                     .load_ns = m->load_ns };
+    if (m->ended < m->wanted)
+        match_can_ever_run(c, model, &out->reason);
+}
+
+static void check_cell(const struct core *c, const struct cell *cell)
+{
+    uint32_t closed = bitmap_count(&cell->closed);
+    check(closed == cell->size - (cell->wanted - cell->ended));
+    uint32_t taken = cell->taken.words ? bitmap_count(&cell->taken) : 0;
+    check(taken == cell->taken_count);
+    check(cell->failed <= cell->ended && cell->ended <= cell->wanted);
+    uint32_t owned = 0;
+    const struct list *end = &cell->attempts;
+    for (const struct list *n = end->next; n != end; n = n->next) {
+        const struct attempt *a = container_of_const(n, struct attempt, in_cell);
+        uint32_t open = 0;
+        for (uint32_t i = a->first; i < a->first + a->count; i++)
+            open += cell_is_taken(cell, i);
+        check(open == a->open);
+        owned += open;
+    }
+    uint32_t waiting = 0;
+    for (size_t i = 0; i < c->backoffs.count; i++) {
+        const struct strike *s = container_of_const(c->backoffs.nodes[i], struct strike, backoff);
+        waiting += s->cell == cell;
+    }
+    check(owned + waiting == taken);
+}
+
+static void check_worker(const struct core *c, const struct worker *w)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        const struct slot *s = &w->slots[i];
+        uint32_t queued = 0;
+        for (const struct list *n = s->attempts.next; n != &s->attempts; n = n->next) {
+            const struct attempt *a = container_of_const(n, struct attempt, in_slot);
+            check(a->worker == w && a->slot == i && heap_has(&a->lease));
+            check(map_find(&c->attempt_of, a->id) == a);
+            queued++;
+        }
+        check(queued == s->queued && queued <= SLOT_QUEUE_MAX);
+        check(w->session || queued == 0);
+    }
+}
+
+void core_selfcheck(const struct core *c)
+{
+    uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
+    for (size_t i = 0; i < c->cell_count; i++) {
+        const struct cell *cell = c->cells[i];
+        check_cell(c, cell);
+        wanted += cell->wanted;
+        ended += cell->ended;
+        failed += cell->failed;
+        taken += cell->taken_count;
+    }
+    check(wanted == c->wanted && ended == c->ended && failed == c->failed);
+    check(c->free_count == wanted - ended - taken);
+    uint32_t replicas = 0, with_model = 0;
+    for (size_t i = 0; i < c->model_count; i++)
+        replicas += c->models[i].replicas;
+    for (size_t i = 0; i < c->worker_count; i++) {
+        check_worker(c, c->workers[i]);
+        for (uint32_t k = 0; k < c->workers[i]->slot_count; k++)
+            with_model += c->workers[i]->slots[k].model != NONE;
+    }
+    check(replicas == with_model);
+    check(c->leases.count == c->attempt_of.count);
+}

@@ -1,0 +1,214 @@
+/* muster-coordinator: wiring, and nothing else. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/io/file.h"
+#include "common/io/log.h"
+#include "common/mem.h"
+#include "coordinator/config.h"
+#include "coordinator/endpoints.h"
+#include "coordinator/exit_code.h"
+#include "coordinator/report/report.h"
+#include "coordinator/restore.h"
+#include "coordinator/server.h"
+
+static const int64_t MS = 1000000;
+
+struct coordinator {
+    struct config config;
+    struct spec spec;
+    struct plan plan;
+    struct store *store;
+    struct store_info info;
+    struct catalog catalog;
+    struct core *core;
+    enum sweep_state ended_as;
+};
+
+/* What went wrong is said twice: on the screen, and in the log that outlives it. */
+static int fail(int code, const char *text)
+{
+    fprintf(stderr, "muster-coordinator: %s\n", text);
+    log_error("cannot_start text=\"%s\"", text);
+    return code;
+}
+
+static int open_log(const struct config *config, struct errmsg *msg)
+{
+    if (file_make_dir(config->state, 0700, msg))
+        return EXIT_BAD_INPUT;
+    char *dir = file_join(config->state, "log");
+    char *path = file_join(dir, "coordinator.log");
+    int code = 0;
+    if (file_make_dir(dir, 0700, msg)) {
+        code = EXIT_INFRASTRUCTURE;
+    } else if (log_open(path, config->level) != 0) {
+        err_say(msg, ERR_IO, "%s: cannot write the log: %s", path, strerror(errno));
+        code = EXIT_INFRASTRUCTURE;
+    }
+    free(path);
+    free(dir);
+    return code;
+}
+
+static int open_plan(struct coordinator *c)
+{
+    struct problems problems = { 0 };
+    err e = spec_load(c->config.sweep, (struct spec_env){ 0 }, &c->spec, &problems);
+    if (!e)
+        e = plan_open(&c->spec, &c->plan, &problems);
+    if (e) {
+        struct buf text = { 0 };
+        problems_format(&problems, &text);
+        fputs(buf_cstr(&text), stderr);
+        log_error("bad_input text=\"%s\"", buf_cstr(&text));
+        buf_release(&text);
+    }
+    problems_release(&problems);
+    return e ? EXIT_BAD_INPUT : 0;
+}
+
+static int open_store(struct coordinator *c, struct errmsg *msg)
+{
+    char *path = file_join(c->config.state, "store");
+    struct store_config config = { .path = path, .allow_network_fs = c->config.allow_network_fs };
+    err e = store_open(&config, &c->store, msg);
+    free(path);
+    if (e == ERR_BUSY) {
+        struct errmsg why = *msg;
+        (void)err_say(msg, e, "this sweep runs already: %s", why.text);
+        return EXIT_STATE_HELD;
+    }
+    if (e)
+        return EXIT_INFRASTRUCTURE;
+    store_info(c->store, &c->info);
+    log_info("store_open epoch=%llu was_clean=%d", (unsigned long long)c->info.epoch,
+             c->info.was_clean);
+    return catalog_open(&c->plan, c->store, &c->catalog, msg) ? EXIT_STORE_FAILED : 0;
+}
+
+static err retry_failures(struct coordinator *c, struct errmsg *msg)
+{
+    struct store_batch *batch = store_batch_new();
+    for (size_t i = 0; i < c->plan.cell_count; i++)
+        store_batch_retry(batch, c->catalog.models[c->plan.cells[i].model].id,
+                          c->catalog.tasks[c->plan.cells[i].task].id);
+    err e = store_commit(c->store, batch, msg);
+    store_batch_free(batch);
+    return e;
+}
+
+static int open_core(struct coordinator *c, struct errmsg *msg)
+{
+    if (c->config.retry_failures && retry_failures(c, msg))
+        return EXIT_STORE_FAILED;
+    struct core_config config = { .epoch = c->info.epoch,
+                                  .seed = c->info.epoch,
+                                  .beat_ns = c->config.beat_ms * MS,
+                                  .lease_ns = c->config.lease_ms * MS,
+                                  .job_target_ns = 30000 * MS,
+                                  .probe_ns = 5000 * MS,
+                                  .backoff_ns = 500 * MS,
+                                  .strikes_max = c->spec.settings.strikes };
+    return restore_core(&c->plan, &c->catalog, c->store, &config, &c->core, msg) ? EXIT_STORE_FAILED
+                                                                                 : 0;
+}
+
+static int serve(struct coordinator *c, struct errmsg *msg)
+{
+    struct core_totals t;
+    core_totals(c->core, &t);
+    if (c->config.exit_when_done && t.ended == t.wanted)
+        return 0; /* nothing is missing: no socket, no worker, straight to the report */
+    struct endpoints endpoints;
+    if (endpoints_of(c->config.state, &endpoints, msg))
+        return EXIT_INFRASTRUCTURE;
+    const char *workers[LISTEN_MAX + 1] = { endpoints.workers };
+    memcpy(workers + 1, c->config.listen, c->config.listen_count * sizeof(workers[0]));
+    struct server_config config = { .sweep_name = c->spec.name,
+                                    .worker_endpoints = workers,
+                                    .worker_endpoint_count = c->config.listen_count + 1,
+                                    .operator_endpoint = endpoints.operators,
+                                    .beat_ms = c->config.beat_ms,
+                                    .lease_ms = c->config.lease_ms,
+                                    .exit_when_done = c->config.exit_when_done,
+                                    .catalog = &c->catalog,
+                                    .store = c->store,
+                                    .core = c->core,
+                                    .epoch = c->info.epoch };
+    return server_run(&config, &c->ended_as, msg) ? EXIT_INFRASTRUCTURE : 0;
+}
+
+/* What the sweep came to, as an exit code; the reports are written in every case. */
+static int finish(struct coordinator *c, struct errmsg *msg)
+{
+    struct core_totals t;
+    core_totals(c->core, &t);
+    char *dir = file_join(c->config.state, "report");
+    err e = report_write(&c->plan, c->store, dir, msg);
+    free(dir);
+    if (e)
+        return EXIT_INFRASTRUCTURE;
+    if (t.ended < t.wanted)
+        return c->ended_as == SWEEP_STALLED ? EXIT_INFRASTRUCTURE : EXIT_STOPPED;
+    return t.failed ? EXIT_SOME_FAILED : 0;
+}
+
+static int run(struct coordinator *c, struct errmsg *msg)
+{
+    int code = open_plan(c);
+    if (code) {
+        msg->text[0] = '\0'; /* the problems were printed */
+        return code;
+    }
+    code = open_store(c, msg);
+    if (!code)
+        code = open_core(c, msg);
+    if (!code)
+        code = serve(c, msg);
+    if (code)
+        return code;
+    return finish(c, msg);
+}
+
+static void release(struct coordinator *c)
+{
+    core_free(c->core);
+    catalog_release(&c->catalog);
+    if (c->store)
+        store_close(c->store);
+    plan_release(&c->plan);
+    spec_release(&c->spec);
+}
+
+/* False: the parent ended before the kernel was asked to tell. */
+static bool tie_to_parent(const struct config *config)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return config->parent == 0 || getppid() == config->parent;
+}
+
+int main(int argc, char **argv)
+{
+    struct coordinator c = { 0 };
+    struct errmsg msg = { 0 };
+    int code = config_parse(argc, argv, &c.config);
+    if (code)
+        return code - 1;
+    signal(SIGPIPE, SIG_IGN);
+    if (c.config.die_with_parent && !tie_to_parent(&c.config))
+        return EXIT_STOPPED;
+    code = open_log(&c.config, &msg);
+    if (!code)
+        code = run(&c, &msg);
+    if (code && msg.text[0])
+        fail(code, msg.text);
+    log_info("exit code=%d", code);
+    release(&c);
+    return code;
+}

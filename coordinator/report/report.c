@@ -1,0 +1,76 @@
+#include "coordinator/report/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/io/file.h"
+#include "coordinator/report/write.h"
+
+enum { REPORT_MODE = 0644 };
+static const char SOTA_CSV[] = "sota.csv";
+
+static err put(const char *dir, const char *name, struct buf *text, struct errmsg *msg)
+{
+    char *path = file_join(dir, name);
+    err e = file_write_atomic(path, buf_span(text), REPORT_MODE, msg);
+    free(path);
+    buf_clear(text);
+    return e;
+}
+
+static err write_all(const struct results *r, const char *dir, struct errmsg *msg)
+{
+    static const struct {
+        const char *name;
+        void (*write)(const struct results *r, struct buf *out);
+    } forms[] = {
+        { "report.md", write_markdown },
+        { "report.csv", write_csv },
+        { "report.json", write_json },
+        { SOTA_CSV, write_sota_csv },
+    };
+    struct buf text = { 0 };
+    err e = OK;
+    for (size_t i = 0; !e && i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (forms[i].write == write_sota_csv && !r->has_specialists)
+            continue;
+        forms[i].write(r, &text);
+        e = put(dir, forms[i].name, &text, msg);
+    }
+    if (!e) {
+        write_summary(r, dir, &text);
+        e = put(dir, "summary.txt", &text, msg);
+    }
+    buf_release(&text);
+    return e;
+}
+
+/* One that an earlier form of the sweep left behind would pass for a result of this one. */
+static err remove_stale_sota(const struct results *r, const char *dir, struct errmsg *msg)
+{
+    if (r->has_specialists)
+        return OK;
+    char *path = file_join(dir, SOTA_CSV);
+    err e = OK;
+    if (unlink(path) != 0 && errno != ENOENT)
+        e = err_say(msg, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    free(path);
+    return e;
+}
+
+err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg)
+{
+    struct results r;
+    err e = results_load(plan, store, &r, msg);
+    if (e)
+        return e;
+    e = file_make_dir(dir, 0700, msg);
+    if (!e)
+        e = write_all(&r, dir, msg);
+    if (!e)
+        e = remove_stale_sota(&r, dir, msg);
+    results_release(&r);
+    return e;
+}

@@ -1,0 +1,438 @@
+#include "coordinator/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/check.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "common/io/zsock.h"
+#include "common/mem.h"
+#include "coordinator/admin/admin.h"
+#include "coordinator/commit.h"
+#include "coordinator/exit_code.h"
+#include "coordinator/translate.h"
+#include "proto/msg.h"
+
+enum {
+    PORT_WORKERS,
+    PORT_OPERATORS,
+    SEND_HIGH_WATER = 1 << 16, /* grants and acks are bounded by credits far below it */
+    TICK_MS = 500,             /* progress samples; also the longest sleep */
+    STALL_GRACE_MS = 5000,     /* a stalled sweep waits so long for another worker */
+    GOODBYE_GRACE_MS = 3000    /* workers get so long to say goodbye at the end */
+};
+
+struct server {
+    const struct server_config *config;
+    uv_loop_t loop;
+    void *zmq;
+    struct zsock *workers, *operators;
+    struct translate *translate;
+    struct commit *commit;
+    struct admin admin;
+    struct core_effects effects;
+    struct incoming incoming; /* reused: its arena keeps a chunk */
+    struct arena scratch;
+    uv_timer_t tick;
+    uv_signal_t sigint, sigterm;
+    int64_t over_since_ns; /* when the sweep was found to be over; 0: it is not */
+    bool finishing;        /* workers were told to go */
+    enum sweep_state ended_as;
+    bool closing;
+};
+
+/* ---- Saying ---- */
+
+static struct zsock *port_socket(struct server *s, uint8_t port)
+{
+    return port == PORT_WORKERS ? s->workers : s->operators;
+}
+
+static struct zpeer to_zpeer(const struct outbox_peer *p)
+{
+    struct zpeer z = { .len = p->len };
+    memcpy(z.bytes, p->bytes, p->len);
+    return z;
+}
+
+static struct outbox_peer from_zpeer(uint8_t port, const struct zpeer *z)
+{
+    struct outbox_peer p = { .port = port, .len = z->len };
+    check(z->len <= OUTBOX_PEER_BYTES_MAX);
+    memcpy(p.bytes, z->bytes, z->len);
+    return p;
+}
+
+static void step(struct server *s, const struct core_event *event, const struct incoming *in)
+{
+    core_step(s->config->core, event, &s->effects);
+    translate_out(s->translate, &s->effects, in, commit_open_turn(s->commit));
+    core_effects_clear(&s->effects);
+}
+
+static void log_notes(struct turn *turn)
+{
+    char *at = (char *)turn->notes.data, *end = at + turn->notes.len;
+    while (at < end) {
+        char *stop = memchr(at, '\n', (size_t)(end - at));
+        check(stop); /* turn.h: every note ends with it */
+        *stop = '\0';
+        log_line(at[0] == '!' ? LOG_WARN : LOG_INFO, "%s", at + 1);
+        at = stop + 1;
+    }
+}
+
+/* A worker whose queue is full has not read for 65,536 messages: it is gone for us. */
+static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
+{
+    uint64_t session = translate_session(s->translate, peer);
+    if (!session)
+        return; /* it was given up at an earlier message of this turn */
+    log_warn("peer_stuck session=%llx", (unsigned long long)session);
+    struct core_event gone = { .kind = CORE_GOODBYE,
+                               .now_mono_ns = clock_mono_ns(),
+                               .session = session };
+    step(s, &gone, NULL);
+}
+
+static void say(void *owner, struct turn *turn)
+{
+    struct server *s = owner;
+    log_notes(turn);
+    for (size_t i = 0; i < turn->count; i++) {
+        const struct outbox_item *item = &turn->items[i];
+        struct zpeer peer = to_zpeer(&item->peer);
+        err e = zsock_send(port_socket(s, item->peer.port), &peer,
+                           span_of(turn->frames.data + item->at, item->len));
+        if (e == ERR_AGAIN && item->peer.port == PORT_WORKERS)
+            peer_is_stuck(s, &item->peer);
+        /* ERR_CLOSED: the peer is gone; leases, not sends, are the truth */
+    }
+}
+
+/* An answer that needs no record: to messages that nothing was made of. */
+static void say_now(struct server *s, const struct outbox_peer *to, const struct msg *m)
+{
+    struct buf frame = { 0 };
+    msg_encode(m, &frame);
+    struct zpeer peer = to_zpeer(to);
+    (void)zsock_send(port_socket(s, to->port), &peer, buf_span(&frame)); /* it may be gone */
+    buf_release(&frame);
+}
+
+static void reject(struct server *s, const struct outbox_peer *to, enum reject code,
+                   const char *text)
+{
+    struct msg m = { .type = MSG_REJECT };
+    m.as.reject = (struct msg_reject){ (uint8_t)code, span_str(text) };
+    say_now(s, to, &m);
+}
+
+/* ---- Reading ---- */
+
+/* Decode a frame that this port's peers may send; otherwise answer it and return false. */
+static bool read_frame(struct server *s, const struct outbox_peer *from, struct span body,
+                       char sender, struct arena *arena, struct msg *m)
+{
+    struct errmsg msg = { 0 };
+    err e = msg_decode(body, arena, m, &msg);
+    if (e) {
+        log_warn("message_refused port=%d text=\"%s\"", from->port, msg.text);
+        reject(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
+        return false;
+    }
+    if (msg_sender(m->type) != sender) {
+        log_warn("message_refused port=%d type=%s text=\"not from this side\"", from->port,
+                 msg_type_text(m->type));
+        reject(s, from, REJECT_ROLE, "this connection may not send that");
+        return false;
+    }
+    return true;
+}
+
+static void on_worker_message(void *owner, const struct zpeer *peer, struct span body)
+{
+    struct server *s = owner;
+    struct outbox_peer from = from_zpeer(PORT_WORKERS, peer);
+    struct incoming *in = &s->incoming;
+    struct errmsg msg = { 0 };
+    struct msg m;
+    if (read_frame(s, &from, body, 'w', &in->arena, &m)) {
+        if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg)) {
+            log_warn("message_refused type=%s text=\"%s\"", msg_type_text(m.type), msg.text);
+            reject(s, &from, REJECT_MALFORMED, msg.text);
+        } else {
+            step(s, &in->event, in);
+        }
+    }
+    incoming_clear(in);
+}
+
+static void stop_now(struct server *s);
+
+static void on_operator_message(void *owner, const struct zpeer *peer, struct span body)
+{
+    struct server *s = owner;
+    struct outbox_peer from = from_zpeer(PORT_OPERATORS, peer);
+    struct msg m;
+    if (read_frame(s, &from, body, 'o', &s->scratch, &m)) {
+        struct buf json = { 0 };
+        struct admin_order order;
+        s->admin.now_mono_ns = clock_mono_ns();
+        bool ok = admin_answer(&s->admin, m.as.ask.json, &s->scratch, &json, &order);
+        if (order.kind == ADMIN_STEP)
+            step(s, &order.event, NULL);
+        struct msg reply = { .type = MSG_REPLY, .seq = m.seq };
+        reply.as.reply = (struct msg_reply){ ok, buf_span(&json) };
+        if (commit_blocked(s->commit)) /* a full disk must not silence the one who can mend it */
+            say_now(s, &from, &reply);
+        else
+            turn_say(commit_open_turn(s->commit), &from, &reply);
+        buf_release(&json);
+        if (order.kind == ADMIN_STOP)
+            stop_now(s);
+    }
+    arena_clear(&s->scratch);
+}
+
+/* ---- The end ---- */
+
+static void stop_now(struct server *s)
+{
+    struct core_totals t;
+    core_totals(s->config->core, &t);
+    if (!s->finishing)
+        s->ended_as = t.state == SWEEP_DONE ? SWEEP_DONE : SWEEP_STOPPED;
+    log_info("stopping_now");
+    s->closing = true;
+    uv_stop(&s->loop);
+}
+
+static bool is_over(const struct server *s, const struct core_totals *t, int64_t now)
+{
+    if (t->state == SWEEP_STOPPED)
+        return true;
+    if (!s->config->exit_when_done)
+        return false;
+    if (t->state == SWEEP_STALLED)
+        return s->over_since_ns && now - s->over_since_ns > STALL_GRACE_MS * 1000000ll;
+    return t->state == SWEEP_DONE;
+}
+
+/* A stalled sweep is told in words: which model waits for what. */
+static void say_blocked(const struct server *s)
+{
+    const struct catalog *catalog = s->config->catalog;
+    for (uint32_t i = 0; i < catalog->model_count; i++) {
+        struct core_model_view v;
+        core_model_view(s->config->core, i, &v);
+        if (v.ended == v.wanted)
+            continue;
+        const char *reason = v.reason ? v.reason : "every worker refuses its remaining tasks";
+        unsigned long long missing = v.wanted - v.ended;
+        log_error("model_blocked model=%s missing=%llu reason=\"%s\"", catalog->models[i].name,
+                  missing, reason);
+        fprintf(stderr, "muster-coordinator: model %s: %llu instances cannot run: %s\n",
+                catalog->models[i].name, missing, reason);
+    }
+}
+
+/* Over: the workers are told to go, and get a moment to say goodbye. */
+static void look_for_the_end(struct server *s)
+{
+    struct core_totals t;
+    core_totals(s->config->core, &t);
+    int64_t now = clock_mono_ns();
+    if (t.state == SWEEP_RUNNING || t.state == SWEEP_DRAINING)
+        s->over_since_ns = 0;
+    else if (s->over_since_ns == 0)
+        s->over_since_ns = now;
+    if (!s->finishing) {
+        if (!is_over(s, &t, now))
+            return;
+        log_info("sweep_over done=%llu total=%llu failed=%llu recorded=%llu",
+                 (unsigned long long)t.ended, (unsigned long long)t.wanted,
+                 (unsigned long long)t.failed, (unsigned long long)t.rows_accepted);
+        s->finishing = true;
+        s->ended_as = t.state;
+        if (t.state == SWEEP_STALLED)
+            say_blocked(s);
+        s->over_since_ns = now;
+        step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = now }, NULL);
+        core_totals(s->config->core, &t);
+    }
+    bool waited = now - s->over_since_ns > GOODBYE_GRACE_MS * 1000000ll;
+    if (commit_is_idle(s->commit) && (t.workers_live == 0 || waited))
+        stop_now(s);
+}
+
+/* ---- The turn ---- */
+
+static void on_tick(uv_timer_t *timer);
+
+static void end_turn(struct server *s)
+{
+    int64_t now = clock_mono_ns();
+    if (core_deadline_mono_ns(s->config->core) <= now)
+        step(s, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = now }, NULL);
+    look_for_the_end(s);
+    commit_go(s->commit);
+    zsock_pause(s->workers, commit_is_congested(s->commit));
+    int64_t left_ms = (core_deadline_mono_ns(s->config->core) - now) / 1000000 + 1;
+    uint64_t sleep_ms = left_ms < 1 ? 1 : left_ms < TICK_MS ? (uint64_t)left_ms : TICK_MS;
+    if (uv_timer_get_due_in(&s->tick) > sleep_ms || !uv_is_active((uv_handle_t *)&s->tick))
+        check(uv_timer_start(&s->tick, on_tick, sleep_ms, TICK_MS) == 0);
+}
+
+static void on_turn(void *owner)
+{
+    struct server *s = owner;
+    if (!s->closing)
+        end_turn(s);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    struct core_totals t;
+    core_totals(s->config->core, &t);
+    progress_sample(&s->admin.progress, clock_mono_ns(), t.ended);
+    if (!s->closing)
+        end_turn(s);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *s = handle->data;
+    struct core_totals t;
+    core_totals(s->config->core, &t);
+    log_info("signal number=%d", number);
+    if (s->closing)
+        return;
+    if (t.state == SWEEP_DRAINING || s->finishing) {
+        stop_now(s);
+        return;
+    }
+    step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = clock_mono_ns() }, NULL);
+    end_turn(s);
+}
+
+/* ---- Start and stop ---- */
+
+static err open_sockets(struct server *s, struct errmsg *msg)
+{
+    const struct server_config *config = s->config;
+    struct zsock_config z = { .zmq_context = s->zmq,
+                              .type = ZMQ_ROUTER,
+                              .message_bytes_max = MESSAGE_BYTES_MAX,
+                              .send_high_water = SEND_HIGH_WATER,
+                              .owner = s };
+    z.on_message = on_worker_message;
+    z.on_turn = on_turn;
+    err e = zsock_open(&s->loop, &z, &s->workers, msg);
+    for (size_t i = 0; !e && i < config->worker_endpoint_count; i++)
+        e = zsock_bind(s->workers, config->worker_endpoints[i], msg);
+    z.on_message = on_operator_message;
+    z.message_bytes_max = CONTROL_BYTES_MAX;
+    if (!e)
+        e = zsock_open(&s->loop, &z, &s->operators, msg);
+    if (!e)
+        e = zsock_bind(s->operators, config->operator_endpoint, msg);
+    return e;
+}
+
+static void start_handles(struct server *s)
+{
+    s->tick.data = s->sigint.data = s->sigterm.data = s;
+    check(uv_timer_init(&s->loop, &s->tick) == 0);
+    check(uv_timer_start(&s->tick, on_tick, 1, TICK_MS) == 0);
+    check(uv_signal_init(&s->loop, &s->sigint) == 0);
+    check(uv_signal_init(&s->loop, &s->sigterm) == 0);
+    check(uv_signal_start(&s->sigint, on_signal, SIGINT) == 0);
+    check(uv_signal_start(&s->sigterm, on_signal, SIGTERM) == 0);
+}
+
+static void start_admin(struct server *s)
+{
+    const struct server_config *config = s->config;
+    struct core_totals t;
+    core_totals(config->core, &t);
+    s->admin = (struct admin){ .sweep_name = config->sweep_name,
+                               .epoch = config->epoch,
+                               .catalog = config->catalog,
+                               .core = config->core,
+                               .commit = s->commit,
+                               .store = config->store };
+    progress_start(&s->admin.progress, clock_mono_ns(), t.ended);
+}
+
+/* The disk is full and the end was ordered: what waits cannot become durable. Nobody was promised
+ * it, so nothing is lost; but the sweep is not over, and the store's writer is not to be waited
+ * for. */
+static _Noreturn void end_without_space(const char *why)
+{
+    log_error("stopped_without_space text=\"%s\"", why);
+    fprintf(stderr, "muster-coordinator: stopped while nothing could be recorded: %s\n", why);
+    _exit(EXIT_STORE_FAILED);
+}
+
+/* A commit in flight is waited for: its acknowledgements may still be sent, its records stay. What
+ * peers send from now on stays with them. */
+static void finish_commits(struct server *s)
+{
+    zsock_pause(s->workers, true);
+    zsock_pause(s->operators, true);
+    while (!commit_is_idle(s->commit)) {
+        const char *why = commit_blocked(s->commit);
+        if (why)
+            end_without_space(why);
+        commit_go(s->commit);
+        uv_run(&s->loop, UV_RUN_ONCE);
+    }
+}
+
+static void close_all(struct server *s)
+{
+    commit_close(s->commit);
+    if (s->workers)
+        zsock_close(s->workers);
+    if (s->operators)
+        zsock_close(s->operators);
+    uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->sigint, NULL);
+    uv_close((uv_handle_t *)&s->sigterm, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    check(uv_loop_close(&s->loop) == 0);
+    zmq_ctx_term(s->zmq);
+    translate_free(s->translate);
+    incoming_release(&s->incoming);
+    arena_release(&s->scratch);
+    core_effects_release(&s->effects);
+}
+
+err server_run(const struct server_config *config, enum sweep_state *ended_as, struct errmsg *msg)
+{
+    struct server *s = xcalloc(1, sizeof(*s));
+    s->config = config;
+    s->zmq = zmq_ctx_new();
+    check(s->zmq && uv_loop_init(&s->loop) == 0);
+    s->translate = translate_new(config->catalog, config->sweep_name, config->epoch,
+                                 config->beat_ms, config->lease_ms);
+    s->commit = commit_new(&s->loop, config->store, s, say);
+    start_handles(s);
+    start_admin(s);
+    err e = open_sockets(s, msg);
+    if (!e) {
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        s->closing = true;
+        finish_commits(s);
+        *ended_as = s->ended_as;
+    }
+    close_all(s);
+    free(s);
+    return e;
+}

@@ -1,0 +1,31 @@
+/* The coordinator's loop: the only place where the order of things is decided.
+ *
+ * A turn: read the ready frames (bounded), decode, translate, step the core; step it once more with
+ * TIME if its deadline has passed; hand what is to be recorded to the committer; say what may be
+ * said; arm one timer. */
+#ifndef MUSTER_COORDINATOR_SERVER_H
+#define MUSTER_COORDINATOR_SERVER_H
+
+#include "coordinator/catalog.h"
+#include "coordinator/core/core.h"
+
+struct server_config {
+    const char *sweep_name;
+    const char *const *worker_endpoints; /* to bind */
+    size_t worker_endpoint_count;
+    const char *operator_endpoint;
+    uint32_t beat_ms, lease_ms;
+    bool exit_when_done; /* else serve until told to stop */
+    const struct catalog *catalog;
+    struct store *store;
+    struct core *core;
+    uint64_t epoch;
+};
+
+/* Runs until the sweep is over (exit_when_done), an operator stops it, or SIGTERM or SIGINT: the
+ * first drains, the second stops at once. *ended_as: the state in which it was found to be over.
+ * ERR_*: it could not start; msg says why. A store that fails ends the process (commit.h); so does
+ * the order to stop while the disk is full, with EXIT_STORE_FAILED as well. */
+err server_run(const struct server_config *config, enum sweep_state *ended_as, struct errmsg *msg);
+
+#endif

@@ -1,0 +1,39 @@
+/* From a planned sweep to what is simulated. */
+#include "coordinator/simulate/from_plan.h"
+
+static void add_cells(const struct plan *plan, const struct plan_model *m, measured_ns_f *measured,
+                      void *owner, struct work *out)
+{
+    double mean_factor = work_mean_factor(out->models[out->model_count - 1].timing.spread);
+    for (size_t k = 0; k < m->cell_count; k++) {
+        uint32_t task = plan->cells[m->first_cell + k].task;
+        const struct plan_task *t = &plan->tasks[task];
+        double mean_ns = measured ? measured(owner, m, t) : 0;
+        work_add_cell(out, task, t->wanted_count == t->task->size ? NULL : &t->wanted,
+                      mean_ns / mean_factor);
+    }
+}
+
+size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measured_ns_f *measured,
+                      void *owner, struct work *out)
+{
+    size_t blocked = 0;
+    for (size_t i = 0; i < plan->task_count; i++)
+        work_add_task(out, plan->tasks[i].task->size);
+    for (size_t i = 0; i < plan->model_count; i++) {
+        const struct plan_model *m = &plan->models[i];
+        const struct model_definition *d = &m->spec->definition;
+        struct core_need need = { .gpus = d->resources.gpus,
+                                  .cpus = d->resources.cpus,
+                                  .memory_bytes = d->resources.memory_bytes };
+        struct cluster_timing timing = cluster_timing_of(fleet->cluster, d->name);
+        uint32_t added = work_add_model(out, d->name, &need, &timing);
+        if (fleet_fits(fleet, &need) == 0) {
+            out->models[added].is_blocked = true;
+            blocked++;
+            continue;
+        }
+        add_cells(plan, m, measured, owner, out);
+    }
+    return blocked;
+}

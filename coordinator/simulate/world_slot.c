@@ -1,0 +1,166 @@
+/* What a slot does with the attempts that it was granted. */
+#include "coordinator/simulate/world.h"
+
+#include <stdlib.h>
+
+static const int64_t FLUSH_NS = 200000000; /* as the agent */
+
+static struct held *head_of(const struct virtual_slot *s)
+{
+    return s->attempts.next == &s->attempts ? NULL
+                                            : container_of(s->attempts.next, struct held, node);
+}
+
+/* Walk over the instances behind those reported, to the first end of one at or behind `until`:
+ * returns that time, and how far it is in *out_done. */
+static int64_t walk(const struct world *w, const struct held *h, int64_t until, uint32_t *out_done)
+{
+    double speed = fleet_worker_of(w->fleet, h->slot)->speed;
+    int64_t at = h->at_ns;
+    uint32_t i = h->done;
+    for (; i < h->count && at < until; i++)
+        if (!held_skips(h, i))
+            at += fleet_take_ns(speed, work_instance_ns(h->cell, h->first + i));
+    *out_done = i;
+    return at;
+}
+
+uint32_t held_progress(const struct world *w, const struct held *h)
+{
+    const struct virtual_slot *s = &w->slots[h->slot];
+    if (s->is_loading || head_of(s) != h || w->now_ns <= h->at_ns)
+        return h->done;
+    uint32_t done;
+    int64_t at = walk(w, h, w->now_ns, &done);
+    return at > w->now_ns && done > h->done ? done - 1 : done;
+}
+
+void held_free(struct held *h)
+{
+    free(h->skip);
+    free(h);
+}
+
+/* ---- The life of the head ---- */
+
+static void plan_flush(struct world *w, struct held *h, int64_t until)
+{
+    struct virtual_slot *s = &w->slots[h->slot];
+    s->event.key = walk(w, h, until, &h->flush_done);
+    heap_push(&w->events, &s->event);
+}
+
+/* It leaves the slot; its memory goes with the message. */
+static void end(struct world *w, struct held *h, enum ended reason)
+{
+    list_remove(&h->node);
+    map_take(&w->held, h->id);
+    wire_send(w, &w->up,
+              (struct wire_message){ .kind = WIRE_ENDED,
+                                     .worker = w->fleet->worker_of[h->slot],
+                                     .held = h,
+                                     .as.reason = reason });
+}
+
+static void pump(struct world *w, uint32_t slot)
+{
+    struct virtual_slot *s = &w->slots[slot];
+    struct held *h = head_of(s);
+    if (!h || heap_has(&s->event))
+        return;
+    if (s->model == h->cell->model) {
+        h->at_ns = w->now_ns;
+        plan_flush(w, h, w->now_ns + FLUSH_NS);
+        return;
+    }
+    s->model = h->cell->model;
+    s->is_loading = true;
+    s->load_start_ns = w->now_ns;
+    outcome_load(w->o, slot, s->model, w->now_ns);
+    s->event.key = w->now_ns + w->work->models[s->model].timing.load_ns;
+    heap_push(&w->events, &s->event);
+}
+
+static void loaded(struct world *w, uint32_t slot)
+{
+    struct virtual_slot *s = &w->slots[slot];
+    uint32_t worker = w->fleet->worker_of[slot];
+    s->is_loading = false;
+    outcome_add(w->o, slot, s->model, SPAN_LOAD, s->load_start_ns, w->now_ns);
+    wire_send(w, &w->up,
+              (struct wire_message){
+                  .kind = WIRE_HOST,
+                  .worker = worker,
+                  .as.host = { slot - w->fleet->workers[worker].first_slot, s->model } });
+}
+
+static void flush(struct world *w, uint32_t slot)
+{
+    struct held *h = head_of(&w->slots[slot]);
+    outcome_add(w->o, slot, h->cell->model, SPAN_RUN, h->at_ns, w->now_ns);
+    if (h->flush_done > h->done)
+        wire_send(w, &w->up,
+                  (struct wire_message){ .kind = WIRE_ROWS,
+                                         .worker = w->fleet->worker_of[slot],
+                                         .held = h,
+                                         .as.rows = { h->done, h->flush_done } });
+    h->done = h->flush_done;
+    h->at_ns = w->now_ns;
+    if (h->done == h->count)
+        end(w, h, ENDED_DONE);
+    else if (h->is_returning)
+        end(w, h, ENDED_RETURNED);
+    else
+        plan_flush(w, h, w->now_ns + FLUSH_NS);
+}
+
+void slot_event(struct world *w, uint32_t slot)
+{
+    if (w->slots[slot].is_loading)
+        loaded(w, slot);
+    else
+        flush(w, slot);
+    pump(w, slot);
+}
+
+void slot_grant(struct world *w, struct held *h)
+{
+    map_put(&w->held, h->id, h);
+    list_push_back(&w->slots[h->slot].attempts, &h->node);
+    pump(w, h->slot);
+}
+
+void slot_revoke(struct world *w, uint64_t attempt)
+{
+    struct held *h = map_find(&w->held, attempt);
+    if (!h || h->is_returning)
+        return;
+    struct virtual_slot *s = &w->slots[h->slot];
+    if (s->is_loading || head_of(s) != h) {
+        end(w, h, ENDED_RETURNED);
+        return;
+    }
+    h->is_returning = true;
+    heap_remove(&w->events, &s->event);
+    plan_flush(w, h, w->now_ns);
+}
+
+void slot_stop(struct world *w, uint32_t slot, bool is_lost)
+{
+    struct virtual_slot *s = &w->slots[slot];
+    struct held *h = head_of(s);
+    if (s->is_loading) {
+        outcome_add(w->o, slot, s->model, SPAN_LOAD, s->load_start_ns, w->now_ns);
+    } else if (h) {
+        outcome_add(w->o, slot, s->model, SPAN_RUN, h->at_ns, w->now_ns);
+        w->o->lost_ns += is_lost ? (double)(w->now_ns - h->at_ns) : 0;
+    }
+    s->is_loading = false;
+    if (heap_has(&s->event))
+        heap_remove(&w->events, &s->event);
+    while ((h = head_of(s))) {
+        list_remove(&h->node);
+        list_push_back(&w->buried, &h->node); /* rows of it may still be under way */
+        map_take(&w->held, h->id);
+    }
+}

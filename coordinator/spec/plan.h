@@ -1,0 +1,88 @@
+/* A sweep, worked out: which models run which tasks, on which instances, and under which identity
+ * their results are kept.
+ *
+ * The identity of a model or task is the digest of its record: canonical JSON that says what it is.
+ * What changes an answer or its score is in it; where, how fast and how often it runs is not
+ * (README.md has the list). A changed identity is another model, and never mixes with the old one.
+ *
+ * Models stand in the order of the file, tasks in the order of the suites and within a suite in its
+ * own. Nothing here depends on the time, the machine or the folder the sweep lies in. */
+#ifndef MUSTER_COORDINATOR_SPEC_PLAN_H
+#define MUSTER_COORDINATOR_SPEC_PLAN_H
+
+#include "common/bitmap.h"
+#include "coordinator/spec/spec.h"
+
+enum {
+    PLAN_PAIRS_MAX = 1 << 24
+}; /* (model, task) pairs: 10,000 models x 699 tasks are 7 million */
+
+struct plan_model {
+    const struct spec_model *spec;
+    struct digest identity;
+    struct span record;     /* JSON; its digest is the identity */
+    struct span definition; /* JSON for workers (proto/definition) */
+    const char *revision;   /* given, or from the content of the command's files; NULL: neither */
+    size_t first_cell, cell_count; /* its part of plan.cells */
+    size_t first_gap, gap_count;   /* its part of plan.gaps */
+};
+
+struct plan_task {
+    const struct spec_suite *suite;
+    const struct task *task;
+    struct digest identity;
+    struct span record;
+    struct span definition;
+    struct bitmap wanted; /* the instances that the sweep asks for, one bit each */
+    uint32_t wanted_count;
+};
+
+/* A model does a task. Indexes into plan.models and plan.tasks. */
+struct plan_cell {
+    uint32_t model, task;
+};
+
+/* X(name, text): why a model does not do a task. */
+#define PLAN_GAP_LIST(X)                                                                           \
+    X(PLAN_GAP_TASKS, "not among the model's tasks")                                               \
+    X(PLAN_GAP_SCORER, "its metric needs a scorer program, and the suite names none for it")
+
+enum plan_gap_reason {
+#define X(name, text) name,
+    PLAN_GAP_LIST(X)
+#undef X
+        PLAN_GAP_REASON_COUNT
+};
+
+struct plan_gap {
+    uint32_t model, task;
+    enum plan_gap_reason reason;
+};
+
+struct plan {
+    const struct spec *spec;
+    struct suite *suites; /* as spec.suites */
+    size_t suite_count;
+    struct plan_model *models; /* as spec.models */
+    size_t model_count;
+    struct plan_task *tasks; /* those that the suites' filters let through */
+    size_t task_count;
+    struct plan_cell *cells; /* by model, then by task */
+    size_t cell_count;
+    struct plan_gap *gaps; /* every other pair; in the same order */
+    size_t gap_count;
+    struct arena arena;
+};
+
+const char *plan_gap_text(enum plan_gap_reason reason);
+
+/* Open the suites of the spec and plan. The spec is borrowed for the plan's life. On a failure *out
+ * is empty and problems has at least one line; the caller releases it in any case. */
+err plan_open(const struct spec *spec, struct plan *out, struct problems *problems);
+/* The same with suites that are open already: an array from xmalloc, as spec.suites, and theirs to
+ * release passes to the plan (on a failure too). */
+err plan_take(const struct spec *spec, struct suite *suites, struct plan *out,
+              struct problems *problems);
+void plan_release(struct plan *p);
+
+#endif

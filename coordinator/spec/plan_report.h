@@ -1,0 +1,92 @@
+/* What `muster plan` prints: what a sweep would do, what is done of it already, and what stands in
+ * its way. */
+#ifndef MUSTER_COORDINATOR_SPEC_PLAN_REPORT_H
+#define MUSTER_COORDINATOR_SPEC_PLAN_REPORT_H
+
+#include "coordinator/spec/plan.h"
+
+enum {
+    /* How jobs are counted before anything is measured: a first attempt takes so many instances,
+     * and later ones more, so that this is the most there can be. */
+    PLAN_PROBE_INSTANCES = 16,
+    /* And once it is known how long an instance takes. */
+    PLAN_JOB_TARGET_MS = 60 * 1000,
+    PLAN_CHANGES_MAX = 16 /* keys of a changed identity that are named */
+};
+
+/* The slots that the sweep is to run on. */
+struct plan_machine {
+    uint32_t slots;
+    uint32_t gpus_per_slot, cores_per_slot;
+    uint64_t memory_bytes; /* of a slot; 0: not limited */
+};
+
+/* What a store holds of a cell. */
+struct plan_done {
+    uint32_t ended;  /* of the instances that the sweep asks for */
+    uint64_t rows;   /* all that were ever recorded, with ... */
+    uint64_t micros; /* ... the model time that they took together */
+};
+
+/* Earlier results of a model of the same name. */
+struct plan_earlier {
+    struct digest identity;
+    struct span record; /* as it was recorded */
+    uint64_t results;
+};
+typedef void plan_earlier_f(void *owner, const struct plan_earlier *earlier);
+
+/* A look into the store, as callbacks. NULL functions: there is no store yet. */
+struct plan_store {
+    void *owner;
+    void (*done)(void *owner, const struct plan_model *model, const struct plan_task *task,
+                 struct plan_done *out);
+    /* Calls each(each_owner, ...) for every identity that is recorded under this name, the present
+     * one too. The record borrows until the call returns. */
+    void (*earlier)(void *owner, const char *model_name, plan_earlier_f *each, void *each_owner);
+};
+
+/* Earlier results that no longer count. */
+struct plan_outdated {
+    char identity[DIGEST_HEX_BYTES];
+    const char *revision; /* NULL: none */
+    uint64_t results;
+    const char
+        *changed[PLAN_CHANGES_MAX]; /* keys of the record that differ now: "decoding.temperature" */
+    size_t changed_count;
+    struct plan_outdated *next;
+};
+
+struct plan_counts {
+    uint64_t tasks, instances, done, missing;
+    uint64_t jobs;
+    bool jobs_are_bound; /* for some of them no duration is known: at most so many */
+};
+
+struct plan_report_model {
+    const struct plan_model *model;
+    struct plan_counts counts;
+    uint64_t gaps[PLAN_GAP_REASON_COUNT];
+    const char *obstacle; /* why no slot can hold a replica; NULL: one can, or none are known */
+    struct plan_outdated *outdated;
+};
+
+struct plan_report {
+    const struct plan *plan;
+    struct plan_report_model *models; /* as plan.models */
+    struct plan_counts total;         /* of models without an obstacle */
+    uint64_t blocked;                 /* instances missing of the others */
+    struct arena arena;
+};
+
+/* machine NULL: not known. The plan is borrowed. */
+void plan_report_make(const struct plan *plan, const struct plan_machine *machine,
+                      const struct plan_store *store, struct plan_report *out);
+void plan_report_release(struct plan_report *r);
+
+/* Append the report for people, safe on a terminal. */
+void plan_report_text(const struct plan_report *r, struct buf *out);
+/* Append the same as one JSON object and a newline. */
+void plan_report_json(const struct plan_report *r, struct buf *out);
+
+#endif

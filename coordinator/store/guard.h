@@ -1,0 +1,21 @@
+/* What LMDB does not look after: who may have the store, where it lies, and room on the disk. */
+#ifndef MUSTER_COORDINATOR_STORE_GUARD_H
+#define MUSTER_COORDINATOR_STORE_GUARD_H
+
+#include "coordinator/store/store.h"
+
+/* Refuse a network file system, make the folder (mode 0700), take its lock: STORE/muster.lock. Held
+ * until the descriptor is closed. */
+err store_guard_take(const struct store_config *config, int *out_lock_fd, struct errmsg *msg);
+/* The same without making or locking anything: for reading. ERR_NOT_FOUND: no folder. */
+err store_guard_look(const struct store_config *config, struct errmsg *msg);
+
+/* Make the names in this folder, and its own, durable. */
+err store_guard_sync(const char *folder, struct errmsg *msg);
+
+/* Have the file system set aside `need` bytes behind the first `used` ones of the file, so that a
+ * full disk, a quota or a limit shows before anything is written, and by its own name: LMDB reports
+ * all of them as EIO. ERR_FULL: there is no room. */
+err store_guard_reserve(int fd, const char *path, uint64_t used, uint64_t need, struct errmsg *msg);
+
+#endif

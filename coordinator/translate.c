@@ -1,0 +1,381 @@
+#include "coordinator/translate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "proto/msg.h"
+
+enum { NO_INDEX = UINT32_MAX };
+
+/* A worker's connection: from its hello until its session is over. */
+struct connection {
+    uint64_t handle, session;
+    struct outbox_peer peer;
+    struct bitmap models, tasks; /* definitions it has been sent */
+    struct list in_all;
+};
+
+struct translate {
+    const struct catalog *catalog;
+    const char *sweep_name;
+    uint64_t epoch;
+    uint32_t beat_ms, lease_ms;
+    uint64_t next_handle;
+    struct map by_handle, by_session;
+    struct list all;
+};
+
+struct translate *translate_new(const struct catalog *catalog, const char *sweep_name,
+                                uint64_t epoch, uint32_t beat_ms, uint32_t lease_ms)
+{
+    struct translate *t = xcalloc(1, sizeof(*t));
+    *t = (struct translate){ .catalog = catalog,
+                             .sweep_name = sweep_name,
+                             .epoch = epoch,
+                             .beat_ms = beat_ms,
+                             .lease_ms = lease_ms };
+    list_init(&t->all);
+    return t;
+}
+
+static void connection_free(struct translate *t, struct connection *c)
+{
+    map_take(&t->by_handle, c->handle);
+    if (c->session)
+        map_take(&t->by_session, c->session);
+    list_remove(&c->in_all);
+    bitmap_release(&c->models);
+    bitmap_release(&c->tasks);
+    free(c);
+}
+
+void translate_free(struct translate *t)
+{
+    if (!t)
+        return;
+    while (!list_empty(&t->all))
+        connection_free(t, container_of(list_first(&t->all), struct connection, in_all));
+    map_release(&t->by_handle);
+    map_release(&t->by_session);
+    free(t);
+}
+
+static uint64_t connection_new(struct translate *t, const struct outbox_peer *peer)
+{
+    struct connection *c = xcalloc(1, sizeof(*c));
+    c->handle = ++t->next_handle;
+    c->peer = *peer;
+    bitmap_init(&c->models, t->catalog->model_count);
+    bitmap_init(&c->tasks, t->catalog->task_count);
+    list_push_back(&t->all, &c->in_all);
+    map_put(&t->by_handle, c->handle, c);
+    return c->handle;
+}
+
+static bool same_peer(const struct outbox_peer *a, const struct outbox_peer *b)
+{
+    return a->port == b->port && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+uint64_t translate_session(const struct translate *t, const struct outbox_peer *peer)
+{
+    for (const struct list *n = t->all.next; n != &t->all; n = n->next) {
+        const struct connection *c = container_of_const(n, struct connection, in_all);
+        if (same_peer(&c->peer, peer))
+            return c->session;
+    }
+    return 0;
+}
+
+/* A session belongs to one connection: from another one it is as good as unknown. */
+static uint64_t session_of(const struct translate *t, const struct msg *m,
+                           const struct outbox_peer *peer)
+{
+    const struct connection *c = m->session ? map_find(&t->by_session, m->session) : NULL;
+    return c && same_peer(&c->peer, peer) ? m->session : 0;
+}
+
+/* ---- Messages to events ---- */
+
+static void in_hello(struct translate *t, const struct msg *m, const struct outbox_peer *peer,
+                     struct incoming *out)
+{
+    const struct msg_hello *h = &m->as.hello;
+    struct core_held *held = arena_alloc(&out->arena, h->held_count * sizeof(*held));
+    for (uint32_t i = 0; i < h->held_count; i++)
+        held[i] = (struct core_held){ .attempt = h->held[i].attempt,
+                                      .slot = h->held[i].slot,
+                                      .model = catalog_model_index(t->catalog, h->held[i].model),
+                                      .task = catalog_task_index(t->catalog, h->held[i].task),
+                                      .first = h->held[i].first,
+                                      .count = h->held[i].count };
+    struct core_event *e = &out->event;
+    e->kind = CORE_HELLO;
+    e->as.hello.peer = connection_new(t, peer);
+    e->as.hello.next_seq = m->seq;
+    e->as.hello.name = h->worker_name;
+    e->as.hello.worker_id = h->worker_id;
+    e->as.hello.slots = h->slots;
+    e->as.hello.slot_count = h->slot_count;
+    e->as.hello.held = held;
+    e->as.hello.held_count = h->held_count;
+    e->as.hello.lifetime_ms = h->lifetime_ms;
+}
+
+static void in_beat(struct translate *t, const struct msg *m, struct incoming *out)
+{
+    const struct msg_beat *b = &m->as.beat;
+    uint32_t *models = arena_alloc(&out->arena, b->slot_count * sizeof(*models));
+    for (uint32_t i = 0; i < b->slot_count; i++)
+        models[i] = catalog_model_index(t->catalog, b->slots[i].model);
+    out->event.kind = CORE_BEAT;
+    out->event.as.beat.beat = b;
+    out->event.as.beat.models = models;
+}
+
+static err in_results(struct translate *t, const struct msg *m, struct incoming *out,
+                      struct errmsg *msg)
+{
+    const struct msg_results *r = &m->as.results;
+    err e = block_decode(r->block, &out->block);
+    if (e)
+        return err_say(msg, ERR_INVALID, "results of attempt %llx: the block is damaged",
+                       (unsigned long long)r->attempt);
+    out->has_block = true;
+    out->encoded = r->block;
+    const struct block *b = &out->block;
+    struct span *reasons = NULL;
+    for (uint32_t i = 0; i < b->rows; i++) {
+        if (b->status[i] == STATUS_OK)
+            continue;
+        if (!reasons)
+            reasons = arena_alloc(&out->arena, b->rows * sizeof(*reasons));
+        reasons[i] = span_of(b->answers + b->answer_at[i], b->answer_len[i]);
+    }
+    struct core_event *event = &out->event;
+    event->kind = CORE_RESULTS;
+    event->as.results.seq = m->seq;
+    event->as.results.attempt = r->attempt;
+    event->as.results.model = catalog_model_index(t->catalog, r->model);
+    event->as.results.task = catalog_task_index(t->catalog, r->task);
+    event->as.results.instance = b->instance;
+    event->as.results.status = b->status;
+    event->as.results.reason = reasons;
+    event->as.results.rows = b->rows;
+    return OK;
+}
+
+static void in_host(struct translate *t, const struct msg *m, struct incoming *out)
+{
+    const struct msg_host *h = &m->as.host;
+    out->event.kind = CORE_HOST;
+    out->event.as.host.slot = h->slot;
+    out->event.as.host.model = catalog_model_index(t->catalog, h->model);
+    out->event.as.host.ready = h->ready;
+    out->event.as.host.load_ns = (int64_t)h->load_ms * 1000000;
+    out->event.as.host.text = h->text;
+}
+
+err translate_in(struct translate *t, const struct msg *m, const struct outbox_peer *peer,
+                 int64_t now_mono_ns, struct incoming *out, struct errmsg *msg)
+{
+    out->peer = *peer;
+    out->event =
+        (struct core_event){ .now_mono_ns = now_mono_ns, .session = session_of(t, m, peer) };
+    switch (m->type) {
+    case MSG_HELLO: in_hello(t, m, peer, out); return OK;
+    case MSG_BEAT: in_beat(t, m, out); return OK;
+    case MSG_RESULTS: return in_results(t, m, out, msg);
+    case MSG_HOST: in_host(t, m, out); return OK;
+    case MSG_ENDED:
+        out->event.kind = CORE_ENDED;
+        out->event.as.ended.seq = m->seq;
+        out->event.as.ended.attempt = m->as.ended.attempt;
+        out->event.as.ended.reason = (enum ended)m->as.ended.reason;
+        out->event.as.ended.text = m->as.ended.text;
+        return OK;
+    case MSG_GOODBYE: out->event.kind = CORE_GOODBYE; return OK;
+    case MSG_WELCOME:
+    case MSG_DEFINE_MODEL:
+    case MSG_DEFINE_TASK:
+    case MSG_GRANT:
+    case MSG_REVOKE:
+    case MSG_ACK:
+    case MSG_BEAT_REPLY:
+    case MSG_DRAIN:
+    case MSG_REJECT:
+    case MSG_ASK:
+    case MSG_REPLY: break;
+    }
+    return err_say(msg, ERR_INVALID, "a worker does not send \"%s\"", msg_type_text(m->type));
+}
+
+void incoming_clear(struct incoming *in)
+{
+    if (in->has_block)
+        block_release(&in->block);
+    in->has_block = false;
+    arena_clear(&in->arena);
+}
+
+void incoming_release(struct incoming *in)
+{
+    incoming_clear(in);
+    arena_release(&in->arena);
+}
+
+/* ---- Effects to records and messages ---- */
+
+static void out_record(const struct translate *t, const struct core_effect *e,
+                       const struct incoming *in, struct turn *turn)
+{
+    check(in && in->has_block);
+    uint32_t model = t->catalog->models[e->as.record.model].id;
+    uint32_t task = t->catalog->tasks[e->as.record.task].id;
+    uint32_t size = t->catalog->task_sizes[e->as.record.task];
+    if (e->as.record.all) {
+        store_batch_block(turn->batch, model, task, size, in->encoded);
+        return;
+    }
+    struct buf some = { 0 };
+    block_filter(&in->block, &e->as.record.keep, &some);
+    store_batch_block(turn->batch, model, task, size, buf_span(&some));
+    buf_release(&some);
+}
+
+static void out_strike(const struct translate *t, const struct core_effect *e, struct turn *turn)
+{
+    store_batch_strike(turn->batch,
+                       &(struct strike){ .model = t->catalog->models[e->as.strike.model].id,
+                                         .task = t->catalog->tasks[e->as.strike.task].id,
+                                         .instance = e->as.strike.instance,
+                                         .count = e->as.strike.count,
+                                         .status = e->as.strike.status,
+                                         .reason = e->as.strike.reason,
+                                         .attempt = e->as.strike.attempt });
+}
+
+static void out_welcome(struct translate *t, const struct core_effect *e, struct turn *turn)
+{
+    struct connection *c = map_find(&t->by_handle, e->as.welcome.peer);
+    check(c);
+    c->session = e->session;
+    map_put(&t->by_session, c->session, c);
+    struct msg m = { .type = MSG_WELCOME, .session = c->session };
+    m.as.welcome = (struct msg_welcome){ .session = c->session,
+                                         .epoch = t->epoch,
+                                         .beat_ms = t->beat_ms,
+                                         .lease_ms = t->lease_ms,
+                                         .sweep = span_str(t->sweep_name) };
+    turn_say(turn, &c->peer, &m);
+}
+
+static void define(struct connection *c, struct bitmap *sent, uint32_t index,
+                   const struct catalog_entry *entry, enum msg_type type, struct turn *turn)
+{
+    if (!bitmap_set(sent, index))
+        return;
+    struct msg m = { .type = type, .session = c->session };
+    m.as.define = (struct msg_define){ .id = entry->id, .json = entry->definition };
+    turn_say(turn, &c->peer, &m);
+}
+
+static void out_grant(struct translate *t, struct connection *c, const struct core_effect *e,
+                      struct turn *turn)
+{
+    const struct catalog_entry *model = &t->catalog->models[e->as.grant.model];
+    const struct catalog_entry *task = &t->catalog->tasks[e->as.grant.task];
+    define(c, &c->models, e->as.grant.model, model, MSG_DEFINE_MODEL, turn);
+    define(c, &c->tasks, e->as.grant.task, task, MSG_DEFINE_TASK, turn);
+    struct msg m = { .type = MSG_GRANT, .session = c->session };
+    m.as.grant = (struct msg_grant){ .attempt = e->as.grant.attempt,
+                                     .slot = e->as.grant.slot,
+                                     .model = model->id,
+                                     .task = task->id,
+                                     .first = e->as.grant.first,
+                                     .count = e->as.grant.count,
+                                     .skip = e->as.grant.skip };
+    turn_say(turn, &c->peer, &m);
+}
+
+/* A rejection answers the message that is being stepped, session or not. */
+static void out_reject(struct translate *t, const struct core_effect *e, const struct incoming *in,
+                       struct turn *turn)
+{
+    check(in);
+    struct msg m = { .type = MSG_REJECT, .session = e->session };
+    m.as.reject = (struct msg_reject){ e->as.reject.code, span_str(e->as.reject.text) };
+    turn_say(turn, &in->peer, &m);
+    struct connection *refused =
+        e->as.reject.peer ? map_find(&t->by_handle, e->as.reject.peer) : NULL;
+    if (refused)
+        connection_free(t, refused);
+}
+
+/* Effects that go to a worker with a session. */
+static void out_to_session(struct translate *t, const struct core_effect *e, struct turn *turn)
+{
+    struct connection *c = map_find(&t->by_session, e->session);
+    if (!c)
+        return;
+    struct msg m = { .session = c->session };
+    switch (e->kind) {
+    case EFFECT_GRANT: out_grant(t, c, e, turn); return;
+    case EFFECT_GONE: connection_free(t, c); return;
+    case EFFECT_REVOKE:
+        m.type = MSG_REVOKE;
+        m.as.revoke.attempt = e->as.revoke.attempt;
+        break;
+    case EFFECT_ACK:
+        m.type = MSG_ACK;
+        m.as.ack.seq = e->as.ack.seq;
+        break;
+    case EFFECT_BEAT_REPLY:
+        m.type = MSG_BEAT_REPLY;
+        m.as.beat_reply = (struct msg_beat_reply){ e->as.beat_reply.stale, e->as.beat_reply.count };
+        break;
+    case EFFECT_DRAIN:
+        m.type = MSG_DRAIN;
+        m.as.drain.reason = span_str(e->as.drain.reason);
+        break;
+    case EFFECT_RECORD:
+    case EFFECT_STRIKE:
+    case EFFECT_WELCOME:
+    case EFFECT_REJECT:
+    case EFFECT_NOTE: check(!"an effect that goes to a session");
+    }
+    turn_say(turn, &c->peer, &m);
+}
+
+/* A line a note: the words of a worker in it must not look like a line of ours. */
+static void out_note(const struct core_effect *e, struct turn *turn)
+{
+    buf_append_byte(&turn->notes, e->as.note.warn ? '!' : ' ');
+    text_append_safe(&turn->notes, span_str(e->as.note.text));
+    buf_append_byte(&turn->notes, '\n');
+}
+
+void translate_out(struct translate *t, const struct core_effects *effects,
+                   const struct incoming *in, struct turn *turn)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct core_effect *e = &effects->items[i];
+        switch (e->kind) {
+        case EFFECT_RECORD: out_record(t, e, in, turn); break;
+        case EFFECT_STRIKE: out_strike(t, e, turn); break;
+        case EFFECT_WELCOME: out_welcome(t, e, turn); break;
+        case EFFECT_REJECT: out_reject(t, e, in, turn); break;
+        case EFFECT_NOTE: out_note(e, turn); break;
+        case EFFECT_GRANT:
+        case EFFECT_REVOKE:
+        case EFFECT_ACK:
+        case EFFECT_BEAT_REPLY:
+        case EFFECT_DRAIN:
+        case EFFECT_GONE: out_to_session(t, e, turn); break;
+        }
+    }
+}

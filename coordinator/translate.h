@@ -1,0 +1,42 @@
+/* Messages to events, effects to messages and records. Pure: the simulation uses it too.
+ *
+ * One `struct translate` for a coordinator: it knows the connections, and which definitions each
+ * worker has been sent. */
+#ifndef MUSTER_COORDINATOR_TRANSLATE_H
+#define MUSTER_COORDINATOR_TRANSLATE_H
+
+#include "coordinator/catalog.h"
+#include "coordinator/core/core.h"
+#include "coordinator/turn.h"
+
+struct translate;
+
+struct translate *translate_new(const struct catalog *catalog, const char *sweep_name,
+                                uint64_t epoch, uint32_t beat_ms, uint32_t lease_ms);
+void translate_free(struct translate *t);
+
+/* What one message came to, kept until the effects of its step are carried out. */
+struct incoming {
+    struct core_event event;
+    struct block block;  /* results */
+    struct span encoded; /* the same, as it came */
+    bool has_block;
+    struct outbox_peer peer; /* where it came from */
+    struct arena arena;
+};
+
+/* A worker's message (decoded) as an event. `peer` is where answers go; for a hello it is given a
+ * handle. ERR_INVALID: a message that no worker sends, or a damaged block; msg says what. */
+err translate_in(struct translate *t, const struct msg *m, const struct outbox_peer *peer,
+                 int64_t now_mono_ns, struct incoming *out, struct errmsg *msg);
+void incoming_clear(struct incoming *in); /* keeps the arena's memory */
+void incoming_release(struct incoming *in);
+
+/* The session that is spoken to at this connection; 0: none. */
+uint64_t translate_session(const struct translate *t, const struct outbox_peer *peer);
+
+/* Carry the effects of a step over into the turn. in: the message that was stepped; NULL: none. */
+void translate_out(struct translate *t, const struct core_effects *effects,
+                   const struct incoming *in, struct turn *turn);
+
+#endif

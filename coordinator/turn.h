@@ -1,0 +1,38 @@
+/* A turn of the coordinator: what is to be made durable, and what may be said once it is. */
+#ifndef MUSTER_COORDINATOR_TURN_H
+#define MUSTER_COORDINATOR_TURN_H
+
+#include "coordinator/store/store.h"
+
+enum { OUTBOX_PEER_BYTES_MAX = 32 };
+
+/* A connection, as the transport names it. `port` tells which socket it came in by. */
+struct outbox_peer {
+    uint8_t port;
+    uint8_t len;
+    uint8_t bytes[OUTBOX_PEER_BYTES_MAX];
+};
+
+struct outbox_item {
+    struct outbox_peer peer;
+    size_t at, len; /* in frames */
+};
+
+struct turn {
+    struct store_batch *batch;
+    struct outbox_item *items;
+    size_t count, capacity;
+    struct buf frames;
+    struct buf notes; /* lines for the log, each ended by '\n', the first byte '!' for a warning */
+};
+
+void turn_init(struct turn *t);
+void turn_clear(struct turn *t);
+void turn_release(struct turn *t);
+bool turn_is_empty(const struct turn *t);
+
+/* Append a message to what will be said. */
+struct msg;
+void turn_say(struct turn *t, const struct outbox_peer *peer, const struct msg *m);
+
+#endif

@@ -1,0 +1,456 @@
+/* What operators are told, and what their orders come to: against a real core and store. */
+#include "tests/io/store_fixture.h"
+
+#include <jansson.h>
+
+#include "coordinator/admin/admin.h"
+
+enum { MODELS = 5000, TASK_SIZE = 1000, FAILED = 450, MS = 1000000 };
+
+/* Not UTF-8, with controls, quotes and a newline. */
+static const char hostile[] = "\xff\xfe\x01 \"quoted\\\" \n\x1b[31m \xe6\x97";
+
+struct bench {
+    char *dir;
+    uv_loop_t loop;
+    struct catalog catalog;
+    struct core *core;
+    struct core_effects effects;
+    struct admin admin;
+    struct arena arena;
+    struct admin_order order; /* of the newest ask */
+    bool ok;                  /* of the newest ask */
+};
+
+static void ignore_turn(void *owner, struct turn *turn)
+{
+    (void)owner;
+    (void)turn;
+}
+
+/* MODELS models with one task: "model-0", "model-1", ..., but the second has a hostile name. */
+static void fill_catalog(struct catalog *c)
+{
+    c->model_count = MODELS;
+    c->task_count = 1;
+    c->models = arena_alloc(&c->arena, MODELS * sizeof(*c->models));
+    c->tasks = arena_alloc(&c->arena, sizeof(*c->tasks));
+    for (uint32_t i = 0; i < MODELS; i++) {
+        const char *name = i == 1 ? hostile : arena_format(&c->arena, "model-%u", i);
+        c->models[i] = (struct catalog_entry){ .id = i + 1, .name = name };
+        map_put(&c->model_index, i + 1, (void *)(uintptr_t)(i + 1));
+    }
+    c->tasks[0] = (struct catalog_entry){ .id = 1, .name = "nlp/\xff" };
+    map_put(&c->task_index, 1, (void *)(uintptr_t)1);
+}
+
+static void fill_core(struct bench *b)
+{
+    struct bitmap ended;
+    bitmap_init(&ended, TASK_SIZE);
+    b->core = core_new(&(struct core_config){ .epoch = 3,
+                                              .seed = 1,
+                                              .beat_ns = 1000ll * MS,
+                                              .lease_ns = 15000ll * MS,
+                                              .job_target_ns = 30000ll * MS,
+                                              .probe_ns = 1000ll * MS,
+                                              .backoff_ns = 1000ll * MS,
+                                              .strikes_max = 3 });
+    core_add_task(b->core, TASK_SIZE);
+    for (uint32_t i = 0; i < MODELS; i++) {
+        core_add_model(b->core, &(struct core_need){ .cpus = 1 });
+        core_add_cell(b->core, i, 0, NULL, &ended, 0);
+    }
+    bitmap_release(&ended);
+}
+
+static int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof(*b));
+    assert_non_null(b);
+    b->dir = test_dir();
+    assert_int_equal(uv_loop_init(&b->loop), 0);
+    fill_catalog(&b->catalog);
+    fill_core(b);
+    b->admin = (struct admin){ .sweep_name = "trial",
+                               .epoch = 3,
+                               .catalog = &b->catalog,
+                               .core = b->core,
+                               .store = fixture_open(b->dir),
+                               .now_mono_ns = 1000ll * MS };
+    b->admin.commit = commit_new(&b->loop, b->admin.store, NULL, ignore_turn);
+    progress_start(&b->admin.progress, 0, 0);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    commit_close((struct commit *)(uintptr_t)b->admin.commit);
+    uv_run(&b->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&b->loop), 0);
+    store_close(b->admin.store);
+    core_free(b->core);
+    core_effects_release(&b->effects);
+    catalog_release(&b->catalog);
+    arena_release(&b->arena);
+    test_rm_rf(b->dir);
+    free(b);
+    return 0;
+}
+
+/* The answer, which must be an object and fit into a message. The caller releases it. */
+static json_t *ask(struct bench *b, const char *question)
+{
+    struct buf out = { 0 };
+    arena_clear(&b->arena);
+    b->ok = admin_answer(&b->admin, span_str(question), &b->arena, &out, &b->order);
+    assert_in_range(out.len, 2, MESSAGE_BYTES_MAX - 1024);
+    json_error_t where;
+    json_t *o = json_loadb((const char *)out.data, out.len, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(o))
+        fail_msg("%s: %s", where.text, buf_cstr(&out));
+    assert_int_equal(b->ok, json_object_get(o, "error") == NULL);
+    if (b->ok)
+        assert_int_equal(json_integer_value(json_object_get(o, "schema")), 1);
+    buf_release(&out);
+    return o;
+}
+
+static void step(struct bench *b, struct core_event event)
+{
+    core_step(b->core, &event, &b->effects);
+    core_effects_clear(&b->effects);
+}
+
+/* A worker says hello. */
+static void connect_worker(struct bench *b, const char *name, uint32_t slots)
+{
+    static struct msg_slot all[SLOTS_MAX];
+    static uint8_t id[WORKER_ID_BYTES];
+    id[0]++;
+    for (uint32_t i = 0; i < slots; i++)
+        all[i] = (struct msg_slot){ .cpus = 2 };
+    struct core_event e = { .kind = CORE_HELLO, .now_mono_ns = 500ll * MS };
+    e.as.hello.peer = id[0];
+    e.as.hello.next_seq = 1;
+    e.as.hello.name = span_str(name);
+    e.as.hello.worker_id = id;
+    e.as.hello.slots = all;
+    e.as.hello.slot_count = slots;
+    step(b, e);
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    assert_non_null(s);
+    return s;
+}
+
+static json_int_t whole(const json_t *o, const char *key)
+{
+    assert_true(json_is_integer(json_object_get(o, key)));
+    return json_integer_value(json_object_get(o, key));
+}
+
+/* ---- Status ---- */
+
+static void status_tells_the_sweep(void **state)
+{
+    struct bench *b = *state;
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    assert_string_equal(text(o, "sweep"), "trial");
+    assert_string_equal(text(o, "state"), "running");
+    assert_int_equal(whole(o, "total"), (json_int_t)MODELS * TASK_SIZE);
+    assert_int_equal(whole(o, "done"), 0);
+    assert_int_equal(whole(o, "epoch"), 3);
+    assert_true(json_is_null(json_object_get(o, "blocked")));
+    assert_true(json_is_null(json_object_get(o, "eta_s"))); /* no rate, no guess */
+    assert_int_equal(whole(json_object_get(o, "counters"), "commits"), 0);
+    assert_int_equal(b->order.kind, ADMIN_NOTHING);
+    json_decref(o);
+}
+
+static void a_long_list_comes_in_pages_without_a_gap(void **state)
+{
+    struct bench *b = *state;
+    uint32_t seen = 0, pages = 0;
+    json_t *next = json_integer(0);
+    while (json_is_integer(next)) {
+        char question[64];
+        snprintf(question, sizeof(question), "{\"ask\": \"status\", \"from\": %d}",
+                 (int)json_integer_value(next));
+        json_t *o = ask(b, question), *m;
+        size_t i;
+        json_array_foreach(json_object_get(o, "models"), i, m)
+        {
+            if (seen != 1)
+                assert_string_equal(text(m, "name"), b->catalog.models[seen].name);
+            seen++;
+        }
+        json_decref(next);
+        next = json_incref(json_object_get(o, "next"));
+        json_decref(o);
+        pages++;
+    }
+    assert_true(json_is_null(next));
+    assert_int_equal(seen, MODELS);
+    assert_in_range(pages, 2, 10);
+    json_decref(next);
+}
+
+static void a_page_behind_the_end_is_empty(void **state)
+{
+    struct bench *b = *state;
+    json_t *o = ask(b, "{\"ask\": \"status\", \"from\": 4000000000}");
+    assert_int_equal(json_array_size(json_object_get(o, "models")), 0);
+    assert_true(json_is_null(json_object_get(o, "next")));
+    json_decref(o);
+}
+
+static void a_hostile_name_is_still_a_text(void **state)
+{
+    struct bench *b = *state;
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    const char *name = text(json_array_get(json_object_get(o, "models"), 1), "name");
+    assert_non_null(strstr(name, "\xef\xbf\xbd")); /* U+FFFD for what is no UTF-8 */
+    assert_non_null(strstr(name, "\"quoted\\\""));
+    json_decref(o);
+}
+
+/* ---- Workers ---- */
+
+static void workers_are_told_with_their_slots(void **state)
+{
+    struct bench *b = *state;
+    connect_worker(b, "gpu-1", 3);
+    connect_worker(b, hostile, 1);
+    json_t *o = ask(b, "{\"ask\": \"workers\"}"), *list = json_object_get(o, "workers");
+    assert_int_equal(json_array_size(list), 2);
+    const json_t *first = json_array_get(list, 0);
+    assert_string_equal(text(first, "name"), "gpu-1");
+    assert_string_equal(text(first, "state"), "live");
+    assert_true(json_real_value(json_object_get(first, "heard_s")) == 0.5);
+    assert_int_equal(json_array_size(json_object_get(first, "slots")), 3);
+    const json_t *slot = json_array_get(json_object_get(first, "slots"), 2);
+    assert_int_equal(whole(slot, "slot"), 2);
+    assert_int_equal(whole(slot, "cpus"), 2);
+    text(json_array_get(list, 1), "name"); /* hostile, and there */
+    json_decref(o);
+}
+
+static void the_largest_worker_fits_into_a_message(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 0; i < 4; i++) {
+        char name[NAME_BYTES_MAX + 1];
+        memset(name, 1, sizeof(name)); /* escaped, six bytes each */
+        name[0] = (char)('a' + i);
+        name[NAME_BYTES_MAX] = '\0';
+        connect_worker(b, name, SLOTS_MAX);
+    }
+    json_t *o = ask(b, "{\"ask\": \"workers\"}");
+    assert_int_not_equal(json_array_size(json_object_get(o, "workers")), 0);
+    json_decref(o);
+}
+
+/* ---- Failures ---- */
+
+/* FAILED instances of the first model that failed, each with this reason. */
+static void fail_instances(struct bench *b, struct span reason)
+{
+    struct block_builder builder;
+    struct buf bytes = { 0 };
+    struct store_batch *batch = store_batch_new();
+    fixture_ids(b->admin.store, 2, 1, TASK_SIZE);
+    block_builder_init(&builder, 1);
+    for (uint32_t i = 0; i < FAILED; i++)
+        block_builder_add(
+            &builder,
+            &(struct result){ .instance = 2 * i, .status = STATUS_REFUSED, .answer = reason });
+    block_builder_encode(&builder, &bytes);
+    store_batch_block(batch, 1, 1, TASK_SIZE, buf_span(&bytes));
+    fixture_commit(b->admin.store, batch);
+    store_batch_free(batch);
+    block_builder_release(&builder);
+    buf_release(&bytes);
+}
+
+static void failures_come_in_pages_without_a_gap(void **state)
+{
+    struct bench *b = *state;
+    fail_instances(b, span_str("no"));
+    uint32_t seen = 0;
+    json_t *after = json_null();
+    do {
+        json_t *question =
+            json_pack("{s:s,s:i,s:o}", "ask", "failures", "limit", 100, "after", after);
+        char *line = json_dumps(question, JSON_COMPACT);
+        json_t *o = ask(b, line), *f;
+        size_t i;
+        json_array_foreach(json_object_get(o, "failures"), i, f)
+        {
+            assert_int_equal(whole(f, "instance"), 2 * seen);
+            assert_string_equal(text(f, "model"), "model-0");
+            assert_string_equal(text(f, "status"), "refused");
+            assert_string_equal(text(f, "reason"), "no");
+            seen++;
+        }
+        after = json_incref(json_object_get(o, "next"));
+        json_decref(o);
+        json_decref(question);
+        free(line);
+    } while (json_is_object(after));
+    assert_int_equal(seen, FAILED);
+    json_decref(after);
+}
+
+static void hostile_reasons_of_any_length_are_texts_that_fit(void **state)
+{
+    struct bench *b = *state;
+    char reason[2000];
+    memset(reason, 1, sizeof(reason)); /* escaped, six bytes each */
+    memcpy(reason, hostile, sizeof(hostile) - 1);
+    fail_instances(b, span_of(reason, sizeof(reason)));
+    json_t *o = ask(b, "{\"ask\": \"failures\", \"limit\": 1000000}"), *f;
+    assert_int_equal(json_array_size(json_object_get(o, "failures")), 200); /* a page at most */
+    size_t i;
+    json_array_foreach(json_object_get(o, "failures"), i, f)
+    {
+        assert_non_null(strstr(text(f, "reason"), "\"quoted\\\""));
+        assert_in_range(strlen(text(f, "reason")), 100, 1500);
+        assert_non_null(strstr(text(f, "task"), "nlp/"));
+    }
+    json_decref(o);
+}
+
+static void failures_of_one_model(void **state)
+{
+    struct bench *b = *state;
+    fail_instances(b, span_str("no"));
+    json_t *o = ask(b, "{\"ask\": \"failures\", \"model\": \"model-2\"}");
+    assert_int_equal(json_array_size(json_object_get(o, "failures")), 0);
+    assert_true(json_is_null(json_object_get(o, "next")));
+    json_decref(o);
+}
+
+/* ---- What cannot be answered ---- */
+
+static void what_cannot_be_answered_is_said(void **state)
+{
+    static const struct {
+        const char *question, *error;
+    } cases[] = {
+        { "", "an ask is one JSON object" },
+        { "[]", "an ask is one JSON object" },
+        { "{\"ask\": \"status\"", "an ask is one JSON object" },
+        { "{\"ask\": \"status\", \"ask\": \"stop\"}", "an ask is one JSON object" },
+        { "{\"ask\": \"\xff\"}", "an ask is one JSON object" },
+        { "{}", "expected {\"ask\": \"status\"} or another ask" },
+        { "{\"ask\": 7}", "expected {\"ask\": \"status\"} or another ask" },
+        { "{\"ask\": \"reboot\"}", "unknown ask \"reboot\"" },
+        { "{\"ask\": \"failures\", \"model\": \"x\"}", "no model \"x\" in this sweep" },
+        { "{\"ask\": \"pause\"}", "no model \"\" in this sweep" },
+        { "{\"ask\": \"pause\", \"model\": \"model-\"}", "no model \"model-\" in this sweep" },
+        { "{\"ask\": \"drain_worker\", \"worker\": \"w\"}", "no worker \"w\" has said hello" },
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *o = ask(b, cases[i].question);
+        assert_false(b->ok);
+        assert_string_equal(text(o, "error"), cases[i].error);
+        assert_int_equal(b->order.kind, ADMIN_NOTHING);
+        json_decref(o);
+    }
+}
+
+/* What is repeated of an ask must not make the answer larger than a message. */
+static void the_longest_ask_gets_a_short_answer(void **state)
+{
+    struct bench *b = *state;
+    struct buf question = { 0 };
+    buf_append_str(&question, "{\"ask\": \"");
+    while (question.len < CONTROL_BYTES_MAX - 100)
+        buf_append_str(&question, "\\u0001");
+    buf_append_str(&question, "\"}");
+    json_t *o = ask(b, buf_cstr(&question));
+    assert_false(b->ok);
+    assert_in_range(strlen(text(o, "error")), 10, 500);
+    json_decref(o);
+    buf_release(&question);
+}
+
+/* ---- Orders ---- */
+
+static void orders_are_events_of_the_core(void **state)
+{
+    static const struct {
+        const char *question;
+        enum core_event_kind kind;
+        uint32_t model;
+    } cases[] = {
+        { "{\"ask\": \"drain\"}", CORE_DRAIN, 0 },
+        { "{\"ask\": \"pause\", \"model\": \"model-7\"}", CORE_PAUSE_MODEL, 7 },
+        { "{\"ask\": \"resume\", \"model\": \"model-4999\"}", CORE_RESUME_MODEL, 4999 },
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *o = ask(b, cases[i].question);
+        assert_true(json_is_true(json_object_get(o, "ok")));
+        assert_int_equal(b->order.kind, ADMIN_STEP);
+        assert_int_equal(b->order.event.kind, cases[i].kind);
+        assert_int_equal(b->order.event.now_mono_ns, b->admin.now_mono_ns);
+        assert_int_equal(b->order.event.as.order.model, cases[i].model);
+        json_decref(o);
+    }
+}
+
+static void an_order_does_nothing_until_it_is_stepped(void **state)
+{
+    struct bench *b = *state;
+    connect_worker(b, "gpu-1", 1);
+    json_decref(ask(b, "{\"ask\": \"drain_worker\", \"worker\": \"gpu-1\"}"));
+    assert_int_equal(b->order.kind, ADMIN_STEP);
+    struct core_worker_view v;
+    core_worker_view(b->core, 0, &v);
+    assert_false(v.draining);
+    step(b, b->order.event);
+    core_worker_view(b->core, 0, &v);
+    assert_true(v.draining);
+    json_t *o = ask(b, "{\"ask\": \"workers\"}");
+    assert_string_equal(text(json_array_get(json_object_get(o, "workers"), 0), "state"),
+                        "draining");
+    json_decref(o);
+}
+
+static void stop_is_for_the_loop(void **state)
+{
+    struct bench *b = *state;
+    json_decref(ask(b, "{\"ask\": \"stop\"}"));
+    assert_true(b->ok);
+    assert_int_equal(b->order.kind, ADMIN_STOP);
+}
+
+int main(void)
+{
+#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ON_A_BENCH(status_tells_the_sweep),
+        ON_A_BENCH(a_long_list_comes_in_pages_without_a_gap),
+        ON_A_BENCH(a_page_behind_the_end_is_empty),
+        ON_A_BENCH(a_hostile_name_is_still_a_text),
+        ON_A_BENCH(workers_are_told_with_their_slots),
+        ON_A_BENCH(the_largest_worker_fits_into_a_message),
+        ON_A_BENCH(failures_come_in_pages_without_a_gap),
+        ON_A_BENCH(hostile_reasons_of_any_length_are_texts_that_fit),
+        ON_A_BENCH(failures_of_one_model),
+        ON_A_BENCH(what_cannot_be_answered_is_said),
+        ON_A_BENCH(the_longest_ask_gets_a_short_answer),
+        ON_A_BENCH(orders_are_events_of_the_core),
+        ON_A_BENCH(an_order_does_nothing_until_it_is_stepped),
+        ON_A_BENCH(stop_is_for_the_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* What `muster plan` says of a plan. */
+
+#include "tests/lib/test.h"
+
+#include "coordinator/spec/plan_report.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- A plan of two models and three tasks: the first model does not do the last task ---- */
+
+static struct spec_model specs[] = {
+    { .definition = { .name = "org/vision", .resources = { 2, 4, 8ull << 30 } },
+      .role = SPEC_ROLE_GENERALIST },
+    { .definition = { .name = "fast", .resources = { 0, 1, 0 } }, .role = SPEC_ROLE_SPECIALIST },
+};
+
+static const struct spec sweep = { .name = "trial" };
+
+static const char vision_record[] =
+    "{\"args\":{\"beams\":2},\"decoding\":{\"temperature\":0.7},\"files\":{\"m.py\":\"aa\"},"
+    "\"name\":\"org/vision\",\"precision\":\"bf16\",\"revision\":\"4f2a90c1\"}";
+
+static struct plan make_plan(void)
+{
+    static struct plan_task tasks[] = {
+        { .wanted_count = 1000 },
+        { .wanted_count = 20 },
+        { .wanted_count = 500 },
+    };
+    static struct plan_cell cells[] = { { 0, 0 }, { 0, 1 }, { 1, 0 }, { 1, 1 }, { 1, 2 } };
+    static struct plan_gap gaps[] = { { 0, 2, PLAN_GAP_TASKS } };
+    static struct plan_model models[2];
+    models[0] = (struct plan_model){ .spec = &specs[0],
+                                     .identity = { { 1 } },
+                                     .record = { (const uint8_t *)vision_record,
+                                                 sizeof(vision_record) - 1 },
+                                     .revision = "4f2a90c1",
+                                     .cell_count = 2,
+                                     .gap_count = 1 };
+    models[1] = (struct plan_model){ .spec = &specs[1],
+                                     .identity = { { 2 } },
+                                     .record = { (const uint8_t *)"{}", 2 },
+                                     .first_cell = 2,
+                                     .cell_count = 3,
+                                     .first_gap = 1 };
+    return (struct plan){ .spec = &sweep,
+                          .models = models,
+                          .model_count = 2,
+                          .tasks = tasks,
+                          .task_count = 3,
+                          .cells = cells,
+                          .cell_count = 5,
+                          .gaps = gaps,
+                          .gap_count = 1 };
+}
+
+/* ---- A store ---- */
+
+struct fake_store {
+    struct plan_done done; /* of the first task, for each model */
+    const struct plan_earlier *earlier;
+    size_t earlier_count;
+    const struct plan *plan;
+};
+
+static void fake_done(void *owner, const struct plan_model *model, const struct plan_task *task,
+                      struct plan_done *out)
+{
+    const struct fake_store *s = owner;
+    (void)model;
+    if (task == &s->plan->tasks[0])
+        *out = s->done;
+}
+
+static void fake_earlier(void *owner, const char *name, plan_earlier_f *each, void *each_owner)
+{
+    const struct fake_store *s = owner;
+    for (size_t i = 0; i < s->earlier_count && strcmp(name, "org/vision") == 0; i++)
+        each(each_owner, &s->earlier[i]);
+}
+
+static struct plan_report report_of(const struct plan *plan, const struct plan_machine *machine,
+                                    struct fake_store *store)
+{
+    struct plan_report r;
+    struct plan_store look = { store, fake_done, fake_earlier };
+    if (store)
+        store->plan = plan;
+    plan_report_make(plan, machine, store ? &look : NULL, &r);
+    return r;
+}
+
+/* ---- Counting ---- */
+
+static void without_a_store_everything_is_missing(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_report r = report_of(&plan, NULL, NULL);
+    assert_int_equal(r.models[0].counts.tasks, 2);
+    assert_int_equal(r.models[0].counts.instances, 1020);
+    assert_int_equal(r.models[0].counts.missing, 1020);
+    assert_int_equal(r.models[0].gaps[PLAN_GAP_TASKS], 1);
+    assert_int_equal(r.models[1].counts.tasks, 3);
+    assert_int_equal(r.total.instances, 2540);
+    assert_int_equal(r.total.done, 0);
+    plan_report_release(&r);
+}
+
+static void what_the_store_holds_is_done(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct fake_store store = { .done = { .ended = 900, .rows = 950, .micros = 1 } };
+    struct plan_report r = report_of(&plan, NULL, &store);
+    assert_int_equal(r.models[0].counts.done, 900);
+    assert_int_equal(r.models[0].counts.missing, 120);
+    assert_int_equal(r.total.done, 1800);
+    plan_report_release(&r);
+}
+
+static void unmeasured_jobs_have_the_size_of_a_probe(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_report r = report_of(&plan, NULL, NULL);
+    assert_int_equal(r.models[0].counts.jobs, 63 + 2); /* 1000 / 16 and 20 / 16, rounded up */
+    assert_true(r.models[0].counts.jobs_are_bound);
+    plan_report_release(&r);
+}
+
+static void measured_jobs_last_a_minute(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    plan.tasks[1].wanted_count = 0; /* leaves only the first task missing */
+    /* 3 s an instance: 20 a minute, 800 are missing. */
+    struct fake_store store = { .done = { .ended = 200, .rows = 200, .micros = 200 * 3000000ull } };
+    struct plan_report r = report_of(&plan, NULL, &store);
+    assert_int_equal(r.models[0].counts.jobs, 41);
+    assert_false(r.models[0].counts.jobs_are_bound);
+    plan_report_release(&r);
+    plan.tasks[1].wanted_count = 20;
+}
+
+static void a_slow_model_has_no_more_jobs_than_instances(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct fake_store store = { .done = { .ended = 990, .rows = 1, .micros = 3600000000ull } };
+    plan.tasks[1].wanted_count = 0;
+    struct plan_report r = report_of(&plan, NULL, &store);
+    assert_int_equal(r.models[0].counts.jobs, 10);
+    plan_report_release(&r);
+    plan.tasks[1].wanted_count = 20;
+}
+
+/* ---- Obstacles ---- */
+
+static void a_replica_must_fit_into_a_slot(void **state)
+{
+    (void)state;
+    static const struct {
+        struct plan_machine machine;
+        const char *obstacle;
+    } cases[] = {
+        { { 1, 2, 4, 8ull << 30 }, NULL },
+        { { 1, 2, 4, 0 }, NULL }, /* memory is not limited */
+        { { 1, 1, 4, 0 }, "a replica needs 2 GPUs, a slot has 1" },
+        { { 1, 2, 3, 0 }, "a replica needs 4 cores, a slot has 3" },
+        { { 1, 2, 4, 1ull << 30 }, "a replica needs 8192 MiB of memory, a slot has 1024" },
+        { { 0, 2, 4, 0 }, "there is no slot" },
+    };
+    struct plan plan = make_plan();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct plan_report r = report_of(&plan, &cases[i].machine, NULL);
+        if (cases[i].obstacle)
+            assert_string_equal(r.models[0].obstacle, cases[i].obstacle);
+        else
+            assert_null(r.models[0].obstacle);
+        plan_report_release(&r);
+    }
+}
+
+static void what_cannot_run_is_not_in_the_total(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct plan_report r = report_of(&plan, &no_gpus, NULL);
+    assert_int_equal(r.total.missing, 1520);
+    assert_int_equal(r.blocked, 1020);
+    plan_report_release(&r);
+}
+
+/* ---- Earlier results ---- */
+
+static const char old_record[] =
+    "{\"args\":{\"beams\":2},\"decoding\":{\"temperature\":0},\"files\":{\"m.py\":\"bb\"},"
+    "\"name\":\"org/vision\",\"revision\":\"3f00aa5511cc99\"}";
+
+static const struct plan_earlier earlier[] = {
+    { { { 1 } }, { (const uint8_t *)vision_record, sizeof(vision_record) - 1 }, 5 },
+    { { { 9 } }, { (const uint8_t *)old_record, sizeof(old_record) - 1 }, 7000 },
+    { { { 8 } }, { (const uint8_t *)old_record, sizeof(old_record) - 1 }, 0 },
+    { { { 7 } }, { (const uint8_t *)"damaged", 7 }, 1 },
+};
+
+static void only_results_of_another_identity_are_outdated(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct fake_store store = { .earlier = earlier, .earlier_count = COUNT(earlier) };
+    struct plan_report r = report_of(&plan, NULL, &store);
+    const struct plan_outdated *o = r.models[0].outdated;
+    assert_int_equal(o->results, 7000);
+    assert_string_equal(o->revision, "3f00aa5511cc99");
+    assert_int_equal(o->changed_count, 4);
+    assert_string_equal(o->changed[0], "decoding.temperature");
+    assert_string_equal(o->changed[1], "files.m.py");
+    assert_string_equal(o->changed[2], "revision");
+    assert_string_equal(o->changed[3], "precision"); /* it had none */
+    assert_int_equal(o->next->results, 1);           /* even if nobody can say what it was */
+    assert_null(o->next->next);
+    assert_null(r.models[1].outdated);
+    plan_report_release(&r);
+}
+
+/* ---- How it looks ---- */
+
+static void the_text_says_it_all(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct fake_store store = { .done = { .ended = 900, .rows = 900, .micros = 900 },
+                                .earlier = earlier,
+                                .earlier_count = COUNT(earlier) };
+    struct plan_report r = report_of(&plan, &no_gpus, &store);
+    struct buf out = { 0 };
+    plan_report_text(&r, &out);
+    assert_string_equal(
+        buf_cstr(&out),
+        "sweep trial: 2 models, 3 tasks, 5 pairs\n"
+        "\n"
+        "model          tasks     instances          done       missing          jobs\n"
+        "org/vision         2         1,020           900           120             3 at most\n"
+        "fast               3         1,520           900           620            35 at most\n"
+        "can run            3         1,520           900           620            35 at most\n"
+        "\n"
+        "cannot run here:\n"
+        "  org/vision: a replica needs 2 GPUs, a slot has 0\n"
+        "\n"
+        "left out:\n"
+        "  org/vision: 1 task: not among the model's tasks\n"
+        "\n"
+        "changed models:\n"
+        "  7,000 earlier results of org/vision (revision 3f00aa5511cc...) are kept but do not "
+        "count: decoding.temperature, files.m.py, revision, precision changed\n"
+        "  1 earlier result of org/vision is kept but does not count\n"
+        "\n"
+        "Jobs are made to last about a minute. Until it is measured how long an instance takes,\n"
+        "they are counted as at most one for every 16 instances.\n");
+    buf_release(&out);
+    plan_report_release(&r);
+}
+
+static void the_json_says_the_same(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct fake_store store = { .earlier = &earlier[1], .earlier_count = 1 };
+    struct plan_report r = report_of(&plan, &no_gpus, &store);
+    struct buf out = { 0 };
+    plan_report_json(&r, &out);
+    assert_string_equal(
+        buf_cstr(&out),
+        "{\"sweep\":\"trial\",\"pairs\":5,\"models\":["
+        "{\"name\":\"org/vision\",\"role\":\"generalist\","
+        "\"identity\":\"01000000000000000000000000000000\",\"revision\":\"4f2a90c1\",\"tasks\":2,"
+        "\"instances\":1020,\"done\":0,\"missing\":1020,\"jobs\":65,\"jobs_basis\":\"at_most\","
+        "\"cannot_run\":\"a replica needs 2 GPUs, a slot has 0\","
+        "\"left_out\":{\"not_among_its_tasks\":1,\"no_scorer\":0},"
+        "\"outdated\":[{\"identity\":\"09000000000000000000000000000000\","
+        "\"revision\":\"3f00aa5511cc99\",\"results\":7000,"
+        "\"changed\":[\"decoding.temperature\",\"files.m.py\",\"revision\",\"precision\"]}]},"
+        "{\"name\":\"fast\",\"role\":\"specialist\","
+        "\"identity\":\"02000000000000000000000000000000\",\"revision\":null,\"tasks\":3,"
+        "\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,\"jobs_basis\":\"at_most\","
+        "\"cannot_run\":null,\"left_out\":{\"not_among_its_tasks\":0,\"no_scorer\":0},"
+        "\"outdated\":[]}],"
+        "\"can_run\":{\"tasks\":3,\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,"
+        "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020}\n");
+    buf_release(&out);
+    plan_report_release(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_store_everything_is_missing),
+        cmocka_unit_test(what_the_store_holds_is_done),
+        cmocka_unit_test(unmeasured_jobs_have_the_size_of_a_probe),
+        cmocka_unit_test(measured_jobs_last_a_minute),
+        cmocka_unit_test(a_slow_model_has_no_more_jobs_than_instances),
+        cmocka_unit_test(a_replica_must_fit_into_a_slot),
+        cmocka_unit_test(what_cannot_run_is_not_in_the_total),
+        cmocka_unit_test(only_results_of_another_identity_are_outdated),
+        cmocka_unit_test(the_text_says_it_all),
+        cmocka_unit_test(the_json_says_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
