@@ -1,0 +1,248 @@
+/* The real muster-worker and its coordinator: sessions, lost links, resending, the ends of both. */
+#include "tests/lib/worker_fixture.h"
+
+/* A zombie that nobody waits for is gone for us. */
+static bool is_running(pid_t pid)
+{
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *stat = fopen(path, "r");
+    if (!stat)
+        return false;
+    bool has_line = fgets(line, sizeof line, stat);
+    fclose(stat);
+    const char *name_end = strrchr(line, ')');
+    return has_line && name_end && name_end[2] != 'Z';
+}
+
+static void test_hello_says_who_it_is_and_what_it_has(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    struct msg m = script_expect(f->script, MSG_HELLO);
+    assert_true(span_equal(m.as.hello.worker_name, span_str("w1")));
+    assert_int_equal(m.as.hello.pid, f->script->worker);
+    assert_int_equal(m.as.hello.slot_count, 1);
+    assert_true(m.as.hello.slots[0].cpus >= 1);
+    assert_int_equal(m.as.hello.held_count, 0);
+    script_welcome(f->script, 11, 200);
+    script_expect(f->script, MSG_BEAT);
+    stop(f);
+}
+
+/* --- the coordinator comes and goes --- */
+
+/* Acked results do not come again; the others do, in order, whoever the coordinator is now. */
+static void test_unacked_results_are_sent_again_to_the_next_coordinator(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_synthetic_task(f, "3000");
+    use_sim(f);
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1000);
+    expect_ended(f, ENDED_DONE); /* and acked */
+    script_grant(s, 8, MODEL, TASK, 1000, 1000);
+    script_expect(s, MSG_ENDED); /* not acked */
+    uint64_t top_seq = s->top_seq;
+    script_vanish(s);
+    memset(s->seen, 0, sizeof s->seen);
+    script_return(s);
+
+    struct msg hello = script_expect(s, MSG_HELLO);
+    assert_int_equal(hello.as.hello.held_count, 1);
+    assert_int_equal(hello.as.hello.held[0].attempt, 8);
+    script_welcome(s, 12, 200);
+    struct msg ended = script_expect(s, MSG_ENDED);
+    assert_int_equal(ended.as.ended.attempt, 8);
+    assert_int_equal(ended.seq, top_seq);
+    assert_int_equal(ended.session, 12);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(s->seen[i], 0);
+    for (unsigned i = 1000; i < 2000; i++)
+        assert_int_equal(s->seen[i], 1);
+    script_ack(s, ended.seq);
+    stop(f);
+}
+
+static void test_work_goes_on_while_the_coordinator_is_away(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_synthetic_task(f, "20");
+    use_sim(f);
+    f->model.sim.duration_ms = 50;
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 20);
+    script_expect(s, MSG_HOST);
+    script_vanish(s);
+    usleep(1500000); /* longer than the work takes */
+    script_return(s);
+    script_expect(s, MSG_HELLO);
+    script_welcome(s, 12, 200);
+    script_expect(s, MSG_ENDED);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(s->seen[i], 1);
+    script_ack(s, s->top_seq);
+    stop(f);
+}
+
+static void test_silence_of_the_coordinator_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    script_expect(f->script, MSG_HELLO);
+    script_welcome(f->script, 11, 100);
+    f->script->mute = true;
+    struct msg m = script_expect(f->script, MSG_HELLO);
+    assert_int_equal(m.session, 0);
+    f->script->mute = false;
+    script_welcome(f->script, 12, 100);
+    stop(f);
+}
+
+static void test_an_unknown_session_says_hello_again(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    struct msg first = script_expect(f->script, MSG_HELLO);
+    uint8_t id[WORKER_ID_BYTES];
+    memcpy(id, first.as.hello.worker_id, sizeof id);
+    script_welcome(f->script, 11, 100);
+    script_expect(f->script, MSG_BEAT);
+    struct msg m = { .type = MSG_REJECT };
+    m.as.reject.code = REJECT_SESSION;
+    script_send(f->script, &m);
+    struct msg again = script_expect(f->script, MSG_HELLO);
+    assert_memory_equal(again.as.hello.worker_id, id, sizeof id);
+    script_welcome(f->script, 12, 100);
+    stop(f);
+}
+
+static void test_another_version_ends_the_worker(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    script_expect(f->script, MSG_HELLO);
+    struct msg m = { .type = MSG_REJECT };
+    m.as.reject.code = REJECT_VERSION;
+    m.as.reject.text = span_str("this coordinator speaks 2");
+    script_send(f->script, &m);
+    assert_int_equal(script_wait_worker(f->script), 4);
+}
+
+static void test_draining_gives_back_and_leaves(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_synthetic_task(f, "100");
+    use_sim(f);
+    f->model.sim.duration_ms = 200;
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 100);
+    script_expect(s, MSG_HOST);
+    struct msg m = { .type = MSG_DRAIN };
+    script_send(s, &m);
+    expect_ended(f, ENDED_RETURNED);
+    script_expect(s, MSG_GOODBYE);
+    assert_int_equal(script_wait_worker(s), 0);
+    unsigned done = 0;
+    for (unsigned i = 0; i < 100; i++)
+        done += s->seen[i];
+    assert_in_range(done, 1, 10); /* what ran */
+}
+
+static void test_a_second_signal_stops_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, "import json, os, time\n"
+                   "os.write(3, b'{\"hello\": 1}\\n')\n"
+                   "time.sleep(1000)\n");
+    f->model.timeout_ms = 600000;
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 5);
+    script_expect(s, MSG_HOST);
+    kill(s->worker, SIGTERM);
+    usleep(100000);
+    kill(s->worker, SIGTERM);
+    assert_int_equal(script_wait_worker(s), 0);
+}
+
+/* Nothing goes on computing on a GPU that nobody knows of. */
+static void test_models_die_with_a_killed_worker(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    reply(id=id, answer=str(os.getpid()))\n");
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    pid_t model = (pid_t)strtol(s->answers[0], NULL, 10);
+    assert_int_equal(kill(model, 0), 0);
+    kill(s->worker, SIGKILL);
+    assert_int_equal(script_wait_worker(s), 1000 + SIGKILL);
+    for (int i = 0; i < 100 && is_running(model); i++)
+        usleep(20000);
+    assert_false(is_running(model));
+}
+
+static void test_two_workers_do_not_share_a_folder(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    script_expect(f->script, MSG_HELLO);
+    script_welcome(f->script, 11, 200);
+    pid_t first = f->script->worker;
+    start(f);
+    assert_int_equal(script_wait_worker(f->script), 1);
+    f->script->worker = first;
+    stop(f);
+}
+
+static void test_bad_usage_is_told_from_failure(void **state)
+{
+    struct fixture *f = *state;
+    const char *const words[] = { "--slots", "none", NULL };
+    script_start_worker(f->script, WORKER, f->state, words);
+    assert_int_equal(script_wait_worker(f->script), 2);
+}
+
+static void test_garbage_from_the_coordinator_is_ignored(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    start(f);
+    script_expect(s, MSG_HELLO);
+    script_welcome(s, 11, 100);
+    for (int i = 0; i < 100; i++) {
+        char junk[64];
+        memset(junk, i * 7, sizeof junk);
+        zmq_send(s->socket, s->peer.bytes, s->peer.len, ZMQ_SNDMORE);
+        zmq_send(s->socket, junk, (size_t)i % sizeof junk, 0);
+    }
+    script_take(s, 200);
+    script_expect(s, MSG_BEAT);
+    stop(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_hello_says_who_it_is_and_what_it_has),
+        CASE(test_unacked_results_are_sent_again_to_the_next_coordinator),
+        CASE(test_work_goes_on_while_the_coordinator_is_away),
+        CASE(test_silence_of_the_coordinator_is_noticed),
+        CASE(test_an_unknown_session_says_hello_again),
+        CASE(test_another_version_ends_the_worker),
+        CASE(test_draining_gives_back_and_leaves),
+        CASE(test_a_second_signal_stops_at_once),
+        CASE(test_models_die_with_a_killed_worker),
+        CASE(test_two_workers_do_not_share_a_folder),
+        CASE(test_bad_usage_is_told_from_failure),
+        CASE(test_garbage_from_the_coordinator_is_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

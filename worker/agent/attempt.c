@@ -1,0 +1,140 @@
+/* One attempt: what is left of it to start, its rows on their way out, its end. */
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "worker/agent/private.h"
+
+struct attempt *attempt_new(const struct agent_event *e)
+{
+    struct attempt *a = xcalloc(1, sizeof *a);
+    a->id = e->as.grant.attempt;
+    a->slot = e->as.grant.slot;
+    a->model = e->as.grant.model;
+    a->task = e->as.grant.task;
+    a->first = e->as.grant.first;
+    a->count = e->as.grant.count;
+    a->needs = e->as.grant.needs;
+    a->reason = ENDED_DONE;
+    bitmap_init(&a->wanted, a->count);
+    bitmap_fill(&a->wanted);
+    struct span skip = e->as.grant.skip;
+    for (uint32_t i = 0; skip.len > 0 && i < a->count; i++)
+        if ((skip.data[i / 8] >> (i % 8)) & 1)
+            bitmap_clear(&a->wanted, i);
+    a->open = bitmap_count(&a->wanted);
+    a->next = bitmap_next_set(&a->wanted, 0);
+    list_init(&a->node);
+    return a;
+}
+
+void attempt_free(struct attempt *a)
+{
+    bitmap_release(&a->wanted);
+    free(a->text);
+    free(a);
+}
+
+bool attempt_has_more(const struct attempt *a)
+{
+    return a->reason == ENDED_DONE && a->next < a->count;
+}
+
+uint32_t attempt_start_next(struct attempt *a)
+{
+    uint32_t bit = a->next;
+    a->next = bitmap_next_set(&a->wanted, bit + 1);
+    return a->first + bit;
+}
+
+static uint64_t row_bytes(const struct result *row)
+{
+    return ROW_BYTES + row->answer.len;
+}
+
+void attempt_record(struct turn *t, struct attempt *a, const struct result *row)
+{
+    check(a->open > 0);
+    a->open--;
+    a->finished++;
+    if (a->rows++ == 0)
+        a->oldest_row_mono_ns = t->now;
+    a->row_bytes += row_bytes(row);
+    t->agent->row_bytes += row_bytes(row);
+
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_RECORD);
+    effect->as.record.attempt = a->id;
+    effect->as.record.task = a->task;
+    effect->as.record.row = row;
+    if (a->rows >= FLUSH_ROWS || a->row_bytes >= FLUSH_BYTES)
+        attempt_flush(t, a);
+}
+
+void attempt_flush(struct turn *t, struct attempt *a)
+{
+    if (a->rows == 0)
+        return;
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_FLUSH);
+    effect->as.flush.attempt = a->id;
+    effect->as.flush.model = a->model;
+    effect->as.flush.task = a->task;
+    effect->as.flush.seq = session_next_seq(t, MESSAGE_BYTES + a->row_bytes);
+    t->agent->row_bytes -= a->row_bytes;
+    a->rows = 0;
+    a->row_bytes = 0;
+}
+
+void attempt_time(struct turn *t, struct attempt *a)
+{
+    if (attempt_deadline(a) <= t->now)
+        attempt_flush(t, a);
+}
+
+int64_t attempt_deadline(const struct attempt *a)
+{
+    return a->rows == 0 ? INT64_MAX : a->oldest_row_mono_ns + FLUSH_AGE_NS;
+}
+
+void attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, struct span text)
+{
+    check(reason != ENDED_DONE);
+    if (a->reason == ENDED_DONE) { /* otherwise the first reason stands */
+        a->reason = reason;
+        a->text = xstrndup((const char *)text.data, text.len);
+        window_forget(&t->agent->slots[a->slot].window, a);
+    }
+    attempt_settle(t, a);
+}
+
+/* It leaves its slot, and waits among the ended ones until its end is durable. */
+static void attempt_end(struct turn *t, struct attempt *a)
+{
+    struct agent *agent = t->agent;
+    enum ended reason = a->open == 0 ? ENDED_DONE : a->reason;
+    attempt_flush(t, a);
+    struct span text = { 0 };
+    if (reason != ENDED_DONE)
+        text = span_str(a->text); /* lives as long as the attempt: until the ack */
+    a->ended_seq = session_next_seq(t, MESSAGE_BYTES + text.len);
+
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_SEND_ENDED);
+    effect->as.ended.attempt = a->id;
+    effect->as.ended.seq = a->ended_seq;
+    effect->as.ended.reason = reason;
+    effect->as.ended.text = text;
+
+    list_remove(&a->node);
+    list_push_back(&agent->ended, &a->node);
+    bitmap_release(&a->wanted);
+    agent->slots[a->slot].attempt_count--;
+    agent->live_count--;
+}
+
+bool attempt_settle(struct turn *t, struct attempt *a)
+{
+    if (a->asked + a->answered > 0)
+        return false;
+    if (a->open > 0 && a->reason == ENDED_DONE)
+        return false;
+    attempt_end(t, a);
+    return true;
+}

@@ -1,0 +1,216 @@
+/* What the files of this room share; nobody else includes it. */
+#ifndef MUSTER_WORKER_AGENT_PRIVATE_H
+#define MUSTER_WORKER_AGENT_PRIVATE_H
+
+#include "common/bitmap.h"
+#include "common/check.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/rng.h"
+#include "worker/agent/agent.h"
+
+#define SECOND_NS 1000000000ll
+
+enum {
+    SLOT_ATTEMPTS_MAX = 8, /* one runs, one waits; the rest is room for what was just revoked */
+    START_FAILURES_MAX = 3,
+    FLUSH_ROWS = 256,
+    FLUSH_BYTES = 128 << 10,
+    ROW_BYTES = 32,    /* about what a row costs besides its answer */
+    MESSAGE_BYTES = 64 /* about what a message costs besides its rows */
+};
+
+#define FLUSH_AGE_NS (SECOND_NS / 5)
+#define ASK_NS       (5 * SECOND_NS)  /* a host asked to go has this long (PROTOCOL.md) */
+#define KILL_NS      (10 * SECOND_NS) /* not gone so long after SIGKILL: the kernel holds it */
+#define RESEND_NS    (10 * SECOND_NS) /* no ack for so long on a live link: send again */
+#define LAG_NS       SECOND_NS        /* TIME comes so late: the process stood still */
+
+/* X(name, as the coordinator sees it) */
+#define PHASE_LIST(X)                                                                              \
+    X(PHASE_EMPTY, SLOT_IDLE)      /* no host */                                                   \
+    X(PHASE_WAITING, SLOT_IDLE)    /* no host: one failed to start, the next try is due later */   \
+    X(PHASE_LOADING, SLOT_LOADING) /* started, no hello yet */                                     \
+    X(PHASE_LOADED, SLOT_READY)    /* RUNNING if it has requests */                                \
+    X(PHASE_ASKED, SLOT_STOPPING)  /* asked to go */                                               \
+    X(PHASE_KILLED, SLOT_STOPPING)                                                                 \
+    X(PHASE_SICK, SLOT_SICK) /* killed, and still there */
+
+enum phase {
+#define X(name, seen) name,
+    PHASE_LIST(X)
+#undef X
+        PHASE_COUNT
+};
+
+/* A granted attempt, until the message that it ended is durable. */
+struct attempt {
+    struct list node; /* of slot->attempts while it is live, then of agent->ended */
+    uint64_t id;
+    uint32_t slot, model, task, first, count;
+    struct agent_needs needs;
+    struct bitmap wanted; /* bit i: instance first + i has to be run */
+    uint32_t next;        /* first bit not yet looked at for starting */
+    uint32_t open;        /* wanted instances without a row */
+    uint32_t asked;       /* requests at the host */
+    uint32_t answered;    /* requests that only lack their score */
+    uint32_t finished;    /* rows, for progress */
+    enum ended reason;    /* ENDED_DONE: runs on; else nothing new is started */
+    char *text;           /* of the reason; NULL: none */
+    uint32_t rows;        /* recorded, not flushed */
+    uint64_t row_bytes;
+    int64_t oldest_row_mono_ns;
+    uint64_t ended_seq;
+};
+
+enum request_state { REQUEST_FREE, REQUEST_ASKED, REQUEST_ANSWERED };
+
+struct request {
+    uint64_t id;
+    struct attempt *attempt;
+    int64_t deadline_mono_ns;
+    uint32_t instance;
+    uint16_t next, prev; /* places, by the order of asking; free ones use next */
+    uint8_t state;       /* enum request_state */
+    bool is_suspect;
+};
+
+/* To run again: it was at the host when that died or was killed for another's fault. */
+struct again {
+    struct attempt *attempt;
+    uint32_t instance;
+    bool is_suspect; /* it may have been the culprit: runs alone */
+};
+
+/* The requests of one slot. Memory grows with the widest host so far, not with requests. */
+struct window {
+    struct request *requests;
+    uint16_t capacity;
+    uint16_t free_head, oldest, newest; /* places + 1; 0: none */
+    uint32_t asked, answered;
+    struct again *again; /* a ring of `capacity` */
+    uint32_t again_head, again_count;
+    uint32_t suspects; /* in the ring or at the host */
+    uint64_t serial;
+};
+
+struct slot {
+    struct agent_slot_config config;
+    uint32_t index;
+    enum phase phase;
+    uint32_t model;           /* of the host, or that failed to start */
+    int64_t deadline_mono_ns; /* by phase: WAITING try again, LOADING hello, ASKED kill, KILLED
+                                 sick; else INT64_MAX */
+    int64_t started_mono_ns;
+    unsigned start_failures; /* in a row */
+    uint32_t inflight;       /* what the host wants at once */
+    uint64_t late_request;   /* seen to be late once: the next time it counts */
+    struct list attempts;    /* the head runs */
+    uint32_t attempt_count;
+    struct window window;
+};
+
+/* A message that is not durable yet. */
+struct unacked {
+    uint64_t seq, bytes;
+};
+
+enum link_state { LINK_DOWN, LINK_UP };
+
+struct session {
+    enum link_state state;
+    unsigned hellos; /* since the link went down */
+    int64_t beat_ns, lease_ns;
+    int64_t hello_at, beat_at, lost_at, fence_at, resend_at; /* mono ns; INT64_MAX: not */
+    struct rng rng;
+};
+
+struct agent {
+    struct slot *slots;
+    uint32_t slot_count;
+    uint64_t unacked_bytes_max;
+    struct map attempts;     /* live and ended, by id */
+    struct list ended;       /* attempts whose ENDED is unacked, by seq */
+    struct unacked *unacked; /* a queue: [unacked_first, unacked_end) */
+    size_t unacked_first, unacked_end, unacked_capacity;
+    uint64_t unacked_bytes; /* of the queue */
+    uint64_t row_bytes;     /* recorded, not flushed */
+    uint64_t next_seq;
+    uint32_t live_count; /* attempts in slots */
+    bool draining, left;
+    struct session session;
+};
+
+/* One step: who, when, and where the effects go. */
+struct turn {
+    struct agent *agent;
+    int64_t now;
+    struct agent_effects *out;
+};
+
+/* session.c: the coordinator, and what it has not acknowledged */
+void session_init(struct session *s, uint64_t seed);
+void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns);
+void session_lost(struct turn *t, const char *why);
+void session_renewed(struct turn *t);
+void session_acked(struct turn *t, uint64_t seq);
+void session_time(struct turn *t);
+int64_t session_deadline(const struct session *s);
+uint64_t session_next_seq(struct turn *t, uint64_t bytes); /* a message of about so many bytes */
+bool session_is_full(const struct agent *a);
+
+/* attempt.c */
+struct attempt *attempt_new(const struct agent_event *grant);
+void attempt_free(struct attempt *a);
+bool attempt_has_more(const struct attempt *a); /* something to start */
+uint32_t attempt_start_next(struct attempt *a); /* the instance; attempt_has_more was true */
+void attempt_record(struct turn *t, struct attempt *a, const struct result *row);
+void attempt_flush(struct turn *t, struct attempt *a);
+void attempt_time(struct turn *t, struct attempt *a);
+int64_t attempt_deadline(const struct attempt *a);
+/* Start nothing more of it, and end it for this reason once nothing of it runs. */
+void attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, struct span text);
+/* End it if it is over; true if it was: it is in no slot any more. */
+bool attempt_settle(struct turn *t, struct attempt *a);
+
+/* window.c */
+void window_init(struct window *w);
+void window_release(struct window *w);
+void window_widen(struct window *w, uint32_t inflight);
+struct request *window_ask(struct window *w, struct attempt *a, uint32_t instance, bool is_suspect,
+                           int64_t deadline_mono_ns);
+struct request *window_find(const struct window *w, uint64_t id); /* NULL: not open */
+uint32_t window_count_late(const struct window *w, int64_t now_mono_ns);
+void window_postpone(struct window *w, int64_t ns);
+struct request *window_oldest(const struct window *w);     /* asked; NULL: none */
+void window_answered(struct window *w, struct request *r); /* asked -> answered */
+void window_drop(struct window *w, struct request *r);
+void window_rerun(struct window *w, struct request *r, bool is_suspect); /* asked -> ring */
+const struct again *window_again(const struct window *w);                /* the next; NULL: none */
+void window_take_again(struct window *w);
+void window_forget(struct window *w, const struct attempt *a); /* nothing of it runs again */
+
+/* slot.c: the life of a host */
+void slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config);
+void slot_pump(struct turn *t, struct slot *s); /* do what can be done now */
+void slot_time(struct turn *t, struct slot *s);
+void slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its host */
+int64_t slot_deadline(const struct slot *s);
+void slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight);
+void slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
+
+/* work.c: requests and rows */
+void work_fill(struct turn *t, struct slot *s);
+void work_answered(struct turn *t, struct slot *s, uint64_t request);
+void work_row(struct turn *t, struct slot *s, uint64_t request, const struct result *row);
+void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span text);
+void work_late(struct turn *t, struct slot *s); /* the host was killed for being late */
+void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text);
+
+/* agent.c */
+struct span turn_format(struct turn *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void turn_note(struct turn *t, bool is_warning, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,255 @@
+/* The life of the host in a slot. slot_set_phase is the only writer of slot->phase. */
+#include "worker/agent/private.h"
+
+#define BIT(phase) (1u << (phase))
+static const uint8_t phase_next[PHASE_COUNT] = {
+    [PHASE_EMPTY] = BIT(PHASE_LOADING),
+    [PHASE_WAITING] = BIT(PHASE_LOADING) | BIT(PHASE_EMPTY),
+    [PHASE_LOADING] = BIT(PHASE_LOADED) | BIT(PHASE_ASKED) | BIT(PHASE_KILLED) |
+                      BIT(PHASE_WAITING) | BIT(PHASE_EMPTY),
+    [PHASE_LOADED] = BIT(PHASE_ASKED) | BIT(PHASE_KILLED) | BIT(PHASE_WAITING) | BIT(PHASE_EMPTY),
+    [PHASE_ASKED] = BIT(PHASE_KILLED) | BIT(PHASE_WAITING) | BIT(PHASE_EMPTY),
+    [PHASE_KILLED] = BIT(PHASE_SICK) | BIT(PHASE_WAITING) | BIT(PHASE_EMPTY),
+    [PHASE_SICK] = BIT(PHASE_WAITING) | BIT(PHASE_EMPTY),
+};
+
+static void slot_set_phase(struct slot *s, enum phase to, int64_t deadline_mono_ns)
+{
+    check(phase_next[s->phase] & BIT(to));
+    s->phase = to;
+    s->deadline_mono_ns = deadline_mono_ns;
+}
+
+void slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config)
+{
+    *s = (struct slot){
+        .config = *config,
+        .index = index,
+        .phase = PHASE_EMPTY,
+        .deadline_mono_ns = INT64_MAX,
+    };
+    list_init(&s->attempts);
+    window_init(&s->window);
+}
+
+static struct attempt *slot_head(struct slot *s)
+{
+    return list_empty(&s->attempts) ? NULL
+                                    : container_of(list_first(&s->attempts), struct attempt, node);
+}
+
+static void slot_send_news(struct turn *t, const struct slot *s, bool ready, struct span text)
+{
+    int64_t load_ms = (t->now - s->started_mono_ns) / 1000000;
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_SEND_HOST);
+    effect->as.host.slot = s->index;
+    effect->as.host.model = s->model;
+    effect->as.host.ready = ready;
+    effect->as.host.load_ms = !ready ? 0 : load_ms < UINT32_MAX ? (uint32_t)load_ms : UINT32_MAX;
+    effect->as.host.text = text;
+}
+
+static void slot_start(struct turn *t, struct slot *s, const struct attempt *head)
+{
+    s->model = head->model;
+    s->started_mono_ns = t->now;
+    slot_set_phase(s, PHASE_LOADING, t->now + head->needs.load_timeout_ns);
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_START_HOST);
+    effect->as.start_host.slot = s->index;
+    effect->as.start_host.model = s->model;
+}
+
+static void slot_stop(struct turn *t, struct slot *s, enum agent_stop how)
+{
+    check(how == AGENT_STOP_KILL || s->window.asked == 0);
+    if (how == AGENT_STOP_ASK)
+        slot_set_phase(s, PHASE_ASKED, t->now + ASK_NS);
+    else
+        slot_set_phase(s, PHASE_KILLED, t->now + KILL_NS);
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_STOP_HOST);
+    effect->as.stop_host.slot = s->index;
+    effect->as.stop_host.how = how;
+}
+
+/* A loaded model is worth its load time: it stays until another one is wanted. */
+static bool slot_wants_host_gone(const struct turn *t, struct slot *s)
+{
+    const struct attempt *head = slot_head(s);
+    return head ? head->model != s->model : t->agent->draining;
+}
+
+void slot_pump(struct turn *t, struct slot *s)
+{
+    const struct attempt *head = slot_head(s);
+    switch (s->phase) {
+    case PHASE_EMPTY:
+        if (head)
+            slot_start(t, s, head);
+        break;
+    case PHASE_WAITING:
+        if (head && head->model != s->model) { /* the failures were another model's */
+            s->start_failures = 0;
+            slot_start(t, s, head);
+        }
+        break;
+    case PHASE_LOADING:
+    case PHASE_LOADED:
+        if (slot_wants_host_gone(t, s))
+            slot_stop(t, s, AGENT_STOP_ASK);
+        else if (s->phase == PHASE_LOADED)
+            work_fill(t, s);
+        break;
+    case PHASE_ASKED:
+    case PHASE_KILLED:
+    case PHASE_SICK:
+    case PHASE_COUNT: break;
+    }
+}
+
+static void slot_fail_attempts(struct turn *t, struct slot *s, bool of_any_model, struct span text)
+{
+    struct list *next;
+    for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = next) {
+        next = n->next;
+        struct attempt *a = container_of(n, struct attempt, node);
+        if (of_any_model || a->model == s->model)
+            attempt_give_back(t, a, ENDED_HOST_FAILED, text);
+    }
+}
+
+/* The host ended without having done anything. */
+static void slot_count_failure(struct turn *t, struct slot *s, struct span text)
+{
+    slot_send_news(t, s, false, text);
+    if (++s->start_failures < START_FAILURES_MAX)
+        return;
+    s->start_failures = 0; /* a later grant may try again */
+    slot_fail_attempts(t, s, false,
+                       turn_format(t, "the model failed to start %d times; the last time: %.*s",
+                                   START_FAILURES_MAX, (int)text.len, (const char *)text.data));
+}
+
+/* The host is gone; the next one starts now, or after a while if this model just failed to. */
+static void slot_vacate(struct turn *t, struct slot *s)
+{
+    if (s->start_failures == 0)
+        slot_set_phase(s, PHASE_EMPTY, INT64_MAX);
+    else
+        slot_set_phase(s, PHASE_WAITING, t->now + (s->start_failures == 1 ? 1 : 5) * SECOND_NS);
+    slot_pump(t, s);
+}
+
+void slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight)
+{
+    if (s->phase != PHASE_LOADING)
+        return; /* asked to go, or killed, while it was loading */
+    check(inflight >= 1 && inflight <= HOST_INFLIGHT_MAX);
+    slot_set_phase(s, PHASE_LOADED, INT64_MAX);
+    s->inflight = inflight;
+    window_widen(&s->window, inflight);
+    slot_send_news(t, s, true, (struct span){ 0 });
+    slot_pump(t, s);
+}
+
+void slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text)
+{
+    switch (s->phase) {
+    case PHASE_LOADING: slot_count_failure(t, s, text); break;
+    case PHASE_LOADED:
+        if (s->window.asked == 0) {
+            slot_count_failure(t, s, text);
+            break;
+        }
+        slot_send_news(t, s, false, text);
+        work_blame(t, s, end, text);
+        s->start_failures = 0;
+        break;
+    case PHASE_ASKED:
+    case PHASE_KILLED: break;
+    case PHASE_SICK: turn_note(t, false, "slot_recovered slot=%u", s->index); break;
+    case PHASE_EMPTY:
+    case PHASE_WAITING:
+    case PHASE_COUNT: return; /* nothing of ours */
+    }
+    slot_vacate(t, s);
+}
+
+static void slot_load_timeout(struct turn *t, struct slot *s)
+{
+    double seconds = (double)(t->now - s->started_mono_ns) / (double)SECOND_NS;
+    slot_stop(t, s, AGENT_STOP_KILL);
+    slot_count_failure(t, s, turn_format(t, "it said no hello within %g s", seconds));
+}
+
+static void slot_sicken(struct turn *t, struct slot *s)
+{
+    struct span text = span_str("a process of the slot does not die of SIGKILL: the kernel holds "
+                                "it, often for a device or a network file system");
+    slot_set_phase(s, PHASE_SICK, INT64_MAX);
+    turn_note(t, true, "slot_sick slot=%u model=%u", s->index, s->model);
+    slot_send_news(t, s, false, text);
+    slot_fail_attempts(t, s, true, text);
+}
+
+static void slot_request_timeout(struct turn *t, struct slot *s)
+{
+    const struct request *oldest = window_oldest(&s->window);
+    if (!oldest || oldest->deadline_mono_ns > t->now)
+        return;
+    if (s->late_request != oldest->id) {
+        s->late_request = oldest->id; /* its answer may lie in the pipe, to be read before the next
+                                         TIME: it is still due */
+        return;
+    }
+    slot_stop(t, s, AGENT_STOP_KILL);
+    s->start_failures = 0; /* it was loaded well enough */
+    work_late(t, s);
+}
+
+static void slot_phase_time(struct turn *t, struct slot *s)
+{
+    switch (s->phase) {
+    case PHASE_WAITING:
+        slot_set_phase(s, PHASE_EMPTY, INT64_MAX);
+        slot_pump(t, s);
+        break;
+    case PHASE_LOADING: slot_load_timeout(t, s); break;
+    case PHASE_ASKED: slot_stop(t, s, AGENT_STOP_KILL); break;
+    case PHASE_KILLED: slot_sicken(t, s); break;
+    case PHASE_EMPTY:
+    case PHASE_LOADED:
+    case PHASE_SICK:
+    case PHASE_COUNT: check(!"a phase without a deadline");
+    }
+}
+
+void slot_time(struct turn *t, struct slot *s)
+{
+    for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = n->next)
+        attempt_time(t, container_of(n, struct attempt, node));
+    if (s->deadline_mono_ns <= t->now)
+        slot_phase_time(t, s);
+    else if (s->phase == PHASE_LOADED)
+        slot_request_timeout(t, s);
+}
+
+void slot_postpone(struct slot *s, int64_t ns)
+{
+    if (s->deadline_mono_ns != INT64_MAX)
+        s->deadline_mono_ns += ns;
+    window_postpone(&s->window, ns);
+}
+
+int64_t slot_deadline(const struct slot *s)
+{
+    int64_t at = s->deadline_mono_ns;
+    const struct request *oldest = window_oldest(&s->window);
+    if (oldest && oldest->deadline_mono_ns < at)
+        at = oldest->deadline_mono_ns;
+    for (struct list *n = s->attempts.next; n != &s->attempts; n = n->next) {
+        const struct attempt *a = container_of(n, struct attempt, node);
+        if (attempt_deadline(a) < at)
+            at = attempt_deadline(a);
+    }
+    return at;
+}

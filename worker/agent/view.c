@@ -1,0 +1,79 @@
+/* What the worker says of itself: the variable part of hello and beat. */
+#include "worker/agent/private.h"
+
+typedef void attempt_visit_f(const struct attempt *a, void *owner);
+
+/* Live ones by slot, then those whose end is not durable yet: they are still ours to lose. */
+static void agent_each_attempt(const struct agent *agent, attempt_visit_f *visit, void *owner)
+{
+    for (uint32_t i = 0; i < agent->slot_count; i++) {
+        const struct list *all = &agent->slots[i].attempts;
+        for (struct list *n = all->next; n != all; n = n->next)
+            visit(container_of(n, struct attempt, node), owner);
+    }
+    for (struct list *n = agent->ended.next; n != &agent->ended; n = n->next)
+        visit(container_of(n, struct attempt, node), owner);
+}
+
+static void hello_add_held(const struct attempt *a, void *owner)
+{
+    struct msg_hello *hello = owner;
+    hello->held[hello->held_count++] = (struct msg_held){
+        .attempt = a->id,
+        .slot = a->slot,
+        .model = a->model,
+        .task = a->task,
+        .first = a->first,
+        .count = a->count,
+    };
+}
+
+void agent_hello(const struct agent *agent, struct arena *arena, struct msg_hello *out)
+{
+    out->slot_count = agent->slot_count;
+    out->slots = arena_alloc(arena, agent->slot_count * sizeof *out->slots);
+    for (uint32_t i = 0; i < agent->slot_count; i++) {
+        const struct agent_slot_config *config = &agent->slots[i].config;
+        out->slots[i].gpus = config->gpus;
+        out->slots[i].cpus = config->cpus;
+        out->slots[i].memory_bytes = config->memory_bytes;
+    }
+    out->held_count = 0;
+    out->held = arena_alloc(arena, (agent->attempts.count + 1) * sizeof *out->held);
+    agent_each_attempt(agent, hello_add_held, out);
+}
+
+static void beat_add_progress(const struct attempt *a, void *owner)
+{
+    struct msg_beat *beat = owner;
+    beat->attempts[beat->attempt_count++] =
+        (struct msg_progress){ .attempt = a->id, .done = a->finished };
+}
+
+static enum slot_state slot_seen(const struct slot *s)
+{
+    static const enum slot_state seen[PHASE_COUNT] = {
+#define X(name, seen) [name] = seen,
+        PHASE_LIST(X)
+#undef X
+    };
+    bool is_running = s->phase == PHASE_LOADED && s->window.asked + s->window.answered > 0;
+    return is_running ? SLOT_RUNNING : seen[s->phase];
+}
+
+void agent_beat(const struct agent *agent, struct arena *arena, struct msg_beat *out)
+{
+    out->slot_count = agent->slot_count;
+    out->slots = arena_alloc(arena, agent->slot_count * sizeof *out->slots);
+    for (uint32_t i = 0; i < agent->slot_count; i++) {
+        const struct slot *s = &agent->slots[i];
+        enum slot_state state = slot_seen(s);
+        out->slots[i].state = (uint8_t)state;
+        out->slots[i].model = state == SLOT_IDLE ? 0 : s->model;
+    }
+    out->attempt_count = 0;
+    out->attempts = arena_alloc(arena, (agent->attempts.count + 1) * sizeof *out->attempts);
+    agent_each_attempt(agent, beat_add_progress, out);
+    out->unacked_bytes = agent_unacked_bytes(agent);
+    out->draining = agent->draining;
+}

@@ -1,0 +1,151 @@
+/* What a loaded host is asked, what comes of it, and who is to blame when nothing does. */
+#include "worker/agent/private.h"
+
+/* The instances to run next come from the head attempt and, so that the host never waits between
+ * two attempts, from those right behind it that are of the same model. */
+static struct attempt *work_next_attempt(struct slot *s)
+{
+    for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = n->next) {
+        struct attempt *a = container_of(n, struct attempt, node);
+        if (a->model != s->model)
+            return NULL;
+        if (attempt_has_more(a))
+            return a;
+    }
+    return NULL;
+}
+
+/* While one of several suspects may take the host down, each of them runs alone. */
+static bool work_has_room(const struct slot *s)
+{
+    const struct window *w = &s->window;
+    uint32_t limit = w->suspects > 0 ? 1 : s->inflight;
+    return w->asked < limit && w->asked + w->answered < w->capacity;
+}
+
+static void work_ask(struct turn *t, struct slot *s, struct attempt *a, uint32_t instance,
+                     bool is_suspect)
+{
+    int64_t deadline = t->now + a->needs.timeout_ns;
+    const struct request *r = window_ask(&s->window, a, instance, is_suspect, deadline);
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_REQUEST);
+    effect->as.request.slot = s->index;
+    effect->as.request.request = r->id;
+    effect->as.request.attempt = a->id;
+    effect->as.request.model = a->model;
+    effect->as.request.task = a->task;
+    effect->as.request.instance = instance;
+}
+
+void work_fill(struct turn *t, struct slot *s)
+{
+    while (work_has_room(s) && !session_is_full(t->agent)) {
+        const struct again *again = window_again(&s->window);
+        if (again) {
+            struct again item = *again;
+            window_take_again(&s->window);
+            work_ask(t, s, item.attempt, item.instance, item.is_suspect);
+            continue;
+        }
+        struct attempt *a = work_next_attempt(s);
+        if (!a)
+            return;
+        work_ask(t, s, a, attempt_start_next(a), false);
+    }
+}
+
+void work_answered(struct turn *t, struct slot *s, uint64_t request)
+{
+    struct request *r = window_find(&s->window, request);
+    if (!r || r->state != REQUEST_ASKED)
+        return; /* given up meanwhile */
+    window_answered(&s->window, r);
+    s->start_failures = 0;
+    slot_pump(t, s);
+}
+
+void work_row(struct turn *t, struct slot *s, uint64_t request, const struct result *row)
+{
+    struct request *r = window_find(&s->window, request);
+    if (!r)
+        return; /* given up meanwhile */
+    check(row->instance == r->instance);
+    struct attempt *a = r->attempt;
+    window_drop(&s->window, r);
+    s->start_failures = 0;
+    attempt_record(t, a, row);
+    attempt_settle(t, a);
+    slot_pump(t, s);
+}
+
+void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span text)
+{
+    struct request *r = window_find(&s->window, request);
+    if (!r)
+        return;
+    struct attempt *a = r->attempt;
+    window_drop(&s->window, r);
+    attempt_give_back(t, a, ENDED_REFUSED, text);
+    slot_pump(t, s);
+}
+
+/* A row that the model did not give. */
+static void work_fail(struct turn *t, struct slot *s, struct request *r, status code,
+                      struct span text)
+{
+    struct attempt *a = r->attempt;
+    struct result *row = arena_alloc(&t->out->arena, sizeof *row);
+    int64_t asked_mono_ns = r->deadline_mono_ns - a->needs.timeout_ns;
+    int64_t micros = (t->now - asked_mono_ns) / 1000;
+    row->instance = r->instance;
+    row->status = code;
+    row->micros = micros < UINT32_MAX ? (uint32_t)micros : UINT32_MAX;
+    row->answer = text;
+    window_drop(&s->window, r);
+    attempt_record(t, a, row);
+    attempt_settle(t, a);
+}
+
+/* A request whose host is gone: it runs again, or its attempt gives it back. */
+static void work_rerun(struct turn *t, struct slot *s, struct request *r, bool is_suspect)
+{
+    struct attempt *a = r->attempt;
+    if (a->reason == ENDED_DONE) {
+        window_rerun(&s->window, r, is_suspect);
+        return;
+    }
+    window_drop(&s->window, r);
+    attempt_settle(t, a);
+}
+
+/* One that is late is at fault. Of several that came due together, perhaps all but one only waited
+ * behind it: each runs again, alone. Those with time left were beside it. */
+void work_late(struct turn *t, struct slot *s)
+{
+    uint32_t late = window_count_late(&s->window, t->now);
+    struct request *oldest = window_oldest(&s->window);
+    if (late == 1) {
+        double seconds = (double)oldest->attempt->needs.timeout_ns / (double)SECOND_NS;
+        work_fail(t, s, oldest, STATUS_TIMEOUT, turn_format(t, "no answer within %g s", seconds));
+        late = 0;
+    }
+    for (struct request *r = window_oldest(&s->window); r; r = window_oldest(&s->window)) {
+        work_rerun(t, s, r, late > 0 || r->is_suspect);
+        late -= late > 0;
+    }
+}
+
+void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text)
+{
+    static const status status_of[] = {
+        [HOST_END_GONE] = STATUS_CRASH,
+        [HOST_END_OOM] = STATUS_OOM,
+        [HOST_END_PROTOCOL] = STATUS_PROTOCOL,
+    };
+    if (s->window.asked == 1) {
+        work_fail(t, s, window_oldest(&s->window), status_of[end], text);
+        return;
+    }
+    for (struct request *r = window_oldest(&s->window); r; r = window_oldest(&s->window))
+        work_rerun(t, s, r, true);
+}

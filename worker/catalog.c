@@ -1,0 +1,145 @@
+#include "worker/catalog.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/check.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/mem.h"
+
+struct definition {
+    err error; /* OK: one of the two is valid */
+    struct errmsg why;
+    union {
+        struct model_definition model;
+        struct task_definition task;
+    } as;
+    struct task_data *data; /* tasks: NULL: not open */
+    struct list used;       /* tasks with open data: in catalog->open */
+};
+
+struct catalog {
+    struct map models, tasks;
+    struct arena arena; /* the definitions and all of their strings */
+    struct list open;   /* most recently used first */
+    size_t open_count, open_max;
+};
+
+struct catalog *catalog_new(size_t open_max)
+{
+    check(open_max > 0);
+    struct catalog *c = xcalloc(1, sizeof *c);
+    list_init(&c->open);
+    c->open_max = open_max;
+    return c;
+}
+
+static void catalog_close_data(struct catalog *c, struct definition *d)
+{
+    task_data_close(d->data);
+    d->data = NULL;
+    list_remove(&d->used);
+    c->open_count--;
+}
+
+void catalog_free(struct catalog *c)
+{
+    if (!c)
+        return;
+    while (!list_empty(&c->open))
+        catalog_close_data(c, container_of(list_first(&c->open), struct definition, used));
+    map_release(&c->models);
+    map_release(&c->tasks);
+    arena_release(&c->arena);
+    free(c);
+}
+
+/* A new entry, unless there is a good one. */
+static struct definition *catalog_add(struct catalog *c, struct map *map, uint32_t id)
+{
+    struct definition *d = map_find(map, id);
+    if (d && d->error == OK)
+        return NULL;
+    d = arena_alloc(&c->arena, sizeof *d);
+    list_init(&d->used);
+    map_put(map, id, d);
+    return d;
+}
+
+void catalog_define_model(struct catalog *c, uint32_t id, struct span json)
+{
+    struct definition *d = catalog_add(c, &c->models, id);
+    if (d)
+        d->error = model_definition_decode(json, &c->arena, &d->as.model, &d->why);
+}
+
+void catalog_define_task(struct catalog *c, uint32_t id, struct span json)
+{
+    struct definition *d = catalog_add(c, &c->tasks, id);
+    if (d)
+        d->error = task_definition_decode(json, &c->arena, &d->as.task, &d->why);
+}
+
+static err catalog_find(const struct map *map, const char *what, uint32_t id,
+                        struct definition **out, struct errmsg *msg)
+{
+    struct definition *d = map_find(map, id);
+    if (!d)
+        return err_say(msg, ERR_NOT_FOUND, "%s %" PRIu32 " is not defined here", what, id);
+    if (d->error)
+        return err_say(msg, ERR_INVALID, "the definition of %s %" PRIu32 " cannot be read: %s",
+                       what, id, d->why.text);
+    *out = d;
+    return OK;
+}
+
+err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
+                  struct errmsg *msg)
+{
+    struct definition *d;
+    err e = catalog_find(&c->models, "model", id, &d, msg);
+    if (e == OK)
+        *out = &d->as.model;
+    return e;
+}
+
+err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
+                 struct errmsg *msg)
+{
+    struct definition *d;
+    err e = catalog_find(&c->tasks, "task", id, &d, msg);
+    if (e == OK)
+        *out = &d->as.task;
+    return e;
+}
+
+static err catalog_open_data(struct catalog *c, struct definition *d, struct errmsg *msg)
+{
+    err e = task_data_open(&d->as.task.suite, &d->as.task.task, &d->data, msg);
+    if (e)
+        return e == ERR_INVALID ? ERR_CORRUPT : e; /* INVALID is said of instances alone */
+    if (c->open_count >= c->open_max)
+        catalog_close_data(c, container_of(c->open.prev, struct definition, used));
+    c->open_count++;
+    return OK;
+}
+
+err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
+                     struct errmsg *msg)
+{
+    struct definition *d;
+    err e = catalog_find(&c->tasks, "task", task, &d, msg);
+    if (e)
+        return e == ERR_INVALID ? ERR_CORRUPT : e;
+    if (index >= d->as.task.task.size)
+        return err_say(msg, ERR_LIMIT, "instance %" PRIu32 " of a task with %" PRIu32, index,
+                       d->as.task.task.size);
+    if (!d->data)
+        e = catalog_open_data(c, d, msg);
+    if (e)
+        return e;
+    list_remove(&d->used);
+    list_push_front(&c->open, &d->used);
+    return task_data_instance(d->data, index, out, msg);
+}

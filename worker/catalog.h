@@ -1,0 +1,31 @@
+/* What the coordinator has defined (models and tasks, by id), and the data of the tasks that are
+ * being run: a few of them open at a time, the least recently used one is closed for the next. */
+#ifndef MUSTER_WORKER_CATALOG_H
+#define MUSTER_WORKER_CATALOG_H
+
+#include "common/suite/suite.h"
+#include "proto/definition/definition.h"
+
+struct catalog;
+
+struct catalog *catalog_new(size_t open_max);
+void catalog_free(struct catalog *c);
+
+/* A definition that comes again replaces nothing: an id means the same thing for ever. One that
+ * cannot be read is kept as such: whoever asks for it is told why. */
+void catalog_define_model(struct catalog *c, uint32_t id, struct span json);
+void catalog_define_task(struct catalog *c, uint32_t id, struct span json);
+
+/* Live as long as the catalog. ERR_NOT_FOUND: not defined; ERR_INVALID: cannot be read. */
+err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
+                  struct errmsg *msg);
+err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
+                 struct errmsg *msg);
+
+/* One instance of a task; opens its data if need be (this reads and checks them: it may take a
+ * while). Borrowed until the next call. ERR_INVALID: this instance alone is unusable; anything
+ * else: the task is. */
+err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
+                     struct errmsg *msg);
+
+#endif

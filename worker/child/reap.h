@@ -1,0 +1,43 @@
+/* Ending whole trees of processes.
+ *
+ * A model may fork, detach (double fork) and start sessions of its own; none of it may outlive the
+ * model. The worker is a child subreaper: what loses its parent becomes the worker's child instead
+ * of init's, so that everything a model ever started is among the worker's descendants. What
+ * belongs to which host: its descendants, its session (muster-launch makes the host's process the
+ * leader of one), and what carries its MUSTER_HOST=<pid> in the environment (set by muster-launch,
+ * inherited by everything that does not clear it).
+ *
+ * "host" is the pid of a direct child that the caller started and will wait for itself (libuv does,
+ * for uv_spawn). Every other child of this process is taken for a straggler or its orphan; hand in
+ * the pids of all processes that the worker started on purpose.
+ *
+ * Processes are signalled through a pidfd after their start time was compared: a recycled pid is
+ * never hit. Zombies count as gone; reap_stragglers waits for adopted ones, nothing here for a
+ * host. Thread: the loop thread. Nothing here sleeps; one call reads /proc once to a few times. */
+#ifndef MUSTER_WORKER_CHILD_REAP_H
+#define MUSTER_WORKER_CHILD_REAP_H
+
+#include "common/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum {
+    /* A tree that forks faster than we look is looked at again so often in one call. */
+    REAP_ROUNDS_MAX = 16
+};
+
+/* Make this process the subreaper of its descendants. Once, before the first child. */
+err reap_init(struct errmsg *msg);
+
+/* Send `sig` to everything that belongs to the host, itself included. With SIGKILL, repeated until
+ * a look finds nobody who was not yet killed. *out_left: how many live processes the last look
+ * found (sig 0: only counts); they may need a moment to die, so call again (SIGKILL, from a timer)
+ * until it is 0. What is left after seconds hangs in the kernel: the slot is sick. */
+err reap_tree(pid_t host, int sig, size_t *out_left, struct errmsg *msg);
+
+/* SIGKILL all descendants that belong to none of these live hosts, and wait for adopted zombies.
+ * For when a host has ended, however it did: call until *out_left is 0. */
+err reap_stragglers(const pid_t *hosts, size_t host_count, size_t *out_left, struct errmsg *msg);
+
+#endif

@@ -1,0 +1,145 @@
+#include "worker/link.h"
+
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "common/check.h"
+#include "common/io/log.h"
+#include "common/io/zsock.h"
+#include "common/mem.h"
+#include "worker/spool.h"
+
+enum { SEND_HIGH_WATER = 64 }; /* results are kept in the spool, not in the socket */
+
+struct link {
+    struct link_config config;
+    void *zmq_context;
+    struct zsock *socket;
+    uint64_t session;
+    struct arena arena; /* of the message at hand */
+    struct buf frame;   /* to send; reused */
+    struct buf hello;   /* a frame that waits for a connection; empty: none */
+    uint64_t malformed_count;
+};
+
+static err link_send(struct link *l, struct msg *m)
+{
+    m->session = l->session;
+    buf_clear(&l->frame);
+    msg_encode(m, &l->frame);
+    return zsock_send(l->socket, NULL, buf_span(&l->frame));
+}
+
+void link_say(struct link *l, struct msg *m)
+{
+    err e = link_send(l, m);
+    if (e)
+        log_debug("message_not_sent type=%s reason=\"%s\"", msg_type_text(m->type), err_text(e));
+}
+
+void link_say_hello(struct link *l, struct msg *m)
+{
+    l->session = 0;
+    buf_clear(&l->hello);
+    msg_encode(m, &l->hello);
+}
+
+/* Send what there is, as far as the connection takes it. */
+static void link_pump(struct link *l)
+{
+    struct msg m;
+    if (l->hello.len > 0 && zsock_send(l->socket, NULL, buf_span(&l->hello)) == OK)
+        buf_clear(&l->hello);
+    while (l->session != 0 && spool_next(l->config.spool, &m)) {
+        if (link_send(l, &m) != OK)
+            return; /* full: the socket wakes the loop when there is room again */
+        spool_sent(l->config.spool);
+    }
+}
+
+static void link_before_sleep(void *owner)
+{
+    link_pump(owner);
+}
+
+static bool link_is_current(const struct link *l, const struct msg *m)
+{
+    if (m->type == MSG_WELCOME || m->type == MSG_REJECT)
+        return true;
+    return l->session != 0 && m->session == l->session;
+}
+
+/* The 1st, 2nd, 4th, 8th, ...: a broken peer must not fill the disk. */
+static void link_say_malformed(struct link *l, struct span body, const char *why)
+{
+    uint64_t count = ++l->malformed_count;
+    if ((count & (count - 1)) == 0)
+        log_warn("message_malformed count=%llu bytes=%zu reason=\"%s\"", (unsigned long long)count,
+                 body.len, why);
+}
+
+static void link_on_message(void *owner, const struct zpeer *peer, struct span body)
+{
+    (void)peer;
+    struct link *l = owner;
+    struct msg m;
+    struct errmsg msg = { "" };
+    arena_clear(&l->arena);
+    err e = msg_decode(body, &l->arena, &m, &msg);
+    if (e || msg_sender(m.type) != 'c')
+        link_say_malformed(l, body, e ? msg.text : "not for a worker");
+    else if (link_is_current(l, &m))
+        l->config.on_message(l->config.owner, &m);
+    else
+        log_debug("message_of_another_session type=%s", msg_type_text(m.type));
+}
+
+err link_open(const struct link_config *config, struct link **out, struct errmsg *msg)
+{
+    struct link *l = xcalloc(1, sizeof *l);
+    l->config = *config;
+    l->zmq_context = zmq_ctx_new();
+    check(l->zmq_context);
+    struct zsock_config socket = {
+        .zmq_context = l->zmq_context,
+        .type = ZMQ_DEALER,
+        .message_bytes_max = MESSAGE_BYTES_MAX,
+        .send_high_water = SEND_HIGH_WATER,
+        .owner = l,
+        .on_message = link_on_message,
+        .before_sleep = link_before_sleep,
+    };
+    err e = zsock_open(config->loop, &socket, &l->socket, msg);
+    if (e == OK)
+        e = zsock_connect(l->socket, config->endpoint, msg);
+    if (e) {
+        link_close(l);
+        return e;
+    }
+    *out = l;
+    return OK;
+}
+
+void link_set_session(struct link *l, uint64_t session)
+{
+    l->session = session;
+    buf_clear(&l->hello);
+}
+
+bool link_has_session(const struct link *l)
+{
+    return l->session != 0;
+}
+
+void link_close(struct link *l)
+{
+    if (!l)
+        return;
+    if (l->socket)
+        zsock_close(l->socket);
+    (void)zmq_ctx_term(l->zmq_context); /* lingers for the last messages, a second at most */
+    arena_release(&l->arena);
+    buf_release(&l->frame);
+    buf_release(&l->hello);
+    free(l);
+}

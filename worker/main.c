@@ -1,0 +1,233 @@
+/* muster-worker: options, folders, the machine's slots, signals; then the loop. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/io/file.h"
+#include "common/io/log.h"
+#include "common/mem.h"
+#include "worker/child/reap.h"
+#include "worker/options.h"
+#include "worker/topology/plan_print.h"
+#include "worker/worker.h"
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_VERSION = 4 };
+
+/* Signals reach the worker through the loop. */
+struct signals {
+    uv_signal_t term, interrupt;
+    struct worker *worker;
+};
+
+static int fail(int code, const struct errmsg *msg)
+{
+    fprintf(stderr, "muster-worker: %s\n", msg->text);
+    return code;
+}
+
+/* --- where things are --- */
+
+static const char *worker_name(const struct worker_options *o, struct arena *arena)
+{
+    char host[256] = "";
+    if (o->name)
+        return o->name;
+    if (gethostname(host, sizeof host - 1) != 0 || !*host)
+        return "worker";
+    return arena_strdup(arena, host);
+}
+
+static const char *worker_state_dir(const struct worker_options *o, const char *name,
+                                    struct arena *arena)
+{
+    if (o->state)
+        return o->state;
+    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (base && *base)
+        return arena_format(arena, "%s/muster/worker-%s", base, name);
+    return arena_format(arena, "%s/.local/state/muster/worker-%s", home ? home : ".", name);
+}
+
+/* Its absolute path comes out. */
+static err make_folder(const char *path, const char **out, struct arena *arena, struct errmsg *msg)
+{
+    err e = file_make_dir(path, 0700, msg);
+    if (e)
+        return e;
+    char *real = file_real(path, msg);
+    if (!real)
+        return ERR_IO;
+    *out = arena_strdup(arena, real);
+    free(real);
+    return OK;
+}
+
+/* The folders, absolute, since models are started in others; and the lock that keeps a second
+ * worker out of them. */
+static err prepare_state(const struct worker_options *o, const char *name,
+                         struct worker_config *config, int *lock_fd, struct arena *arena,
+                         struct errmsg *msg)
+{
+    const char *state;
+    err e = make_folder(worker_state_dir(o, name, arena), &state, arena, msg);
+    if (e)
+        return e;
+    config->tmp_dir = arena_format(arena, "%s/tmp", state);
+    config->work_dir = arena_format(arena, "%s/work", state);
+    const char *media = o->media ? o->media : arena_format(arena, "%s/media", state);
+    e = file_lock(arena_format(arena, "%s/lock", state), lock_fd, msg);
+    if (e == OK)
+        e = make_folder(media, &config->media_dir, arena, msg);
+    if (e == OK)
+        e = make_folder(arena_format(arena, "%s/logs", state), &config->log_dir, arena, msg);
+    return e;
+}
+
+static const char *launcher_path(struct arena *arena)
+{
+    char *dir = file_program_dir();
+    const char *path = arena_format(arena, "%s/muster-launch", dir);
+    free(dir);
+    return path;
+}
+
+/* --- the process --- */
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* then with what there is */
+}
+
+static err prepare_process(const struct worker_options *o, pid_t parent, struct errmsg *msg)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    if (o->die_with_parent) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != (o->parent ? (pid_t)o->parent : parent))
+            return err_say(msg, ERR_CLOSED, "the process that started this one is gone already");
+    }
+    if (log_open(o->log, o->log_level) != 0)
+        return err_say(msg, ERR_IO, "--log %s: %s", o->log, strerror(errno));
+    return reap_init(msg);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct signals *signals = handle->data;
+    log_info("signal number=%d", number);
+    worker_stop(signals->worker);
+}
+
+static void start_signals(struct signals *s, uv_loop_t *loop, struct worker *worker)
+{
+    s->worker = worker;
+    s->term.data = s->interrupt.data = s;
+    check(uv_signal_init(loop, &s->term) == 0 && uv_signal_init(loop, &s->interrupt) == 0);
+    check(uv_signal_start(&s->term, on_signal, SIGTERM) == 0 &&
+          uv_signal_start(&s->interrupt, on_signal, SIGINT) == 0);
+}
+
+static void stop_signals(struct signals *s)
+{
+    uv_close((uv_handle_t *)&s->term, NULL);
+    uv_close((uv_handle_t *)&s->interrupt, NULL);
+}
+
+/* --- what it is asked to do --- */
+
+static int print_plan(const struct topology *topology, bool json)
+{
+    struct buf out = { 0 };
+    if (json)
+        plan_print_json(topology, &out);
+    else
+        plan_print_text(topology, &out);
+    size_t written = fwrite(out.data, 1, out.len, stdout);
+    bool complete = written == out.len && fflush(stdout) == 0;
+    buf_release(&out);
+    return complete ? 0 : EXIT_FAILED;
+}
+
+static int run_worker(const struct worker_config *config, struct errmsg *msg)
+{
+    struct worker *worker = NULL;
+    struct signals signals;
+    if (worker_new(config, &worker, msg) != OK)
+        return fail(EXIT_FAILED, msg);
+    start_signals(&signals, config->loop, worker);
+    log_info("worker_started name=%s version=%s slots=%zu connect=%s", config->name, MUSTER_VERSION,
+             config->topology->slot_count, config->endpoint);
+    enum worker_end end = worker_run(worker);
+    stop_signals(&signals);
+    worker_free(worker);
+    log_info("worker_ended");
+    return end == WORKER_REJECTED ? EXIT_VERSION : 0;
+}
+
+static int serve(const struct worker_options *o, const struct topology *topology, pid_t parent)
+{
+    struct arena arena = { 0 };
+    struct errmsg msg = { "" };
+    uv_loop_t loop;
+    int lock_fd = -1, code = EXIT_FAILED;
+    struct worker_config config = {
+        .loop = &loop,
+        .endpoint = o->connect,
+        .name = worker_name(o, &arena),
+        .launcher = launcher_path(&arena),
+        .topology = topology,
+        .lifetime_ms = o->lifetime_ms,
+        .nice = o->nice,
+    };
+    check(uv_loop_init(&loop) == 0);
+    if (prepare_process(o, parent, &msg) != OK ||
+        prepare_state(o, config.name, &config, &lock_fd, &arena, &msg) != OK)
+        (void)fail(code, &msg);
+    else
+        code = run_worker(&config, &msg);
+    (void)uv_loop_close(&loop); /* busy only if a process could not be killed */
+    if (lock_fd >= 0)
+        (void)close(lock_fd);
+    arena_release(&arena);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    pid_t parent = getppid();
+    struct worker_options options;
+    struct errmsg msg = { "" };
+    if (worker_options_parse(argc, argv, &options, &msg) != OK)
+        return fail(EXIT_USAGE, &msg);
+    if (options.help || options.version) {
+        fputs(options.help ? worker_usage : "muster-worker " MUSTER_VERSION "\n", stdout);
+        return 0;
+    }
+    struct topology_source source = {
+        .xml_path = options.topology,
+        .environment = options.topology ? NULL : environ,
+    };
+    struct topology_rules rules = {
+        .gpus_per_slot = options.gpus_per_slot,
+        .cores_per_slot = options.cores_per_slot,
+        .slots_max = options.slots,
+    };
+    struct topology topology;
+    if (topology_open(&source, &rules, &topology, &msg) != OK)
+        return fail(EXIT_FAILED, &msg);
+    int code =
+        options.plan ? print_plan(&topology, options.json) : serve(&options, &topology, parent);
+    topology_release(&topology);
+    return code;
+}

@@ -1,0 +1,49 @@
+/* What slot.c and slot_reply.c share; nobody else includes it. */
+#ifndef MUSTER_WORKER_SLOT_PRIVATE_H
+#define MUSTER_WORKER_SLOT_PRIVATE_H
+
+#include "common/buf.h"
+#include "worker/slot.h"
+
+struct scorer;
+
+/* A request, from the agent's wish to its row. */
+struct open_request {
+    uint64_t id; /* 0: none in this place */
+    uint32_t task, instance;
+    bool is_scoring;   /* the model has answered, its scorer has not */
+    uint32_t micros;   /* scoring: what the model took */
+    struct buf answer; /* scoring: what it said; or the row's words on the file */
+    char *file;        /* scoring: where the file lies now; NULL: it was text */
+};
+
+struct worker_slot {
+    struct worker_slot_config config;
+    struct host *host; /* NULL: none */
+    uint32_t model_id;
+    const struct model_definition *model;
+    struct scorer *scorer;
+    struct instance at_scorer; /* what it is being asked about */
+    char *scorer_log;
+    struct host_place scorer_place;
+    struct open_request *open; /* by agent_request_place */
+    struct arena arena;        /* of the call at hand */
+};
+
+/* slot.c */
+void slot_post(struct worker_slot *s, struct agent_event e); /* stamped with the time */
+struct open_request *slot_find(const struct worker_slot *s, uint64_t request); /* NULL: given up */
+void slot_close_request(struct open_request *r);
+
+/* slot_reply.c */
+/* Its data cannot be had: an unusable instance gets a row, an unusable task has its attempt given
+ * back. The request is over. */
+void slot_finish_unreadable(struct worker_slot *s, struct open_request *r, err e,
+                            const struct errmsg *why);
+/* The host's callback, and the scorer's: owner is the slot. */
+void slot_on_reply(void *owner, const struct host_reply *reply);
+bool slot_on_ask(void *owner, uint64_t job, struct host_request *out);
+void slot_on_scored(void *owner, uint64_t job, const struct host_reply *reply);
+void slot_on_unable(void *owner, uint64_t job, const char *text);
+
+#endif

@@ -1,0 +1,178 @@
+#include "worker/spool.h"
+
+#include <stdlib.h>
+
+#include "common/block.h"
+#include "common/check.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/mem.h"
+
+/* A message, as it will be encoded for whatever session there is. */
+struct spooled {
+    struct list node;
+    enum msg_type type;
+    uint64_t seq, attempt;
+    uint32_t model, task; /* RESULTS */
+    enum ended reason;    /* ENDED */
+    struct buf bytes;     /* the block, or the text */
+};
+
+/* The rows of an attempt since its last flush. */
+struct collection {
+    struct list node;
+    struct block_builder builder;
+};
+
+struct spool {
+    struct map by_attempt;   /* collections */
+    struct list collections; /* the same, to free them */
+    struct list messages;    /* by seq */
+    struct list *next;       /* the next to send; &messages: all are sent */
+    uint64_t last_seq;
+    size_t count;
+};
+
+struct spool *spool_new(void)
+{
+    struct spool *s = xcalloc(1, sizeof *s);
+    list_init(&s->collections);
+    list_init(&s->messages);
+    s->next = &s->messages;
+    return s;
+}
+
+static void spooled_free(struct spooled *m)
+{
+    list_remove(&m->node);
+    buf_release(&m->bytes);
+    free(m);
+}
+
+static void collection_free(struct collection *c)
+{
+    list_remove(&c->node);
+    block_builder_release(&c->builder);
+    free(c);
+}
+
+void spool_free(struct spool *s)
+{
+    if (!s)
+        return;
+    while (!list_empty(&s->messages))
+        spooled_free(container_of(list_first(&s->messages), struct spooled, node));
+    while (!list_empty(&s->collections))
+        collection_free(container_of(list_first(&s->collections), struct collection, node));
+    map_release(&s->by_attempt);
+    free(s);
+}
+
+void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *row)
+{
+    struct collection *c = map_find(&s->by_attempt, attempt);
+    if (!c) {
+        c = xcalloc(1, sizeof *c);
+        block_builder_init(&c->builder, stat_count);
+        list_push_back(&s->collections, &c->node);
+        map_put(&s->by_attempt, attempt, c);
+    }
+    check(c->builder.stat_count == stat_count);
+    block_builder_add(&c->builder, row);
+}
+
+/* seqs come in order, without a gap: the acks count on it. */
+static struct spooled *spool_append(struct spool *s, enum msg_type type, uint64_t attempt,
+                                    uint64_t seq)
+{
+    check(seq == s->last_seq + 1);
+    s->last_seq = seq;
+    struct spooled *m = xcalloc(1, sizeof *m);
+    m->type = type;
+    m->attempt = attempt;
+    m->seq = seq;
+    list_push_back(&s->messages, &m->node);
+    s->count++;
+    if (s->next == &s->messages)
+        s->next = &m->node;
+    return m;
+}
+
+void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t task, uint64_t seq)
+{
+    struct collection *c = map_find(&s->by_attempt, attempt);
+    check(c && c->builder.count > 0);
+    struct spooled *m = spool_append(s, MSG_RESULTS, attempt, seq);
+    m->model = model;
+    m->task = task;
+    block_builder_encode(&c->builder, &m->bytes);
+    check(m->bytes.len <= BLOCK_BYTES_MAX);
+}
+
+void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,
+                 uint64_t seq)
+{
+    struct collection *c = map_take(&s->by_attempt, attempt);
+    if (c) {
+        check(c->builder.count == 0); /* its rows went before its end */
+        collection_free(c);
+    }
+    struct spooled *m = spool_append(s, MSG_ENDED, attempt, seq);
+    m->reason = reason;
+    buf_append_span(&m->bytes, text);
+}
+
+uint64_t spool_first_seq(const struct spool *s)
+{
+    if (s->messages.next == &s->messages)
+        return s->last_seq + 1;
+    return container_of_const(s->messages.next, struct spooled, node)->seq;
+}
+
+void spool_ack(struct spool *s, uint64_t seq)
+{
+    while (!list_empty(&s->messages)) {
+        struct spooled *m = container_of(list_first(&s->messages), struct spooled, node);
+        if (m->seq > seq)
+            return;
+        if (s->next == &m->node)
+            s->next = m->node.next;
+        spooled_free(m);
+        s->count--;
+    }
+}
+
+bool spool_next(const struct spool *s, struct msg *out)
+{
+    if (s->next == &s->messages)
+        return false;
+    const struct spooled *m = container_of(s->next, struct spooled, node);
+    *out = (struct msg){ .type = m->type, .seq = m->seq };
+    if (m->type == MSG_RESULTS) {
+        out->as.results.attempt = m->attempt;
+        out->as.results.model = m->model;
+        out->as.results.task = m->task;
+        out->as.results.block = buf_span(&m->bytes);
+    } else {
+        out->as.ended.attempt = m->attempt;
+        out->as.ended.reason = (uint8_t)m->reason;
+        out->as.ended.text = buf_span(&m->bytes);
+    }
+    return true;
+}
+
+void spool_sent(struct spool *s)
+{
+    check(s->next != &s->messages);
+    s->next = s->next->next;
+}
+
+void spool_rewind(struct spool *s)
+{
+    s->next = s->messages.next;
+}
+
+size_t spool_count(const struct spool *s)
+{
+    return s->count;
+}

@@ -1,0 +1,37 @@
+/* Results on their way to durability: rows are collected by attempt, become blocks, and the
+ * messages that carry them are kept until the coordinator has acknowledged them. How much may be
+ * kept is the agent's business (it stops asking for more); the spool keeps what it is given. */
+#ifndef MUSTER_WORKER_SPOOL_H
+#define MUSTER_WORKER_SPOOL_H
+
+#include "proto/msg.h"
+
+struct result;
+struct spool;
+
+struct spool *spool_new(void);
+void spool_free(struct spool *s);
+
+/* Copies the row. stat_count: of the task's metric, the same for all rows of an attempt. */
+void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *row);
+/* What was recorded of the attempt since the last flush becomes the message `seq`. */
+void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t task, uint64_t seq);
+void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,
+                 uint64_t seq);
+
+/* The seq of the first message that will be sent, or sent again: what a hello announces. */
+uint64_t spool_first_seq(const struct spool *s);
+
+/* Forget what is durable: seq and everything below. */
+void spool_ack(struct spool *s, uint64_t seq);
+
+/* The next message to send, in order of seq; false: all are sent. `out` borrows until the next
+ * spool_ack. Then spool_sent, if it could be sent. */
+bool spool_next(const struct spool *s, struct msg *out);
+void spool_sent(struct spool *s);
+/* Begin again with the lowest that is not durable. */
+void spool_rewind(struct spool *s);
+
+size_t spool_count(const struct spool *s); /* messages kept */
+
+#endif

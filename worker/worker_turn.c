@@ -1,0 +1,227 @@
+/* One event at a time: what it is for the agent, and what the agent wants done. */
+#include "worker/worker_private.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "worker/catalog.h"
+#include "worker/link.h"
+#include "worker/spool.h"
+#include "worker/translate.h"
+
+/* --- effects --- */
+
+static void worker_say_hello(struct worker *w)
+{
+    char host[256] = "";
+    (void)gethostname(host, sizeof host - 1); /* for people; "" does no harm */
+    struct msg m = { .type = MSG_HELLO, .seq = spool_first_seq(w->spool) };
+    struct msg_hello *hello = &m.as.hello;
+    arena_clear(&w->scratch);
+    agent_hello(w->agent, &w->scratch, hello);
+    hello->worker_name = span_str(w->config.name);
+    memcpy(hello->worker_id, w->id, sizeof w->id);
+    hello->version = span_str(MUSTER_VERSION);
+    hello->host = span_str(host);
+    hello->pid = (uint32_t)getpid();
+    if (w->ends_mono_ns != INT64_MAX) {
+        int64_t left_ms = (w->ends_mono_ns - clock_mono_ns()) / 1000000;
+        hello->lifetime_ms = left_ms > 0 ? (uint64_t)left_ms : 1;
+    }
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        const struct topology_slot *slot = &w->config.topology->slots[i];
+        if (slot->gpu_count > 0 && slot->gpus[0]->model)
+            hello->slots[i].gpu_type = span_str(slot->gpus[0]->model);
+    }
+    link_say_hello(w->link, &m);
+}
+
+static void worker_say_beat(struct worker *w)
+{
+    struct msg m = { .type = MSG_BEAT };
+    arena_clear(&w->scratch);
+    agent_beat(w->agent, &w->scratch, &m.as.beat);
+    link_say(w->link, &m);
+}
+
+static void worker_say_host(struct worker *w, const struct agent_effect *e)
+{
+    struct msg m = { .type = MSG_HOST };
+    m.as.host.slot = e->as.host.slot;
+    m.as.host.model = e->as.host.model;
+    m.as.host.ready = e->as.host.ready;
+    m.as.host.load_ms = e->as.host.load_ms;
+    m.as.host.text = e->as.host.text;
+    link_say(w->link, &m);
+}
+
+static void worker_record(struct worker *w, const struct agent_effect *e)
+{
+    const struct task_definition *task;
+    err found = catalog_task(w->catalog, e->as.record.task, &task, NULL);
+    check(found == OK); /* grants of tasks that are not defined are refused */
+    spool_record(w->spool, e->as.record.attempt, task->task.metric->stat_count, e->as.record.row);
+}
+
+static void worker_leave(struct worker *w)
+{
+    struct msg m = { .type = MSG_GOODBYE };
+    m.as.goodbye.reason = span_str("drained");
+    link_say(w->link, &m);
+    log_info("worker_drained");
+    worker_shut(w);
+}
+
+static void worker_note(const struct agent_effect *e)
+{
+    log_line(e->as.note.is_warning ? LOG_WARN : LOG_INFO, "%.*s", (int)e->as.note.text.len,
+             (const char *)e->as.note.text.data);
+}
+
+static void worker_do(struct worker *w, const struct agent_effect *e)
+{
+    switch (e->kind) {
+    case AGENT_DO_START_HOST:
+        worker_slot_start(w->slots[e->as.start_host.slot], e->as.start_host.model);
+        break;
+    case AGENT_DO_STOP_HOST:
+        worker_slot_stop(w->slots[e->as.stop_host.slot], e->as.stop_host.how);
+        break;
+    case AGENT_DO_REQUEST: worker_slot_request(w->slots[e->as.request.slot], e); break;
+    case AGENT_DO_RECORD: worker_record(w, e); break;
+    case AGENT_DO_FLUSH:
+        spool_flush(w->spool, e->as.flush.attempt, e->as.flush.model, e->as.flush.task,
+                    e->as.flush.seq);
+        break;
+    case AGENT_DO_SEND_ENDED:
+        spool_ended(w->spool, e->as.ended.attempt, e->as.ended.reason, e->as.ended.text,
+                    e->as.ended.seq);
+        break;
+    case AGENT_DO_RESEND: spool_rewind(w->spool); break;
+    case AGENT_DO_SEND_HELLO: worker_say_hello(w); break;
+    case AGENT_DO_SEND_BEAT: worker_say_beat(w); break;
+    case AGENT_DO_SEND_HOST: worker_say_host(w, e); break;
+    case AGENT_DO_LEAVE: worker_leave(w); break;
+    case AGENT_DO_NOTE: worker_note(e); break;
+    case AGENT_EFFECT_COUNT: check(!"an effect");
+    }
+}
+
+/* --- events --- */
+
+static void worker_step(struct worker *w, const struct agent_event *e)
+{
+    agent_effects_clear(&w->effects);
+    agent_step(w->agent, e, &w->effects);
+    for (size_t i = 0; i < w->effects.count; i++)
+        worker_do(w, &w->effects.items[i]);
+}
+
+/* No step inside a step: what the effects of one event cause waits for its turn. */
+void worker_on_event(void *owner, const struct agent_event *e)
+{
+    struct worker *w = owner;
+    if (w->state != WORKER_RUNNING)
+        return; /* hosts on their way out; nothing is started any more */
+    if (w->is_stepping) {
+        inbox_put(&w->inbox, e);
+        return;
+    }
+    w->is_stepping = true;
+    worker_step(w, e);
+    for (const struct agent_event *next; (next = inbox_next(&w->inbox));)
+        worker_step(w, next);
+    w->is_stepping = false;
+}
+
+void worker_post(struct worker *w, enum agent_event_kind kind)
+{
+    struct agent_event e = { .kind = kind, .now_mono_ns = clock_mono_ns() };
+    worker_on_event(w, &e);
+}
+
+void worker_drain(struct worker *w, const char *why)
+{
+    if (w->is_draining)
+        return;
+    w->is_draining = true;
+    log_info("worker_draining reason=\"%s\" unacked_messages=%zu", why, spool_count(w->spool));
+    worker_post(w, AGENT_ON_DRAIN);
+}
+
+/* --- messages --- */
+
+static void worker_on_reject(struct worker *w, const struct msg_reject *reject)
+{
+    struct span text = reject->text;
+    if (reject->code != REJECT_SESSION || link_has_session(w->link)) /* once for all it refuses */
+        log_warn("rejected code=%u reason=\"%.*s\"", reject->code, (int)text.len,
+                 (const char *)text.data);
+    link_set_session(w->link, 0); /* nothing more is of use before the next welcome */
+    if (reject->code != REJECT_VERSION)
+        return;
+    log_error("version_mismatch: this worker speaks version %d.%d of the protocol (%s); install "
+              "the coordinator's release here",
+              MSG_MAJOR, MSG_MINOR, MUSTER_VERSION);
+    w->end = WORKER_REJECTED;
+    worker_shut(w);
+}
+
+/* What the agent has to know besides the message: what the model needs, and whether it and the
+ * task are known here. */
+static void worker_complete_grant(struct worker *w, struct agent_event *e, struct errmsg *why)
+{
+    const struct model_definition *model;
+    const struct task_definition *task;
+    err found = catalog_model(w->catalog, e->as.grant.model, &model, why);
+    if (found == OK) {
+        e->as.grant.needs = translate_needs(model);
+        found = catalog_task(w->catalog, e->as.grant.task, &task, why);
+    }
+    if (found == OK && (e->as.grant.first > task->task.size ||
+                        e->as.grant.count > task->task.size - e->as.grant.first))
+        found =
+            err_say(why, ERR_INVALID, "instances %" PRIu32 "+%" PRIu32 " of a task with %" PRIu32,
+                    e->as.grant.first, e->as.grant.count, task->task.size);
+    if (found)
+        e->as.grant.refusal = span_str(why->text);
+}
+
+static void worker_on_welcome(struct worker *w, const struct msg_welcome *welcome)
+{
+    link_set_session(w->link, welcome->session);
+    log_info("welcomed epoch=%" PRIu64 " sweep=\"%.*s\" unacked_messages=%zu", welcome->epoch,
+             (int)welcome->sweep.len, (const char *)welcome->sweep.data, spool_count(w->spool));
+}
+
+void worker_on_message(void *owner, const struct msg *m)
+{
+    struct worker *w = owner;
+    struct errmsg why = { "" };
+    struct agent_event e;
+    if (w->state != WORKER_RUNNING)
+        return;
+    if (m->type == MSG_DEFINE_MODEL)
+        catalog_define_model(w->catalog, m->as.define.id, m->as.define.json);
+    else if (m->type == MSG_DEFINE_TASK)
+        catalog_define_task(w->catalog, m->as.define.id, m->as.define.json);
+    else if (m->type == MSG_REJECT)
+        worker_on_reject(w, &m->as.reject);
+    else if (m->type == MSG_WELCOME)
+        worker_on_welcome(w, &m->as.welcome);
+    else if (m->type == MSG_ACK)
+        spool_ack(w->spool, m->as.ack.seq);
+    if (!translate_message(m, &e))
+        return;
+    if (e.kind == AGENT_ON_DRAIN) {
+        worker_drain(w, "the coordinator says so");
+        return;
+    }
+    if (e.kind == AGENT_ON_GRANT)
+        worker_complete_grant(w, &e, &why);
+    e.now_mono_ns = clock_mono_ns();
+    worker_on_event(w, &e);
+}
