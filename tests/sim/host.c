@@ -1,0 +1,337 @@
+#include "tests/sim/host.h"
+
+#include "common/check.h"
+#include "tests/sim/oracle.h"
+
+/* What comes of a request. */
+enum outcome {
+    OUTCOME_ANSWER,
+    OUTCOME_DIES, /* with the host */
+    OUTCOME_HANGS,
+    OUTCOME_FAILS,    /* a row says so */
+    OUTCOME_UNSCORED, /* an answer whose scorer fails */
+    OUTCOME_UNSERVED  /* the data of the task cannot be read here */
+};
+
+/* A request on its way to its row. */
+struct job {
+    struct sim_host *host;
+    uint64_t request, attempt;
+    uint32_t task, instance;
+    enum outcome outcome;
+    enum host_end end;
+    status status;
+    uint64_t run; /* the number of this run, which its answer carries */
+};
+
+static bool is_safe(const struct sim_host *h)
+{
+    return h->worker->machine == 0;
+}
+
+/* ---- Coming and going ---- */
+
+static void post_exit(struct world *w, struct sim_host *h, enum host_end end, const char *text)
+{
+    struct agent_event e = { .kind = AGENT_ON_HOST_EXITED };
+    e.as.host_exited.slot = h->slot;
+    e.as.host_exited.end = end;
+    e.as.host_exited.text = span_str(text);
+    worker_post(w, h->worker, &e);
+}
+
+static void die(struct world *w, struct sim_host *h, enum host_end end, const char *text)
+{
+    if (h->is_dead)
+        return;
+    h->is_dead = true;
+    trace(w, "host: of %s#%u slot %u model %u: %s", h->worker->name, h->worker->serial, h->slot,
+          h->model, text);
+    post_exit(w, h, end, text);
+}
+
+static void on_exit(struct world *w, void *owner, uint64_t unused)
+{
+    (void)unused;
+    die(w, owner, HOST_END_GONE, "exited");
+}
+
+static void on_loaded(struct world *w, void *owner, uint64_t unused)
+{
+    (void)unused;
+    struct sim_host *h = owner;
+    if (h->is_dead || h->is_killed)
+        return;
+    h->is_loaded = true;
+    struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
+    e.as.host_hello.slot = h->slot;
+    e.as.host_hello.inflight = w->load.models[h->model].inflight;
+    worker_post(w, h->worker, &e);
+}
+
+/* Whether this model starts on this machine at all: drawn once a pair. */
+static bool never_starts(const struct world *w, const struct sim_host *h)
+{
+    if (is_safe(h) || w->faults.classes[FAULT_HOST_NEVER].level <= 0)
+        return false;
+    uint64_t luck = rng_mix(w->seed, 6, h->worker->machine, h->model);
+    return rng_unit_of(luck) < 0.25 * w->faults.classes[FAULT_HOST_NEVER].level;
+}
+
+void host_start(struct world *w, struct sim_worker *worker, uint32_t slot, uint32_t model)
+{
+    if (worker->hosts[slot])
+        world_fail(w, "%s#%u: a second host in slot %u", worker->name, worker->serial, slot);
+    struct sim_host *h = arena_alloc(&w->arena, sizeof(*h));
+    *h = (struct sim_host){ .worker = worker, .slot = slot, .model = model };
+    worker->hosts[slot] = h;
+    const struct sim_model *m = &w->load.models[model];
+    int64_t load = m->load_ns / 2 + world_delay_ns(w, m->load_ns / 4);
+    if (load > m->load_timeout_ns - SIM_SECOND)
+        load = m->load_timeout_ns - SIM_SECOND;
+    bool fails =
+        never_starts(w, h) || (!is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_NO_START));
+    if (!is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_SLOW_START))
+        load += m->load_timeout_ns;
+    world_at(w, w->now + (fails ? load / 4 : load), fails ? on_exit : on_loaded, h, 0);
+}
+
+void host_ask_to_go(struct world *w, struct sim_host *h)
+{
+    if (!h || h->is_dead)
+        return; /* its exit is on its way */
+    h->is_asked_to_go = true;
+    int64_t wait = world_delay_ns(w, 100 * SIM_MS);
+    if (fault_strikes(&w->faults, FAULT_HOST_UNDEAD))
+        return; /* it does not listen */
+    world_at(w, w->now + wait, on_exit, h, 0);
+}
+
+void host_kill(struct world *w, struct sim_host *h)
+{
+    if (!h || h->is_dead)
+        return;
+    h->is_killed = true; /* no reply comes any more, nor a hello */
+    h->open_count = 0;
+    for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
+        h->open[i].id = 0;
+    int64_t wait = world_delay_ns(w, 10 * SIM_MS);
+    if (!is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_UNDEAD))
+        wait += fault_draw_ns(&w->faults, FAULT_HOST_UNDEAD, SIM_SECOND, 60 * SIM_SECOND);
+    world_at(w, w->now + wait, on_exit, h, 0);
+}
+
+void host_is_reaped(struct sim_worker *worker, uint32_t slot)
+{
+    worker->hosts[slot] = NULL;
+}
+
+/* ---- Requests ---- */
+
+static struct sim_request *find_open(struct sim_host *h, uint64_t request)
+{
+    for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
+        if (h->open[i].id == request && request != 0)
+            return &h->open[i];
+    return NULL;
+}
+
+static void post_row(struct world *w, const struct job *j, status status_of)
+{
+    const struct sim_host *h = j->host;
+    const struct sim_task *t = &w->load.tasks[j->task];
+    struct result *row = arena_alloc(&w->arena, sizeof(*row));
+    row->instance = j->instance;
+    row->status = status_of;
+    row->micros = (uint32_t)world_below(w, 100000);
+    for (uint32_t k = 0; status_of == STATUS_OK && k < t->stat_count; k++)
+        row->stats[k] = workload_stat(&w->load, h->model, j->task, j->instance, k);
+    /* The answer says which run it is of: the oracle wants to see it again in the right row. */
+    const char *text = status_of == STATUS_OK
+                           ? arena_format(&w->arena, "%llu", (unsigned long long)j->run)
+                           : "it did not work";
+    row->answer = span_str(text);
+    if (status_of == STATUS_OK && is_planted(w, PLANT_ANSWERS_SWAPPED) && world_below(w, 50) == 0)
+        row->stats[0]++;
+    struct agent_event e = { .kind = AGENT_ON_ROW };
+    e.as.row.slot = h->slot;
+    e.as.row.request = j->request;
+    e.as.row.row = row;
+    worker_post(w, h->worker, &e);
+}
+
+static void on_scored(struct world *w, void *owner, uint64_t unused)
+{
+    (void)unused;
+    const struct job *j = owner;
+    post_row(w, j, j->outcome == OUTCOME_UNSCORED ? STATUS_SCORER : STATUS_OK);
+}
+
+static void answer(struct world *w, struct job *j)
+{
+    struct sim_host *h = j->host;
+    if (!w->load.tasks[j->task].is_scored) {
+        post_row(w, j, STATUS_OK);
+        return;
+    }
+    struct agent_event e = { .kind = AGENT_ON_ANSWERED };
+    e.as.answered.slot = h->slot;
+    e.as.answered.request = j->request;
+    worker_post(w, h->worker, &e);
+    world_at(w, w->now + world_delay_ns(w, 50 * SIM_MS), on_scored, j, 0);
+}
+
+static void post_unserved(struct world *w, const struct job *j)
+{
+    struct agent_event e = { .kind = AGENT_ON_UNSERVED };
+    e.as.unserved.slot = j->host->slot;
+    e.as.unserved.request = j->request;
+    e.as.unserved.text = span_str("the data of the task cannot be read here");
+    worker_post(w, j->host->worker, &e);
+}
+
+static const char *const end_texts[] = {
+    [HOST_END_GONE] = "killed by signal 11",
+    [HOST_END_OOM] = "killed for memory",
+    [HOST_END_PROTOCOL] = "wrote garbage",
+};
+
+static void on_due(struct world *w, void *owner, uint64_t unused)
+{
+    (void)unused;
+    struct job *j = owner;
+    struct sim_host *h = j->host;
+    struct sim_request *open = find_open(h, j->request);
+    if (h->is_dead || !open)
+        return;
+    if (j->outcome == OUTCOME_DIES) {
+        oracle_failed(w, j->attempt, h->model, j->task, j->instance, j->status);
+        if (is_planted(w, PLANT_CRASH_AS_OK))
+            post_row(w, j, STATUS_OK);
+        if (is_planted(w, PLANT_BLAME_ALL))
+            for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
+                if (h->open[i].id != 0 && h->open[i].id != j->request)
+                    post_row(w,
+                             &(struct job){ .host = h,
+                                            .request = h->open[i].id,
+                                            .task = h->open[i].task,
+                                            .instance = h->open[i].instance },
+                             STATUS_CRASH);
+        die(w, h, j->end, end_texts[j->end]);
+        return;
+    }
+    open->id = 0;
+    h->open_count--;
+    switch (j->outcome) {
+    case OUTCOME_UNSCORED:
+        oracle_failed(w, j->attempt, h->model, j->task, j->instance, STATUS_SCORER);
+        answer(w, j);
+        break;
+    case OUTCOME_ANSWER: answer(w, j); break;
+    case OUTCOME_FAILS:
+        oracle_failed(w, j->attempt, h->model, j->task, j->instance, j->status);
+        post_row(w, j, j->status);
+        break;
+    case OUTCOME_UNSERVED: post_unserved(w, j); break;
+    case OUTCOME_DIES:
+    case OUTCOME_HANGS: check(!"it has no reply");
+    }
+}
+
+static void decide_by_nature(struct world *w, struct job *j)
+{
+    j->status = workload_status(&w->load, j->host->model, j->task, j->instance);
+    switch (workload_nature(&w->load, j->host->model, j->task, j->instance)) {
+    case NATURE_CRASH: j->outcome = OUTCOME_DIES; break;
+    case NATURE_OOM:
+        j->outcome = OUTCOME_DIES;
+        j->end = HOST_END_OOM;
+        break;
+    case NATURE_PROTOCOL:
+        j->outcome = OUTCOME_DIES;
+        j->end = HOST_END_PROTOCOL;
+        break;
+    case NATURE_HANG: j->outcome = OUTCOME_HANGS; break;
+    case NATURE_SCORER: j->outcome = OUTCOME_UNSCORED; break;
+    case NATURE_ERROR:
+    case NATURE_REFUSED:
+    case NATURE_TOO_LONG:
+    case NATURE_INVALID: j->outcome = OUTCOME_FAILS; break;
+    case NATURE_SOUND:
+    case NATURE_COUNT: j->outcome = OUTCOME_ANSWER; break;
+    }
+}
+
+/* A sound instance that fails now may do so once less often than it takes to give it up. */
+static void decide_by_luck(struct world *w, struct job *j)
+{
+    struct sim_host *h = j->host;
+    if (!oracle_may_fail(w, h->model, j->task, j->instance))
+        return;
+    if (fault_strikes(&w->faults, FAULT_REQUEST_CRASH)) {
+        j->outcome = OUTCOME_DIES;
+        j->status = STATUS_CRASH;
+    } else if (fault_strikes(&w->faults, FAULT_REQUEST_HANG)) {
+        j->outcome = OUTCOME_HANGS;
+        j->status = STATUS_TIMEOUT;
+    } else if (fault_strikes(&w->faults, FAULT_REQUEST_ERROR)) {
+        j->outcome = OUTCOME_FAILS;
+        j->status = STATUS_ERROR;
+    } else {
+        return;
+    }
+    oracle_will_fail(w, h->model, j->task, j->instance);
+}
+
+void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e)
+{
+    if (!h || h->is_dead)
+        return; /* into a closed pipe; its exit is on its way */
+    struct job *j = arena_alloc(&w->arena, sizeof(*j));
+    *j = (struct job){ .host = h,
+                       .request = e->as.request.request,
+                       .attempt = e->as.request.attempt,
+                       .task = catalog_task_index(&w->load.catalog, e->as.request.task),
+                       .instance = e->as.request.instance };
+    j->run = oracle_run(w, h->worker, j->attempt, h->model, j->task, j->instance);
+    decide_by_nature(w, j);
+    if (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING))
+        j->outcome = OUTCOME_UNSERVED;
+    else if (j->outcome == OUTCOME_ANSWER)
+        decide_by_luck(w, j);
+    if (h->open_count >= w->load.models[h->model].inflight)
+        world_fail(w, "%s#%u: more requests at once than the host asked for", h->worker->name,
+                   h->worker->serial);
+    for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
+        if (h->open[i].id == 0) {
+            h->open[i] = (struct sim_request){ j->request, j->attempt, j->task, j->instance };
+            break;
+        }
+    h->open_count++;
+    if (j->outcome == OUTCOME_HANGS)
+        oracle_failed(w, j->attempt, h->model, j->task, j->instance, STATUS_TIMEOUT);
+    else
+        world_at(w, w->now + workload_duration_ns(&w->load, h->model, j->task, j->instance), on_due,
+                 j, 0);
+}
+
+void host_dies(struct world *w, struct sim_host *h)
+{
+    if (!h->is_loaded || h->is_asked_to_go || h->is_killed || h->is_dead)
+        return;
+    /* Idle deaths in a row count as a model that does not start here. And while the worker stands
+     * still, an answer may lie in the pipe, behind which the agent will ask for more: it could not
+     * know that this request never reached the host. */
+    if (h->open_count == 0 && (is_safe(h) || h->worker->is_paused))
+        return;
+    if (h->open_count == 1) { /* the agent cannot but blame the only request */
+        const struct sim_request *only = h->open;
+        while (only->id == 0)
+            only++;
+        if (!oracle_may_fail(w, h->model, only->task, only->instance))
+            return;
+        oracle_will_fail(w, h->model, only->task, only->instance);
+        oracle_failed(w, only->attempt, h->model, only->task, only->instance, STATUS_CRASH);
+    }
+    die(w, h, HOST_END_GONE, "killed by signal 9");
+}

@@ -1,0 +1,427 @@
+/* The oracle's account of rows and strikes, and of what agents and hosts do. */
+#include "tests/sim/oracle.h"
+
+#include <stdlib.h>
+
+#include "common/check.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "tests/sim/coordinator.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/host.h"
+#include "tests/sim/oracle_private.h"
+
+enum { FULL_CHECK_EVERY = 100 };
+
+struct fate *oracle_fate(const struct world *w, uint32_t model, uint32_t task, uint32_t instance)
+{
+    check(model < w->load.model_count && task < w->load.task_count &&
+          instance < w->load.tasks[task].size);
+    return &w->oracle->fates[model][task][instance];
+}
+
+void oracle_init(struct world *w)
+{
+    struct oracle *o = w->oracle = xcalloc(1, sizeof(*o));
+    for (uint32_t m = 0; m < w->load.model_count; m++)
+        for (uint32_t t = 0; t < w->load.task_count; t++) {
+            o->fates[m][t] = xcalloc(w->load.tasks[t].size, sizeof(struct fate));
+            if (w->load.cells[m][t])
+                o->wanted += bitmap_count(&w->load.tasks[t].wanted);
+        }
+}
+
+static void release_attempts(struct oracle *o)
+{
+    for (uint64_t e = 1; e <= o->epoch; e++)
+        for (uint64_t n = 1;; n++) {
+            struct seen_attempt *a = map_find(&o->attempts, e << 32 | n);
+            if (!a)
+                break;
+            bitmap_release(&a->skip);
+            bitmap_release(&a->rowed);
+        }
+    map_release(&o->attempts);
+}
+
+void oracle_release(struct world *w)
+{
+    struct oracle *o = w->oracle;
+    for (uint32_t m = 0; m < w->load.model_count; m++)
+        for (uint32_t t = 0; t < w->load.task_count; t++) {
+            for (uint32_t i = 0; i < w->load.tasks[t].size; i++)
+                free(o->fates[m][t][i].guilts);
+            free(o->fates[m][t]);
+        }
+    release_attempts(o);
+    map_release(&o->sessions);
+    free(o->runs);
+    free(o);
+}
+
+/* ---- Rows and strikes as they leave the core ---- */
+
+static bool is_guilty(const struct fate *f, uint64_t attempt, status code)
+{
+    for (size_t i = 0; i < f->guilt_count; i++)
+        if (f->guilts[i].attempt == attempt && f->guilts[i].status == code)
+            return true;
+    return false;
+}
+
+static bool has_accused(const struct strikes *s, uint64_t attempt)
+{
+    for (uint32_t i = 0; i < s->count && i < ACCUSERS_MAX; i++)
+        if (s->accusers[i] == attempt)
+            return true;
+    return false;
+}
+
+/* What only a live lease may do: say that an instance failed. */
+static void check_accusation(struct world *w, const struct fate *f, uint64_t attempt, status code,
+                             uint32_t m, uint32_t t, uint32_t i)
+{
+    const struct seen_attempt *a = oracle_attempt(w, attempt);
+    const struct seen_attempt *holder = oracle_attempt(w, f->holder);
+    unsigned long long id = attempt;
+    if (!a || a->is_dead)
+        world_fail(w, "stale attempt %llx accuses instance %u/%u/%u", id, m, t, i);
+    if (holder && holder != a && oracle_is_live(w, holder))
+        world_fail(w, "attempt %llx accuses instance %u/%u/%u, which attempt %llx has", id, m, t, i,
+                   (unsigned long long)holder->id);
+    if (!is_guilty(f, attempt, code))
+        world_fail(w, "instance %u/%u/%u is accused of \"%s\" in attempt %llx, and is innocent", m,
+                   t, i, status_text(code), id);
+    if (has_accused(&f->emitted, attempt))
+        world_fail(w, "attempt %llx accuses instance %u/%u/%u a second time", id, m, t, i);
+}
+
+static void strike_emitted(struct world *w, const struct store_op *op)
+{
+    uint32_t m = catalog_model_index(&w->load.catalog, op->model);
+    uint32_t t = catalog_task_index(&w->load.catalog, op->task);
+    struct fate *f = oracle_fate(w, m, t, op->instance);
+    trace(w, "core: strike %u against %u/%u/%u", op->count, m, t, op->instance);
+    if (f->is_emitted)
+        world_fail(w, "a strike against instance %u/%u/%u, which has ended", m, t, op->instance);
+    check_accusation(w, f, op->attempt, op->status, m, t, op->instance);
+    if (op->count != f->emitted.count + 1)
+        world_fail(w, "strike %u against instance %u/%u/%u follows strike %u", op->count, m, t,
+                   op->instance, f->emitted.count);
+    if (op->count >= w->load.strikes_max)
+        world_fail(w, "instance %u/%u/%u has %u strikes and is still in play", m, t, op->instance,
+                   op->count);
+    f->emitted.accusers[f->emitted.count++] = op->attempt;
+}
+
+/* An answer says which run it is of; the run has to be one of this instance in this attempt. */
+static void check_answer(struct world *w, const struct result *row, uint64_t attempt, uint32_t m,
+                         uint32_t t)
+{
+    struct oracle *o = w->oracle;
+    char text[32] = "";
+    if (row->answer.len < sizeof(text))
+        memcpy(text, row->answer.data, row->answer.len);
+    uint64_t number = strtoull(text, NULL, 10);
+    if (number == 0 || number > o->run_count)
+        world_fail(w, "the answer of %u/%u/%u is of no run: \"%s\"", m, t, row->instance, text);
+    const struct run *r = &o->runs[number - 1];
+    if (r->attempt != attempt || r->model != m || r->task != t || r->instance != row->instance)
+        world_fail(w, "the answer of %u/%u/%u in attempt %llx is of run %llu: %u/%u/%u in %llx", m,
+                   t, row->instance, (unsigned long long)attempt, (unsigned long long)number,
+                   r->model, r->task, r->instance, (unsigned long long)r->attempt);
+    for (uint32_t k = 0; k < w->load.tasks[t].stat_count; k++)
+        if (row->stats[k] != workload_stat(&w->load, m, t, row->instance, k))
+            world_fail(w, "statistic %u of %u/%u/%u is another's", k, m, t, row->instance);
+}
+
+static void check_quarantine(struct world *w, const struct result *row, uint64_t attempt,
+                             uint32_t m, uint32_t t)
+{
+    const struct fate *f = oracle_fate(w, m, t, row->instance);
+    check_accusation(w, f, attempt, row->status, m, t, row->instance);
+    if (f->emitted.count + 1 != w->load.strikes_max)
+        world_fail(w, "instance %u/%u/%u is given up after %u strikes of %u", m, t, row->instance,
+                   f->emitted.count + 1, w->load.strikes_max);
+}
+
+static void row_emitted(struct world *w, const struct result *row, uint64_t attempt, uint32_t m,
+                        uint32_t t)
+{
+    struct oracle *o = w->oracle;
+    struct fate *f = oracle_fate(w, m, t, row->instance);
+    if (f->is_emitted)
+        world_fail(w, "instance %u/%u/%u is recorded twice", m, t, row->instance);
+    if (!bitmap_get(&w->load.tasks[t].wanted, row->instance))
+        world_fail(w, "instance %u/%u/%u is recorded, and not wanted", m, t, row->instance);
+    if (row->status == STATUS_OK)
+        check_answer(w, row, attempt, m, t);
+    else if (!status_is_final(row->status))
+        check_quarantine(w, row, attempt, m, t);
+    if (row->status != workload_status(&w->load, m, t, row->instance))
+        world_fail(w, "instance %u/%u/%u ends as \"%s\"; it should be \"%s\"", m, t, row->instance,
+                   status_text(row->status),
+                   status_text(workload_status(&w->load, m, t, row->instance)));
+    f->is_emitted = true;
+    f->status = (uint8_t)row->status;
+    o->emitted++;
+    o->emitted_in[m][t]++;
+    o->failed += row->status != STATUS_OK;
+}
+
+typedef void row_f(struct world *w, const struct result *row, uint64_t attempt, uint32_t m,
+                   uint32_t t);
+
+static void each_row(struct world *w, const struct store_batch *batch, const struct store_op *op,
+                     uint64_t attempt, row_f *each)
+{
+    uint32_t m = catalog_model_index(&w->load.catalog, op->model);
+    uint32_t t = catalog_task_index(&w->load.catalog, op->task);
+    struct block block;
+    if (m == UINT32_MAX || t == UINT32_MAX || block_decode(store_op_bytes(batch, op), &block) != OK)
+        world_fail(w, "a block is damaged, or of an unknown model or task");
+    trace(w, "core: records %u rows of %u/%u from %u on, attempt %llx", block.rows, m, t,
+          block.rows ? block.instance[0] : 0, (unsigned long long)attempt);
+    for (uint32_t i = 0; i < block.rows; i++) {
+        struct result row = { 0 };
+        block_row(&block, i, &row);
+        each(w, &row, attempt, m, t);
+    }
+    block_release(&block);
+}
+
+void oracle_emitted(struct world *w, const struct core_event *e, const struct oracle_step *about,
+                    const struct store_batch *batch, size_t from)
+{
+    if (from == batch->count)
+        return;
+    if (e->kind != CORE_RESULTS || !about->is_in_order)
+        world_fail(w, "something is recorded that did not come as results in their turn");
+    for (size_t i = from; i < batch->count; i++) {
+        if (batch->ops[i].kind == OP_STRIKE)
+            strike_emitted(w, &batch->ops[i]);
+        else
+            each_row(w, batch, &batch->ops[i], e->as.results.attempt, row_emitted);
+    }
+}
+
+static void row_durable(struct world *w, const struct result *row, uint64_t attempt, uint32_t m,
+                        uint32_t t)
+{
+    (void)attempt;
+    struct fate *f = oracle_fate(w, m, t, row->instance);
+    w->oracle->durable += !f->is_durable;
+    f->is_durable = true;
+}
+
+void oracle_durable(struct world *w, const struct store_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct store_op *op = &batch->ops[i];
+        if (op->kind == OP_BLOCK) {
+            each_row(w, batch, op, 0, row_durable);
+            continue;
+        }
+        uint32_t m = catalog_model_index(&w->load.catalog, op->model);
+        uint32_t t = catalog_task_index(&w->load.catalog, op->task);
+        struct fate *f = oracle_fate(w, m, t, op->instance);
+        f->durable.accusers[op->count - 1] = op->attempt;
+        f->durable.count = op->count;
+    }
+}
+
+/* ---- After every step of the core ---- */
+
+static void check_cells(struct world *w)
+{
+    const struct core *core = w->coordinator->core;
+    core_selfcheck(core);
+    for (uint32_t m = 0; m < w->load.model_count; m++)
+        for (uint32_t t = 0; t < w->load.task_count; t++) {
+            if (!w->load.cells[m][t])
+                continue;
+            uint32_t wanted, ended;
+            core_cell_counts(core, m, t, &wanted, &ended);
+            if (wanted != bitmap_count(&w->load.tasks[t].wanted) ||
+                ended != w->oracle->emitted_in[m][t])
+                world_fail(w, "cell %u/%u: %u of %u ended; a recount says %u", m, t, ended, wanted,
+                           w->oracle->emitted_in[m][t]);
+        }
+}
+
+/* With no fault on, nothing expires, nobody is lost and nothing comes twice. */
+static void check_calm(struct world *w, const struct core_totals *t)
+{
+    if (faults_any(&w->faults) || w->phase == SIM_ENDING)
+        return;
+    if (t->leases_expired || t->rows_duplicate || t->rows_late || t->strikes)
+        world_fail(w,
+                   "without a fault: %llu leases expired, %llu rows came twice, %llu late, "
+                   "%llu strikes",
+                   (unsigned long long)t->leases_expired, (unsigned long long)t->rows_duplicate,
+                   (unsigned long long)t->rows_late, (unsigned long long)t->strikes);
+    if (w->oracle->last_session > 0 && (uint32_t)w->oracle->last_session > w->load.machine_count)
+        world_fail(w, "without a fault: a worker said hello again");
+}
+
+void oracle_check(struct world *w)
+{
+    struct oracle *o = w->oracle;
+    struct core_totals t;
+    core_totals(w->coordinator->core, &t);
+    if (t.wanted != o->wanted || t.ended != o->emitted || t.failed != o->failed)
+        world_fail(w,
+                   "the core counts %llu of %llu ended, %llu failed; a recount says %llu of "
+                   "%llu, %llu",
+                   (unsigned long long)t.ended, (unsigned long long)t.wanted,
+                   (unsigned long long)t.failed, (unsigned long long)o->emitted,
+                   (unsigned long long)o->wanted, (unsigned long long)o->failed);
+    check_calm(w, &t);
+    if (o->checks++ % FULL_CHECK_EVERY == 0)
+        check_cells(w);
+}
+
+/* ---- At the workers ---- */
+
+void oracle_granted_here(struct world *w, const struct sim_worker *k, uint64_t attempt)
+{
+    struct seen_attempt *a = oracle_attempt(w, attempt);
+    if (!a || strcmp(a->name, k->name) != 0)
+        world_fail(w, "%s#%u gets attempt %llx, which is not its own", k->name, k->serial,
+                   (unsigned long long)attempt);
+    if (a->worker != 0 && a->worker != k->serial)
+        world_fail(w, "attempt %llx is granted to two processes", (unsigned long long)attempt);
+    a->worker = k->serial;
+}
+
+static void take_back(struct world *w, const struct sim_worker *k, uint64_t attempt)
+{
+    struct seen_attempt *a = oracle_attempt(w, attempt);
+    if (a && a->worker == k->serial)
+        a->is_taken_back = true;
+}
+
+void oracle_told(struct world *w, const struct sim_worker *k, const struct msg *m)
+{
+    if (m->type == MSG_REVOKE)
+        take_back(w, k, m->as.revoke.attempt);
+    if (m->type != MSG_BEAT_REPLY)
+        return;
+    for (uint32_t i = 0; i < m->as.beat_reply.stale_count; i++)
+        take_back(w, k, m->as.beat_reply.stale[i]);
+}
+
+static struct seen_attempt *attempt_at(struct world *w, const struct sim_worker *k, uint64_t id,
+                                       const char *what)
+{
+    struct seen_attempt *a = oracle_attempt(w, id);
+    if (!a || a->worker != k->serial)
+        world_fail(w, "%s#%u %s of attempt %llx, which it does not have", k->name, k->serial, what,
+                   (unsigned long long)id);
+    return a;
+}
+
+static bool wants(const struct seen_attempt *a, uint32_t instance)
+{
+    return instance >= a->first && instance - a->first < a->count &&
+           !bitmap_get(&a->skip, instance - a->first);
+}
+
+void oracle_asked(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
+{
+    const struct seen_attempt *a = attempt_at(w, k, e->as.request.attempt, "runs an instance");
+    uint32_t instance = e->as.request.instance;
+    if (!wants(a, instance) || bitmap_get(&a->rowed, instance - a->first))
+        world_fail(w, "%s#%u runs instance %u of attempt %llx, which is not wanted, or done",
+                   k->name, k->serial, instance, (unsigned long long)a->id);
+    if (a->is_taken_back || k->is_told_to_go)
+        world_fail(w, "%s#%u starts an instance of attempt %llx, which it should give back",
+                   k->name, k->serial, (unsigned long long)a->id);
+    uint32_t model = catalog_model_index(&w->load.catalog, e->as.request.model);
+    const struct sim_host *h = k->hosts[e->as.request.slot];
+    if (model != a->model || e->as.request.slot != a->slot || !h || h->model != model)
+        world_fail(w, "%s#%u asks the wrong host for attempt %llx", k->name, k->serial,
+                   (unsigned long long)a->id);
+}
+
+void oracle_recorded(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t task,
+                     const struct result *row)
+{
+    struct seen_attempt *a = attempt_at(w, k, attempt, "records a row");
+    if (task != a->task || !wants(a, row->instance) ||
+        !bitmap_set(&a->rowed, row->instance - a->first))
+        world_fail(w, "%s#%u records instance %u of attempt %llx twice, or unasked", k->name,
+                   k->serial, row->instance, (unsigned long long)attempt);
+    const struct fate *f = oracle_fate(w, a->model, a->task, row->instance);
+    if (row->status != STATUS_OK && !status_is_final(row->status) &&
+        !is_guilty(f, attempt, row->status))
+        world_fail(w, "%s#%u blames instance %u/%u/%u for \"%s\", and it is innocent", k->name,
+                   k->serial, a->model, a->task, row->instance, status_text(row->status));
+}
+
+void oracle_ended(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
+{
+    struct seen_attempt *a = attempt_at(w, k, e->as.ended.attempt, "ends");
+    uint32_t missing = a->count - bitmap_count(&a->skip) - bitmap_count(&a->rowed);
+    trace(w, "agent: %s#%u ends attempt %llx: %s", k->name, k->serial, (unsigned long long)a->id,
+          ended_text(e->as.ended.reason));
+    if (e->as.ended.reason == ENDED_DONE && missing > 0)
+        world_fail(w, "%s#%u is done with attempt %llx, and %u rows are missing", k->name,
+                   k->serial, (unsigned long long)a->id, missing);
+}
+
+void oracle_acked(struct world *w, const struct sim_worker *k, const struct sim_unacked *u)
+{
+    const struct seen_attempt *a = oracle_attempt(w, u->attempt);
+    const struct fate *f = oracle_fate(w, a->model, u->task, u->instance);
+    bool is_accounted = f->is_durable || !status_is_final(u->status);
+    const struct disk_instance *d = &w->disk->instances[a->model][u->task][u->instance];
+    if (!is_accounted || (f->is_durable && !d->is_ended))
+        world_fail(w, "%s#%u was told that the row of %u/%u/%u is durable, and it is not", k->name,
+                   k->serial, a->model, u->task, u->instance);
+}
+
+/* ---- At the hosts ---- */
+
+uint64_t oracle_run(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t model,
+                    uint32_t task, uint32_t instance)
+{
+    struct oracle *o = w->oracle;
+    o->runs = xgrow(o->runs, &o->run_capacity, o->run_count + 1, sizeof(*o->runs));
+    o->runs[o->run_count++] = (struct run){ attempt, k->serial, model, task, instance };
+    return o->run_count;
+}
+
+void oracle_failed(struct world *w, uint64_t attempt, uint32_t model, uint32_t task,
+                   uint32_t instance, status code)
+{
+    struct fate *f = oracle_fate(w, model, task, instance);
+    f->guilts = xgrow(f->guilts, &f->guilt_capacity, f->guilt_count + 1, sizeof(*f->guilts));
+    f->guilts[f->guilt_count++] = (struct guilt){ attempt, code };
+}
+
+bool oracle_may_fail(const struct world *w, uint32_t model, uint32_t task, uint32_t instance)
+{
+    const struct fate *f = oracle_fate(w, model, task, instance);
+    return workload_nature(&w->load, model, task, instance) == NATURE_SOUND &&
+           f->mishaps + 1 < w->load.strikes_max;
+}
+
+void oracle_will_fail(struct world *w, uint32_t model, uint32_t task, uint32_t instance)
+{
+    oracle_fate(w, model, task, instance)->mishaps++;
+}
+
+/* ---- At the end ---- */
+
+bool oracle_all_durable(const struct world *w)
+{
+    return w->oracle->durable == w->oracle->wanted;
+}
+
+void oracle_check_end(struct world *w)
+{
+    struct digest found = disk_report(w), expected = disk_report_expected(w);
+    if (!digest_equal(&found, &expected))
+        world_fail(w, "the report is not the one of a run without faults");
+}

@@ -1,0 +1,334 @@
+/* The oracle's account of sessions, grants and leases. */
+#include "common/check.h"
+#include "tests/sim/coordinator.h"
+#include "tests/sim/oracle_private.h"
+
+static void *keep(struct world *w, size_t bytes)
+{
+    return arena_alloc(&w->arena, bytes);
+}
+
+struct seen_attempt *oracle_attempt(const struct world *w, uint64_t id)
+{
+    return id ? map_find(&w->oracle->attempts, id) : NULL;
+}
+
+int64_t oracle_clock(const struct world *w)
+{
+    return w->now;
+}
+
+bool oracle_is_live(const struct world *w, const struct seen_attempt *a)
+{
+    return a && !a->is_dead && oracle_clock(w) < a->live_until;
+}
+
+static struct seen_worker *worker_named(struct world *w, struct span name)
+{
+    for (uint32_t i = 0; i < SIM_MACHINES_MAX; i++)
+        if (w->oracle->workers[i].name && span_equal(span_str(w->oracle->workers[i].name), name))
+            return &w->oracle->workers[i];
+    return NULL;
+}
+
+static struct seen_worker *worker_new(struct world *w, struct span name)
+{
+    for (uint32_t i = 0; i < SIM_MACHINES_MAX; i++) {
+        struct seen_worker *s = &w->oracle->workers[i];
+        if (s->name)
+            continue;
+        s->name = arena_strndup(&w->arena, (const char *)name.data, name.len);
+        return s;
+    }
+    world_fail(w, "more workers than machines");
+}
+
+/* Attempts are walked by id: ids of an epoch are dense. */
+typedef void attempt_f(struct world *w, struct seen_attempt *a, void *owner);
+static void each_attempt(struct world *w, attempt_f *each, void *owner)
+{
+    for (uint64_t e = 1; e <= w->oracle->epoch; e++)
+        for (uint64_t n = 1;; n++) {
+            struct seen_attempt *a = map_find(&w->oracle->attempts, e << 32 | n);
+            if (!a)
+                break;
+            each(w, a, owner);
+        }
+}
+
+static void bury(struct world *w, struct seen_attempt *a, void *owner)
+{
+    const char *name = owner;
+    if (!name || strcmp(a->name, name) == 0)
+        a->is_dead = true;
+    (void)w;
+}
+
+void oracle_restarted(struct world *w, uint64_t epoch)
+{
+    struct oracle *o = w->oracle;
+    if (epoch <= o->epoch)
+        trace(w, "oracle: epoch %llu again", (unsigned long long)epoch);
+    o->epoch = epoch;
+    o->is_draining = false;
+    memset(o->is_paused, 0, sizeof(o->is_paused));
+    memset(o->workers, 0, sizeof(o->workers));
+    map_release(&o->sessions);
+    each_attempt(w, bury, NULL);
+    o->emitted = o->durable;
+    o->failed = 0;
+    memset(o->emitted_in, 0, sizeof(o->emitted_in));
+    for (uint32_t m = 0; m < w->load.model_count; m++)
+        for (uint32_t t = 0; t < w->load.task_count; t++)
+            for (uint32_t i = 0; i < w->load.tasks[t].size; i++) {
+                struct fate *f = &o->fates[m][t][i];
+                f->is_emitted = f->is_durable;
+                f->emitted = f->durable;
+                f->holder = 0;
+                o->failed += f->is_durable && f->status != STATUS_OK;
+                o->emitted_in[m][t] += f->is_durable;
+            }
+}
+
+/* ---- Before a step ---- */
+
+static void before_reliable(struct world *w, const struct core_event *e, uint64_t seq,
+                            struct oracle_step *about)
+{
+    struct seen_session *s = e->session ? map_find(&w->oracle->sessions, e->session) : NULL;
+    if (!s)
+        return;
+    about->is_reliable = true;
+    about->is_in_order = seq == s->expected_seq;
+    about->is_repetition = seq < s->expected_seq;
+    if (about->is_in_order)
+        s->expected_seq++;
+}
+
+static void before_hello(struct world *w, const struct core_event *e)
+{
+    struct oracle *o = w->oracle;
+    struct seen_worker *k = worker_named(w, e->as.hello.name);
+    if (!k)
+        k = worker_new(w, e->as.hello.name);
+    struct seen_session *s = keep(w, sizeof(*s));
+    *s = (struct seen_session){ .expected_seq = e->as.hello.next_seq, .worker = k };
+    o->greeted = s;
+}
+
+void oracle_before(struct world *w, const struct core_event *e, struct oracle_step *about)
+{
+    *about = (struct oracle_step){ 0 };
+    w->oracle->greeted = NULL;
+    switch (e->kind) {
+    case CORE_HELLO: before_hello(w, e); break;
+    case CORE_RESULTS: before_reliable(w, e, e->as.results.seq, about); break;
+    case CORE_ENDED: before_reliable(w, e, e->as.ended.seq, about); break;
+    case CORE_DRAIN: w->oracle->is_draining = true; break;
+    case CORE_DRAIN_WORKER: {
+        struct seen_worker *k = worker_named(w, e->as.order.worker);
+        if (k)
+            k->is_draining = true;
+        break;
+    }
+    case CORE_BEAT: {
+        struct seen_session *s = e->session ? map_find(&w->oracle->sessions, e->session) : NULL;
+        if (s && e->as.beat.beat->draining)
+            s->worker->is_draining = true;
+        break;
+    }
+    case CORE_PAUSE_MODEL: w->oracle->is_paused[e->as.order.model] = true; break;
+    case CORE_RESUME_MODEL: w->oracle->is_paused[e->as.order.model] = false; break;
+    case CORE_TIME:
+    case CORE_HOST:
+    case CORE_GOODBYE: break;
+    }
+}
+
+/* ---- After a step ---- */
+
+static bool is_held(const struct core_event *e, uint64_t attempt)
+{
+    for (uint32_t i = 0; i < e->as.hello.held_count; i++)
+        if (e->as.hello.held[i].attempt == attempt)
+            return true;
+    return false;
+}
+
+/* Leases that a hello does not name are cut short; those that it names may live again. */
+static void regard_held(struct world *w, struct seen_attempt *a, void *owner)
+{
+    const struct core_event *e = owner;
+    if (!span_equal(span_str(a->name), e->as.hello.name))
+        return;
+    int64_t soon = oracle_clock(w) + 2 * w->load.beat_ns;
+    if (!is_held(e, a->id)) {
+        if (a->live_until > soon)
+            a->live_until = soon;
+    } else if (a->is_dead) { /* taken up again, or not: the next beat tells */
+        a->is_dead = false;
+        a->live_until = 0;
+    }
+}
+
+static void welcomed(struct world *w, const struct core_event *e, const struct core_effect *effect)
+{
+    struct oracle *o = w->oracle;
+    struct seen_session *s = o->greeted;
+    if (!s || effect->session <= o->last_session)
+        world_fail(w, "session %llx is given twice", (unsigned long long)effect->session);
+    o->last_session = effect->session;
+    struct seen_worker *k = s->worker;
+    if (memcmp(k->id, e->as.hello.worker_id, WORKER_ID_BYTES) != 0) {
+        each_attempt(w, bury, (void *)(uintptr_t)k->name); /* another process: nothing holds */
+        memcpy(k->id, e->as.hello.worker_id, WORKER_ID_BYTES);
+        k->is_draining = false;
+    }
+    each_attempt(w, regard_held, (void *)(uintptr_t)e);
+    s->id = k->session = effect->session;
+    map_put(&o->sessions, s->id, s);
+}
+
+static void gone(struct world *w, const struct core_event *e, const struct core_effect *effect)
+{
+    struct seen_session *s = map_find(&w->oracle->sessions, effect->session);
+    if (!s)
+        world_fail(w, "session %llx is over twice", (unsigned long long)effect->session);
+    map_take(&w->oracle->sessions, effect->session);
+    s->worker->session = 0;
+    bool goes_on =
+        e->kind == CORE_HELLO && memcmp(s->worker->id, e->as.hello.worker_id, WORKER_ID_BYTES) == 0;
+    if (!goes_on)
+        each_attempt(w, bury, (void *)(uintptr_t)s->worker->name);
+}
+
+static bool in_skip(const struct seen_attempt *a, uint32_t instance)
+{
+    return bitmap_get(&a->skip, instance - a->first);
+}
+
+/* Each open instance of it is held by nobody else. */
+static void take_hold(struct world *w, const struct seen_attempt *a)
+{
+    for (uint32_t i = a->first; i < a->first + a->count; i++) {
+        struct fate *f = oracle_fate(w, a->model, a->task, i);
+        if (f->is_emitted || in_skip(a, i))
+            continue;
+        const struct seen_attempt *other = oracle_attempt(w, f->holder);
+        if (other && other != a && oracle_is_live(w, other))
+            world_fail(w, "two leases on instance %u/%u/%u: attempts %llx and %llx", a->model,
+                       a->task, i, (unsigned long long)other->id, (unsigned long long)a->id);
+        f->holder = a->id;
+    }
+}
+
+static void read_skip(struct world *w, struct seen_attempt *a, struct span skip)
+{
+    bitmap_init(&a->skip, a->count);
+    bitmap_init(&a->rowed, a->count);
+    bool any = false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        bool is_out = skip.len > 0 && (skip.data[i / 8] >> (i % 8) & 1);
+        const struct fate *f = oracle_fate(w, a->model, a->task, a->first + i);
+        bool is_wanted = bitmap_get(&w->load.tasks[a->task].wanted, a->first + i);
+        if (is_out != (f->is_emitted || !is_wanted))
+            world_fail(w, "attempt %llx: instance %u is %s", (unsigned long long)a->id,
+                       a->first + i, is_out ? "left out, and open" : "granted, and not open");
+        if (is_out)
+            bitmap_set(&a->skip, i);
+        any |= !is_out;
+    }
+    if (!any)
+        world_fail(w, "attempt %llx has no open instance", (unsigned long long)a->id);
+}
+
+static void granted(struct world *w, const struct core_effect *e)
+{
+    struct oracle *o = w->oracle;
+    uint64_t id = e->as.grant.attempt;
+    struct seen_session *s = map_find(&o->sessions, e->session);
+    trace(w, "core: grants %llx: %u/%u [%u,+%u) to slot %u of %s", (unsigned long long)id,
+          e->as.grant.model, e->as.grant.task, e->as.grant.first, e->as.grant.count,
+          e->as.grant.slot, s ? s->worker->name : "?");
+    if (!s)
+        world_fail(w, "a grant to a session that is over");
+    if (id <= o->last_attempt || id >> 32 != o->epoch)
+        world_fail(w, "attempt id %llx is not new", (unsigned long long)id);
+    if (s->worker->is_draining || o->is_draining)
+        world_fail(w, "a grant to worker %s, which is draining", s->worker->name);
+    if (o->is_paused[e->as.grant.model])
+        world_fail(w, "a grant of model %u, which is paused", e->as.grant.model);
+    if (e->as.grant.count == 0 ||
+        e->as.grant.first + e->as.grant.count > w->load.tasks[e->as.grant.task].size)
+        world_fail(w, "attempt %llx goes beyond its task", (unsigned long long)id);
+    o->last_attempt = id;
+    struct seen_attempt *a = keep(w, sizeof(*a));
+    *a = (struct seen_attempt){ .id = id,
+                                .model = e->as.grant.model,
+                                .task = e->as.grant.task,
+                                .first = e->as.grant.first,
+                                .count = e->as.grant.count,
+                                .slot = e->as.grant.slot,
+                                .name = s->worker->name,
+                                .session = e->session,
+                                .live_until = oracle_clock(w) + w->load.lease_ns };
+    read_skip(w, a, e->as.grant.skip);
+    map_put(&o->attempts, id, a);
+    take_hold(w, a);
+}
+
+/* Of the attempts that a beat names, those that are not stale are leased from here on. */
+static void beat_answered(struct world *w, const struct core_event *e,
+                          const struct core_effect *effect)
+{
+    const struct msg_beat *beat = e->as.beat.beat;
+    for (uint32_t i = 0; i < beat->attempt_count; i++) {
+        struct seen_attempt *a = oracle_attempt(w, beat->attempts[i].attempt);
+        if (!a)
+            world_fail(w, "a beat names attempt %llx, which nobody granted",
+                       (unsigned long long)beat->attempts[i].attempt);
+        bool is_stale = false;
+        for (uint32_t k = 0; k < effect->as.beat_reply.count; k++)
+            is_stale |= effect->as.beat_reply.stale[k] == a->id;
+        if (is_stale && oracle_is_live(w, a))
+            world_fail(w, "attempt %llx is called stale while its lease lasts",
+                       (unsigned long long)a->id);
+        a->is_dead = is_stale;
+        if (is_stale)
+            continue;
+        a->live_until = oracle_clock(w) + w->load.lease_ns;
+        take_hold(w, a);
+    }
+}
+
+static void after_ended(struct world *w, const struct core_event *e,
+                        const struct oracle_step *about)
+{
+    struct seen_attempt *a = oracle_attempt(w, e->as.ended.attempt);
+    if (a && about->is_in_order)
+        a->is_dead = true;
+}
+
+void oracle_after(struct world *w, const struct core_event *e, const struct oracle_step *about,
+                  const struct core_effects *effects)
+{
+    if (e->kind == CORE_ENDED)
+        after_ended(w, e, about);
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct core_effect *effect = &effects->items[i];
+        world_mix(w, effect->kind, effect->session);
+        switch (effect->kind) {
+        case EFFECT_WELCOME: welcomed(w, e, effect); break;
+        case EFFECT_GONE: gone(w, e, effect); break;
+        case EFFECT_GRANT: granted(w, effect); break;
+        case EFFECT_BEAT_REPLY: beat_answered(w, e, effect); break;
+        case EFFECT_RECORD:
+        case EFFECT_STRIKE:
+        case EFFECT_REJECT:
+        case EFFECT_REVOKE:
+        case EFFECT_ACK:
+        case EFFECT_DRAIN:
+        case EFFECT_NOTE: break;
+        }
+    }
+}
