@@ -1,0 +1,358 @@
+/* The commands that ask a running coordinator, or order something: status, workers, failures,
+ * drain, pause, resume. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/file.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "coordinator/exit_code.h"
+#include "ops/cli/client.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/common.h"
+#include "ops/cli/stored_failures.h"
+
+enum {
+    ASK_TIMEOUT_MS = 5000,
+    NOBODY_TIMEOUT_MS = 1000 /* nobody runs the sweep, or is just being started again */
+};
+
+struct ask_options {
+    const char *command;
+    char *state;
+    const char *sweep_file; /* NULL: a state folder was named */
+    const char *model;      /* failures, pause, resume */
+    const char *worker;     /* drain */
+    uint64_t limit;
+    bool json;
+};
+
+static const char HELP[] =
+    "Usage: muster %s [SWEEP.yaml | --state DIR] %s[--json]\n"
+    "\n"
+    "%s\n"
+    "\n"
+    "Asks the coordinator that runs the sweep. SWEEP.yaml stands for its state folder,\n"
+    "SWEEP.muster; without either, the only *.muster folder here is meant.\n"
+    "\n"
+    "Exit: 0 answered; 2 bad input; 4 no coordinator answers.\n";
+
+static int parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
+{
+    enum { STATE = 256, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
+    static const struct option options[] = {
+        { "state", required_argument, NULL, STATE },
+        { "model", required_argument, NULL, MODEL },
+        { "worker", required_argument, NULL, WORKER },
+        { "limit", required_argument, NULL, LIMIT },
+        { "json", no_argument, NULL, JSON },
+        { "help", no_argument, NULL, HELP_OPTION },
+        { NULL, 0, NULL, 0 },
+    };
+    *o = (struct ask_options){ .command = argv[0], .limit = 100 };
+    const char *given = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case STATE: given = optarg; break;
+        case MODEL: o->model = optarg; break;
+        case WORKER: o->worker = optarg; break;
+        case LIMIT:
+            if (!text_parse_u64(optarg, &o->limit) || o->limit == 0)
+                return say_error(argv[0], EXIT_BAD_INPUT,
+                                 "--limit: expected a whole number from 1, found \"%s\"", optarg);
+            break;
+        case JSON: o->json = true; break;
+        case HELP_OPTION: printf(HELP, argv[0], extra, what); return -1;
+        default: return EXIT_BAD_INPUT;
+        }
+    }
+    if (optind < argc && !file_is_dir(argv[optind]))
+        o->sweep_file = argv[optind];
+    o->state = find_state(given, argc, argv, optind);
+    return o->state ? 0 : EXIT_BAD_INPUT;
+}
+
+static bool is_run_by_somebody(const char *state)
+{
+    char *lock = file_join(state, "store/muster.lock");
+    bool held = file_is_locked(lock);
+    free(lock);
+    return held;
+}
+
+static int ask(const struct ask_options *o, json_t *question, json_t **out)
+{
+    int timeout_ms = is_run_by_somebody(o->state) ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
+    struct errmsg msg = { 0 };
+    struct client *client = NULL;
+    err e = client_open(o->state, &client, &msg);
+    if (!e)
+        e = client_ask(client, question, timeout_ms, out, &msg);
+    client_close(client);
+    json_decref(question);
+    if (!e)
+        return 0;
+    return say_error(o->command,
+                     e == ERR_INVALID || e == ERR_NOT_FOUND ? EXIT_BAD_INPUT : EXIT_INFRASTRUCTURE,
+                     "%s", msg.text);
+}
+
+/* The whole of an answer whose list `key` comes in pages. */
+static int ask_all(const struct ask_options *o, const char *what, const char *key, json_t **out)
+{
+    int code = ask(o, json_pack("{s:s}", "ask", what), out);
+    json_t *next = code == 0 ? json_incref(json_object_get(*out, "next")) : NULL;
+    while (code == 0 && json_is_integer(next)) {
+        json_t *page = NULL;
+        code = ask(o, json_pack("{s:s,s:O}", "ask", what, "from", next), &page);
+        json_decref(next);
+        next = code == 0 ? json_incref(json_object_get(page, "next")) : NULL;
+        json_array_extend(json_object_get(*out, key), json_object_get(page, key));
+        json_decref(page);
+    }
+    json_decref(next);
+    json_object_del(*out, "next");
+    return code;
+}
+
+static void print_json(const json_t *o)
+{
+    json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+}
+
+static long long whole(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "-";
+}
+
+/* Text that came from models or workers must not steer the terminal. */
+static void print_safe(const char *s)
+{
+    struct buf out = { 0 };
+    text_append_safe(&out, span_str(s));
+    fputs(buf_cstr(&out), stdout);
+    buf_release(&out);
+}
+
+/* ---- status ---- */
+
+static void print_status(const json_t *s)
+{
+    char eta[32] = "?", elapsed[32];
+    const json_t *left = json_object_get(s, "eta_s");
+    if (json_is_number(left))
+        text_format_duration(eta, sizeof(eta), (int64_t)(json_number_value(left) * 1000));
+    text_format_duration(elapsed, sizeof(elapsed),
+                         (int64_t)(json_number_value(json_object_get(s, "elapsed_s")) * 1000));
+    printf("sweep %s: %s, %lld of %lld done, %lld failed, %lld running\n", text(s, "sweep"),
+           text(s, "state"), whole(s, "done"), whole(s, "total"), whole(s, "failed"),
+           whole(s, "running"));
+    printf("%.1f instances/s, eta %s, running for %s, %lld workers, epoch %lld\n",
+           json_number_value(json_object_get(s, "rate_per_s")), eta, elapsed, whole(s, "workers"),
+           whole(s, "epoch"));
+    if (json_is_string(json_object_get(s, "blocked")))
+        printf("NOT RECORDING: %s\n", text(s, "blocked"));
+    printf("\n%-28s %10s %10s %8s %8s %9s  %s\n", "MODEL", "DONE", "TOTAL", "FAILED", "RUNNING",
+           "MS/INST", "STATE");
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(s, "models"), i, m)
+    {
+        const json_t *ms = json_object_get(m, "instance_ms");
+        char per[16] = "-";
+        if (json_is_number(ms))
+            snprintf(per, sizeof(per), "%.1f", json_number_value(ms));
+        bool over = whole(m, "done") == whole(m, "total");
+        printf("%-28.28s %10lld %10lld %8lld %8lld %9s  ", text(m, "name"), whole(m, "done"),
+               whole(m, "total"), whole(m, "failed"), whole(m, "running"), per);
+        if (over)
+            fputs("done", stdout);
+        else if (json_is_string(json_object_get(m, "blocked")))
+            print_safe(text(m, "blocked"));
+        else
+            fputs(whole(m, "running") ? "running" : "waiting for a slot", stdout);
+        putchar('\n');
+    }
+}
+
+int cmd_status(int argc, char **argv)
+{
+    struct ask_options o;
+    int code = parse(argc, argv, "", "How far the sweep is, by model.", &o);
+    json_t *reply = NULL;
+    if (code == 0)
+        code = ask_all(&o, "status", "models", &reply);
+    if (code == 0 && o.json)
+        print_json(reply);
+    else if (code == 0)
+        print_status(reply);
+    json_decref(reply);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+/* ---- workers ---- */
+
+static void print_workers(const json_t *reply)
+{
+    printf("%-20s %-9s %8s %10s %8s %10s\n", "WORKER", "STATE", "HEARD", "DONE", "FAILED",
+           "UNACKED");
+    size_t i, k;
+    json_t *w, *s;
+    json_array_foreach(json_object_get(reply, "workers"), i, w)
+    {
+        printf("%-20.20s %-9s %7.1fs %10lld %8lld %9lldB\n", text(w, "name"), text(w, "state"),
+               json_number_value(json_object_get(w, "heard_s")), whole(w, "done"),
+               whole(w, "failed"), whole(w, "unacked_bytes"));
+        json_array_foreach(json_object_get(w, "slots"), k, s)
+            printf("  slot %-3lld %-9s %-28.28s %lld queued, %lld GPUs, %lld cores\n",
+                   whole(s, "slot"), text(s, "state"), text(s, "model"), whole(s, "queued"),
+                   whole(s, "gpus"), whole(s, "cpus"));
+    }
+}
+
+int cmd_workers(int argc, char **argv)
+{
+    struct ask_options o;
+    int code = parse(argc, argv, "", "The workers, their slots, and what each does.", &o);
+    json_t *reply = NULL;
+    if (code == 0)
+        code = ask_all(&o, "workers", "workers", &reply);
+    if (code == 0 && o.json)
+        print_json(reply);
+    else if (code == 0)
+        print_workers(reply);
+    json_decref(reply);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+/* ---- failures ---- */
+
+static void print_failures(const json_t *list)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach(list, i, f)
+    {
+        printf("%-24s %-40s %6lld  %-9s ", text(f, "model"), text(f, "task"), whole(f, "instance"),
+               text(f, "status"));
+        print_safe(text(f, "reason"));
+        putchar('\n');
+    }
+    if (json_array_size(list) == 0)
+        puts("no instance has failed for good");
+}
+
+/* Pages of the coordinator's list, until there are enough or no more. */
+static int collect_failures(const struct ask_options *o, json_t *list)
+{
+    json_t *after = json_null();
+    int code = 0;
+    while (code == 0 && json_array_size(list) < o->limit) {
+        uint64_t left = o->limit - json_array_size(list);
+        json_t *question = json_pack("{s:s,s:I,s:O}", "ask", "failures", "limit",
+                                     (json_int_t)(left < 200 ? left : 200), "after", after);
+        if (o->model)
+            json_object_set_new(question, "model", json_string(o->model));
+        json_t *reply = NULL;
+        code = ask(o, question, &reply);
+        json_decref(after);
+        after = NULL;
+        if (code)
+            break;
+        json_array_extend(list, json_object_get(reply, "failures"));
+        after = json_incref(json_object_get(reply, "next"));
+        json_decref(reply);
+        if (json_is_null(after))
+            break;
+    }
+    json_decref(after);
+    return code;
+}
+
+int cmd_failures(int argc, char **argv)
+{
+    struct ask_options o;
+    int code = parse(
+        argc, argv, "[--model NAME] [--limit N] ",
+        "Instances that failed for good (quarantined), and why. With SWEEP.yaml also when the\n"
+        "sweep does not run: then they are read from its store.",
+        &o);
+    json_t *list = json_array();
+    if (code == 0 && o.sweep_file && !is_run_by_somebody(o.state))
+        code = stored_failures(o.sweep_file, o.state, o.model, o.limit, list);
+    else if (code == 0)
+        code = collect_failures(&o, list);
+    if (code == 0 && o.json)
+        print_json(list);
+    else if (code == 0)
+        print_failures(list);
+    json_decref(list);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+/* ---- orders ---- */
+
+static int order(struct ask_options *o, json_t *question, const char *done)
+{
+    json_t *reply = NULL;
+    int code = ask(o, question, &reply);
+    if (code == 0 && o->json)
+        print_json(reply);
+    else if (code == 0)
+        puts(done);
+    json_decref(reply);
+    return code;
+}
+
+int cmd_drain(int argc, char **argv)
+{
+    struct ask_options o;
+    int code =
+        parse(argc, argv, "[--worker NAME] ",
+              "Let what runs finish, start nothing new: of one worker, or of the whole sweep,\n"
+              "which then ends; run it again to go on.",
+              &o);
+    if (code == 0 && o.worker)
+        code = order(&o, json_pack("{s:s,s:s}", "ask", "drain_worker", "worker", o.worker),
+                     "the worker gets no more work");
+    else if (code == 0)
+        code = order(&o, json_pack("{s:s}", "ask", "drain"), "the sweep is being stopped");
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+static int order_model(int argc, char **argv, const char *what, const char *done)
+{
+    struct ask_options o;
+    int code = parse(argc, argv, "--model NAME ", what, &o);
+    if (code == 0 && !o.model)
+        code = say_error(argv[0], EXIT_BAD_INPUT, "--model NAME is needed");
+    if (code == 0)
+        code = order(&o, json_pack("{s:s,s:s}", "ask", argv[0], "model", o.model), done);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+int cmd_pause(int argc, char **argv)
+{
+    return order_model(argc, argv, "Take a model's unstarted work back, and give it no more.",
+                       "the model is paused");
+}
+
+int cmd_resume(int argc, char **argv)
+{
+    return order_model(argc, argv, "Let a paused model go on.", "the model goes on");
+}

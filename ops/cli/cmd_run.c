@@ -1,0 +1,410 @@
+/* muster run: a coordinator and local workers as processes of their own, progress, and the report.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "coordinator/endpoints.h"
+#include "coordinator/exit_code.h"
+#include "ops/cli/children.h"
+#include "ops/cli/client.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/common.h"
+#include "ops/cli/machine.h"
+#include "ops/cli/orphans.h"
+#include "ops/cli/progress_view.h"
+
+enum {
+    ASK_MS = 250,        /* between two looks at the status */
+    ASK_AGAIN_MS = 2000, /* an ask whose answer does not come: a restart may have lost it */
+    WORKERS_MAX_LOCAL = 64,
+    KILL_AFTER_MS = 5000, /* a stopped process that does not go */
+    ORPHAN_LOOK_MS = 20,  /* between two looks at what a dead child left behind, ... */
+    ORPHAN_LOOKS = 100    /* ... at the end of a run: so many */
+};
+
+static const char HELP[] =
+    "Usage: muster run SWEEP.yaml [options]\n"
+    "\n"
+    "Runs what is missing of a sweep on this machine, and ends with its report. Run it again to "
+    "go\n"
+    "on: after Ctrl-C, a crash, or with more models or tasks in the file.\n"
+    "Ctrl-C lets running instances finish and stops; a second Ctrl-C stops at once. Neither loses\n"
+    "a result.\n"
+    "\n"
+    "  --state DIR        where results are kept (default: SWEEP.muster beside the file)\n"
+    "  --slots N          model processes at a time (default: one a GPU, or by cores)\n"
+    "  --workers N        local worker processes (default 1); 0: only workers that connect\n"
+    "  --listen ENDPOINT  also let workers connect there (tcp://127.0.0.1:PORT)\n"
+    "  --retry-failures   try instances again that were quarantined\n"
+    "  --quiet            no progress, no report on the screen\n"
+    "  --help\n"
+    "\n"
+    "Exit: 0 done; 2 bad input; 3 some instances failed; 4 infrastructure failed; 5 stopped "
+    "early.\n";
+
+struct run {
+    const char *sweep_file;
+    char *state;
+    unsigned slots; /* 0: as many as fit */
+    const char *listen;
+    unsigned workers;
+    bool retry_failures, quiet;
+
+    struct spec spec;
+    struct machine machine;
+    uv_loop_t loop;
+    struct children children;
+    struct client *client;
+    struct progress_view view;
+    uv_timer_t ask, kill;
+    int64_t asked_ns; /* when the ask was sent that waits for its answer; 0: none waits */
+    uv_signal_t sigint, sigterm;
+    unsigned stops; /* Ctrl-C and its like, so far */
+    int64_t last_done;
+    bool orphans_due; /* a child ended: it may have left processes behind */
+};
+
+/* ---- Processes ---- */
+
+static char *program(const char *name)
+{
+    char *dir = file_program_dir();
+    char *path = file_join(dir, name);
+    free(dir);
+    return path;
+}
+
+static void start_coordinator(struct run *r)
+{
+    char *path = program("muster-coordinator");
+    const char *args[16] = { path,     "--sweep",          r->sweep_file,      "--state",
+                             r->state, "--exit-when-done", "--die-with-parent" };
+    size_t count = 7;
+    if (r->listen) {
+        args[count++] = "--listen";
+        args[count++] = r->listen;
+    }
+    if (r->retry_failures)
+        args[count++] = "--retry-failures";
+    children_start(&r->children, "coordinator", args, count);
+    free(path);
+}
+
+static void start_worker(struct run *r, const char *endpoint, unsigned index)
+{
+    char *path = program("muster-worker");
+    char *name = xformat("local-%u", index), *title = xformat("worker local-%u", index);
+    char *dir = xformat("%s/worker-%u", r->state, index);
+    char *media = file_join(r->state, "media");
+    char *log = xformat("%s/log/worker-%u.log", r->state, index);
+    char *gpu_text = xformat("%u", r->machine.gpus_per_slot);
+    char *cpu_text = xformat("%u", r->machine.cores_per_slot);
+    const char *args[24] = { path,     "--connect",
+                             endpoint, "--name",
+                             name,     "--state",
+                             dir,      "--media",
+                             media,    "--log",
+                             log,      "--gpus-per-slot",
+                             gpu_text, "--cores-per-slot",
+                             cpu_text, "--die-with-parent" };
+    size_t count = 16;
+    char *slot_text = xformat("%u", r->slots);
+    if (r->slots) {
+        args[count++] = "--slots";
+        args[count++] = slot_text;
+    }
+    children_start(&r->children, title, args, count);
+    char *all[] = { path, name, title, dir, media, log, gpu_text, cpu_text, slot_text };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        free(all[i]);
+}
+
+static bool is_coordinator(const struct run *r, const struct child *child)
+{
+    return child == &r->children.list[0];
+}
+
+/* A coordinator's answers are final, but for a failed store, which a restart mends or shows again.
+ * A worker ends well when it was told to go. Whatever dies after a stop stays dead. */
+static bool is_final(void *owner, const struct child *child, int exit_code)
+{
+    struct run *r = owner;
+    r->orphans_due = true;
+    if (r->stops > 0 || r->children.list[0].finished)
+        return true;
+    if (is_coordinator(r, child))
+        return exit_code <= EXIT_STOPPED || exit_code == EXIT_STATE_HELD;
+    return exit_code == 0;
+}
+
+static void on_kill(uv_timer_t *timer)
+{
+    children_signal(&((struct run *)timer->data)->children, SIGKILL);
+}
+
+/* The workers follow the coordinator: what they have not handed over was not acknowledged. */
+static void wind_down(struct run *r)
+{
+    uv_timer_stop(&r->ask);
+    if (children_running(&r->children) == 0) {
+        uv_stop(&r->loop);
+        return;
+    }
+    children_signal(&r->children, SIGTERM);
+    if (!uv_is_active((uv_handle_t *)&r->kill))
+        check(uv_timer_start(&r->kill, on_kill, KILL_AFTER_MS, 1000) == 0);
+}
+
+static void on_changed(void *owner)
+{
+    struct run *r = owner;
+    struct child *coordinator = &r->children.list[0];
+    if (r->children.given_up || coordinator->finished)
+        wind_down(r);
+    else if (r->stops > 0 && !coordinator->running)
+        wind_down(r); /* it was stopped while it waited for its restart */
+    /* else a worker ended: on_status sees whether anybody is left */
+}
+
+/* ---- Progress and stopping ---- */
+
+/* The local workers were drained, and none from elsewhere is there or expected. */
+static bool nobody_works(const struct run *r, const json_t *status)
+{
+    if (r->workers == 0 || r->listen || json_integer_value(json_object_get(status, "workers")) > 0)
+        return false;
+    for (size_t i = 1; i < r->children.count; i++)
+        if (!r->children.list[i].finished)
+            return false;
+    return true;
+}
+
+static void stop_coordinator(struct run *r)
+{
+    if (r->children.list[0].running)
+        (void)uv_process_kill(&r->children.list[0].process, SIGTERM); /* it drains */
+    else
+        wind_down(r);
+}
+
+static void on_status(struct run *r, const json_t *status)
+{
+    int64_t done = (int64_t)json_integer_value(json_object_get(status, "done"));
+    if (done > r->last_done)
+        children_progressed(&r->children);
+    r->last_done = done;
+    child_forget_arg(&r->children.list[0], "--retry-failures"); /* once is enough */
+    if (r->stops == 0 && nobody_works(r, status)) {
+        r->stops = 1;
+        progress_view_end(&r->view);
+        fprintf(stderr, "muster: every local worker was drained; stopping\n");
+        stop_coordinator(r);
+    }
+    if (!r->quiet)
+        progress_view_show(&r->view, status, clock_mono_ns());
+}
+
+static void on_ask(uv_timer_t *timer)
+{
+    struct run *r = timer->data;
+    struct errmsg msg = { 0 };
+    json_t *status = NULL;
+    r->orphans_due = r->orphans_due && orphans_end(&r->children);
+    err e = client_poll(r->client, &status, &msg);
+    if (e == OK)
+        on_status(r, status);
+    json_decref(status);
+    /* One at a time: an answer that takes longer than a look, as on a slow disk, must count. */
+    int64_t now = clock_mono_ns();
+    if (e == ERR_AGAIN && r->asked_ns && now - r->asked_ns < ASK_AGAIN_MS * 1000000ll)
+        return;
+    json_t *ask = json_pack("{s:s}", "ask", "status");
+    (void)client_send(r->client, ask, &msg); /* nobody there yet: the next look */
+    json_decref(ask);
+    r->asked_ns = now;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct run *r = handle->data;
+    (void)number;
+    r->stops++;
+    progress_view_end(&r->view);
+    if (r->stops == 1) {
+        fprintf(stderr, "\nmuster: stopping: instances that run may finish; press Ctrl-C again to "
+                        "stop at once\n");
+        stop_coordinator(r);
+        return;
+    }
+    fprintf(stderr, "\nmuster: stopping now\n");
+    children_signal(&r->children, SIGKILL);
+    if (children_running(&r->children) == 0)
+        uv_stop(&r->loop);
+}
+
+/* ---- The end ---- */
+
+static void print_report(const struct run *r)
+{
+    char *path = xformat("%s/report/summary.txt", r->state);
+    struct buf text = { 0 };
+    struct errmsg msg = { 0 };
+    if (file_read(path, 64 << 20, &text, &msg) == OK)
+        fwrite(text.data, 1, text.len, stdout);
+    else
+        fprintf(stderr, "muster: %s\n", msg.text);
+    buf_release(&text);
+    free(path);
+}
+
+static int outcome(struct run *r)
+{
+    const struct child *coordinator = &r->children.list[0];
+    if (r->children.given_up)
+        return say_error("run", EXIT_INFRASTRUCTURE, "%s; the logs are in %s/log",
+                         r->children.error.text, r->state);
+    if (!coordinator->finished || (r->stops > 1 && coordinator->exit_code > EXIT_STOPPED)) {
+        fprintf(stderr, "muster: stopped; run the same command again to go on\n");
+        return EXIT_STOPPED;
+    }
+    int code = coordinator->exit_code;
+    bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED || code == EXIT_INFRASTRUCTURE;
+    if (has_report && !r->quiet)
+        print_report(r);
+    if (code == EXIT_STOPPED)
+        fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
+    if (code == EXIT_INFRASTRUCTURE)
+        fprintf(stderr, "muster: not everything could be run; the logs are in %s/log\n", r->state);
+    return code;
+}
+
+static void start_handles(struct run *r)
+{
+    check(uv_loop_init(&r->loop) == 0);
+    r->ask.data = r->kill.data = r->sigint.data = r->sigterm.data = r;
+    check(uv_timer_init(&r->loop, &r->ask) == 0 && uv_timer_init(&r->loop, &r->kill) == 0);
+    check(uv_timer_start(&r->ask, on_ask, ASK_MS, ASK_MS) == 0);
+    check(uv_signal_init(&r->loop, &r->sigint) == 0 && uv_signal_init(&r->loop, &r->sigterm) == 0);
+    check(uv_signal_start(&r->sigint, on_signal, SIGINT) == 0);
+    check(uv_signal_start(&r->sigterm, on_signal, SIGTERM) == 0);
+}
+
+static void end_orphans(const struct run *r)
+{
+    for (int looks = 0; looks < ORPHAN_LOOKS && orphans_end(&r->children); looks++)
+        uv_sleep(ORPHAN_LOOK_MS);
+}
+
+static void close_handles(struct run *r)
+{
+    uv_close((uv_handle_t *)&r->ask, NULL);
+    uv_close((uv_handle_t *)&r->kill, NULL);
+    uv_close((uv_handle_t *)&r->sigint, NULL);
+    uv_close((uv_handle_t *)&r->sigterm, NULL);
+    children_close(&r->children);
+    check(uv_loop_close(&r->loop) == 0);
+}
+
+static int supervise(struct run *r)
+{
+    struct errmsg msg = { 0 };
+    struct endpoints endpoints;
+    if (machine_of_this_host(&r->spec, r->slots, &r->machine, &msg) ||
+        file_make_dir(r->state, 0700, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
+        client_open(r->state, &r->client, &msg))
+        return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
+    r->last_done = -1;
+    progress_view_init(&r->view);
+    start_handles(r);
+    orphans_adopt();
+    children_init(&r->children, &r->loop, r, is_final, on_changed);
+    start_coordinator(r);
+    for (unsigned i = 1; i <= r->workers && !r->children.given_up; i++)
+        start_worker(r, endpoints.workers, i);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    progress_view_end(&r->view);
+    int code = outcome(r);
+    end_orphans(r);
+    close_handles(r);
+    client_close(r->client);
+    return code;
+}
+
+/* ---- Arguments ---- */
+
+static bool read_count(const char *text, uint64_t max, unsigned *out)
+{
+    uint64_t n;
+    if (!text_parse_u64(text, &n) || n > max)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+static int parse(int argc, char **argv, struct run *r)
+{
+    enum { STATE = 256, SLOTS, WORKERS, LISTEN, RETRY, QUIET, HELP_OPTION };
+    static const struct option options[] = {
+        { "state", required_argument, NULL, STATE },
+        { "slots", required_argument, NULL, SLOTS },
+        { "workers", required_argument, NULL, WORKERS },
+        { "listen", required_argument, NULL, LISTEN },
+        { "retry-failures", no_argument, NULL, RETRY },
+        { "quiet", no_argument, NULL, QUIET },
+        { "help", no_argument, NULL, HELP_OPTION },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case STATE: r->state = xstrdup(optarg); break;
+        case SLOTS:
+            if (!read_count(optarg, 1024, &r->slots) || r->slots == 0)
+                return say_error("run", EXIT_BAD_INPUT,
+                                 "--slots: expected a number from 1 to 1024, found \"%s\"", optarg);
+            break;
+        case WORKERS:
+            if (!read_count(optarg, WORKERS_MAX_LOCAL, &r->workers))
+                return say_error("run", EXIT_BAD_INPUT,
+                                 "--workers: expected a number from 0 to 64, found \"%s\"", optarg);
+            break;
+        case LISTEN: r->listen = optarg; break;
+        case RETRY: r->retry_failures = true; break;
+        case QUIET: r->quiet = true; break;
+        case HELP_OPTION: fputs(HELP, stdout); return -1;
+        default: return EXIT_BAD_INPUT;
+        }
+    }
+    if (optind + 1 != argc)
+        return say_error("run", EXIT_BAD_INPUT, "expected one sweep file; see muster run --help");
+    r->sweep_file = argv[optind];
+    return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run *r = xcalloc(1, sizeof(*r));
+    r->workers = 1;
+    int code = parse(argc, argv, r);
+    if (code == 0) {
+        if (!r->state)
+            r->state = default_state(r->sweep_file);
+        code = open_sweep(r->sweep_file, &r->spec,
+                          NULL); /* a bad file is told before anything starts */
+    }
+    if (code == 0) {
+        code = supervise(r);
+        spec_release(&r->spec);
+    }
+    free(r->state);
+    free(r);
+    return code < 0 ? 0 : code;
+}

@@ -1,0 +1,100 @@
+#include "ops/cli/common.h"
+
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/file.h"
+#include "common/mem.h"
+#include "coordinator/exit_code.h"
+
+char *default_state(const char *sweep_file)
+{
+    size_t len = strlen(sweep_file);
+    static const char *const endings[] = { ".yaml", ".yml" };
+    for (size_t i = 0; i < 2; i++) {
+        size_t end = strlen(endings[i]);
+        if (len > end && strcmp(sweep_file + len - end, endings[i]) == 0)
+            return xformat("%.*s.muster", (int)(len - end), sweep_file);
+    }
+    return xformat("%s.muster", sweep_file);
+}
+
+/* The only *.muster folder of the current folder; NULL if there is none or more than one. */
+static char *only_state_here(void)
+{
+    glob_t found;
+    char *state = NULL;
+    if (glob("*.muster", GLOB_ONLYDIR, NULL, &found) == 0 && found.gl_pathc == 1)
+        state = xstrdup(found.gl_pathv[0]);
+    globfree(&found);
+    return state;
+}
+
+char *find_state(const char *given, int argc, char **argv, int first)
+{
+    if (first + 1 < argc) {
+        say_error(argv[0], EXIT_BAD_INPUT, "one sweep at a time: what is \"%s\"? see --help",
+                  argv[first + 1]);
+        return NULL;
+    }
+    if (given)
+        return xstrdup(given);
+    if (first < argc)
+        return file_is_dir(argv[first]) ? xstrdup(argv[first]) : default_state(argv[first]);
+    char *state = only_state_here();
+    if (!state)
+        say_error(argv[0], EXIT_BAD_INPUT,
+                  "which sweep? expected SWEEP.yaml or --state DIR (there is not exactly one "
+                  "*.muster folder here)");
+    return state;
+}
+
+int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan)
+{
+    struct problems problems = { 0 };
+    err e = spec_load(sweep_file, (struct spec_env){ 0 }, spec, &problems);
+    if (!e && plan) {
+        e = plan_open(spec, plan, &problems);
+        if (e)
+            spec_release(spec);
+    }
+    if (e) {
+        struct buf text = { 0 };
+        problems_format(&problems, &text);
+        fputs(buf_cstr(&text), stderr);
+        buf_release(&text);
+    }
+    problems_release(&problems);
+    return e ? EXIT_BAD_INPUT : 0;
+}
+
+int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out)
+{
+    if (first + 1 != argc)
+        return say_error(argv[0], EXIT_BAD_INPUT, "expected one sweep file; see --help");
+    int code = open_sweep(argv[first], &out->spec, &out->plan);
+    if (!code)
+        out->state = given ? xstrdup(given) : default_state(argv[first]);
+    return code;
+}
+
+void sweep_close(struct sweep *s)
+{
+    plan_release(&s->plan);
+    spec_release(&s->spec);
+    free(s->state);
+}
+
+int say_error(const char *command, int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "muster %s: ", command);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return code;
+}

@@ -1,0 +1,35 @@
+/* What several commands need: the sweep file and its state folder, and the words of problems. */
+#ifndef MUSTER_OPS_CLI_COMMON_H
+#define MUSTER_OPS_CLI_COMMON_H
+
+#include "coordinator/spec/plan.h"
+
+/* The state folder of a sweep file, when no --state is given: NAME.muster beside NAME.yaml.
+ * The caller frees. */
+char *default_state(const char *sweep_file);
+
+/* The state folder that a command line means: `given` (--state) if it is not NULL, else what the
+ * word at argv[first] says (SWEEP.yaml stands for its state folder, or it is the folder itself),
+ * else the only *.muster folder of the current one. NULL, after saying what was expected, if there
+ * is none, or a word too many. The caller frees. argv[0] is the command's name. */
+char *find_state(const char *given, int argc, char **argv, int first);
+
+/* spec_load and plan_open; prints the problems. 0, or the exit code. plan may be NULL. On 0 the
+ * caller releases both. */
+int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan);
+
+/* For commands that need one sweep file, argv[first], and its state folder. */
+struct sweep {
+    char *state;
+    struct spec spec;
+    struct plan plan;
+};
+/* Says what is wrong. 0, or the exit code; then there is nothing to close. */
+int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out);
+void sweep_close(struct sweep *s);
+
+/* "muster NAME: sentence" on stderr; returns code. */
+int say_error(const char *command, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,67 @@
+#include "ops/cli/machine.h"
+
+#include <unistd.h>
+
+#include "worker/topology/topology.h"
+
+static err look(const struct topology_rules *rules, struct topology *out, struct errmsg *msg)
+{
+    struct topology_source source = { .environment = environ };
+    return topology_open(&source, rules, out, msg);
+}
+
+static uint32_t usable_gpus(const struct topology *t)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < t->gpu_count; i++)
+        count += t->gpus[i].ignored == NULL;
+    return count;
+}
+
+/* GPUs and cores of the largest replica that fits into what there is at all. */
+static void largest_replica(const struct spec *spec, const struct topology *t, uint32_t *gpus,
+                            uint32_t *cpus)
+{
+    uint32_t gpus_there = usable_gpus(t), cores_there = (uint32_t)t->core_count;
+    *gpus = *cpus = 1;
+    for (size_t i = 0; i < spec->model_count; i++) {
+        const struct model_resources *r = &spec->models[i].definition.resources;
+        if (r->gpus > *gpus && r->gpus <= gpus_there)
+            *gpus = r->gpus;
+        if (r->cpus > *cpus && r->cpus <= cores_there)
+            *cpus = r->cpus;
+    }
+}
+
+static void measure(const struct topology *t, struct plan_machine *out)
+{
+    *out = (struct plan_machine){ .slots = (uint32_t)t->slot_count };
+    for (size_t i = 0; i < t->slot_count; i++) {
+        if (t->slots[i].gpu_count > out->gpus_per_slot)
+            out->gpus_per_slot = (uint32_t)t->slots[i].gpu_count;
+        if (t->slots[i].core_count > out->cores_per_slot)
+            out->cores_per_slot = (uint32_t)t->slots[i].core_count;
+    }
+}
+
+err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct machine *out,
+                         struct errmsg *msg)
+{
+    struct topology_rules rules = topology_rules_default();
+    struct topology t;
+    err e = look(&rules, &t, msg);
+    if (e)
+        return e;
+    *out = (struct machine){ 0 };
+    largest_replica(spec, &t, &out->gpus_per_slot, &out->cores_per_slot);
+    topology_release(&t);
+    rules.gpus_per_slot = out->gpus_per_slot;
+    rules.cores_per_slot = out->cores_per_slot;
+    rules.slots_max = slots_max;
+    e = look(&rules, &t, msg);
+    if (e)
+        return e;
+    measure(&t, &out->slots);
+    topology_release(&t);
+    return OK;
+}

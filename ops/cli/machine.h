@@ -1,0 +1,18 @@
+/* The slots that `muster run` makes on this machine for a sweep. */
+#ifndef MUSTER_OPS_CLI_MACHINE_H
+#define MUSTER_OPS_CLI_MACHINE_H
+
+#include "coordinator/spec/plan_report.h"
+
+struct machine {
+    struct plan_machine slots;
+    /* What to ask a worker for: the largest replica of the sweep that this machine can hold, so
+     * that one that is too large keeps no other from running. */
+    uint32_t gpus_per_slot, cores_per_slot;
+};
+
+/* slots_max 0: as many as fit. */
+err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct machine *out,
+                         struct errmsg *msg);
+
+#endif

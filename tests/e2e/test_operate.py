@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""A sweep while it runs: looked at, stopped, drained, paused, and held by one at a time."""
+
+import json
+import signal
+import time
+
+from muster_e2e import DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, SweepTest, main, sim, synthetic
+
+ROWS = 100
+MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
+
+
+class Operated(SweepTest):
+    def slow(self, **parameters):
+        """A sweep that takes a second or two, started."""
+        parameters.setdefault("duration", "20ms")
+        sweep = self.make([sim("a", **parameters)])
+        return sweep, self.start(sweep)
+
+    def some_done(self, run, sweep, more_than=3):
+        return self.wait_for_status(run, sweep, lambda s: s["done"] > more_than)
+
+    def assert_ended(self, run, code):
+        ended = run.wait()
+        self.assertEqual(ended.code, code, ended)
+        self.assert_nobody_left()
+        return ended
+
+    def assert_goes_on(self, sweep, least=1):
+        """It was stopped before its end. Run again, it comes to the end that an undisturbed sweep
+        has, and nothing that was recorded is run twice."""
+        report = sweep.report()
+        kept, total = report["ended"], report["instances"]
+        self.assertFalse(report["complete"])
+        self.assertIn(kept, range(least, total))
+        self.assert_stored(sweep, kept)
+        self.run_sweep(sweep, *MANY)
+        self.assertIn(f"recorded={total - kept}\n", sweep.log())
+        self.assert_stored(sweep, total)
+        undisturbed = self.folder / "undisturbed.muster"
+        self.muster("run", sweep.file, "--state", undisturbed, *MANY)
+        for name, text in sweep.reports().items():
+            self.assertEqual((undisturbed / "report" / name).read_bytes(), text, name)
+
+
+class Looking(Operated):
+    def test_status_workers_failures_and_plan_agree(self):
+        sweep, run = self.slow()
+        status = self.some_done(run, sweep)
+        self.assertEqual((status["sweep"], status["state"], status["total"], status["failed"]),
+                         ("sweep", "running", ROWS, 0))
+        self.assertEqual(sum(m["done"] for m in status["models"]), status["done"])
+        workers = self.ask(sweep, "workers")["workers"]
+        self.assertEqual([w["name"] for w in workers], ["local-1"])
+        self.assertIn("a", [s["model"] for s in workers[0]["slots"]])
+        self.assertGreaterEqual(workers[0]["done"], status["done"])
+        self.assertEqual(self.ask(sweep, "failures"), [])
+        plan = json.loads(self.muster("plan", sweep.file, "--json").out)["can_run"]
+        self.assertEqual(plan["instances"], ROWS)
+        self.assertGreaterEqual(plan["done"], status["done"])
+        self.assertEqual(plan["done"] + plan["missing"], ROWS)
+        for command, said in (("status", "of 100 done"), ("workers", "local-1"),
+                              ("failures", "no instance has failed")):
+            self.assertIn(said, self.muster(command, sweep.file).out)
+        self.assert_ended(run, DONE)
+
+    def test_without_a_coordinator_status_says_so(self):
+        sweep = self.make([sim("a")])
+        self.run_sweep(sweep)
+        for command in ("status", "drain"):
+            ended = self.muster(command, sweep.file, expect=INFRASTRUCTURE)
+            self.assertIn("no coordinator answers", ended.err)
+            self.assertLess(ended.seconds, 4)
+
+    def test_a_second_run_of_the_same_state_is_refused_and_told_by_whom(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        holder = run.children("muster-coordinator")[0].pid
+        second = self.start(sweep).wait()
+        self.assertEqual(second.code, STATE_HELD, second)
+        self.assertRegex(second.err, rf"runs already: .*\b{holder}\b")
+        self.assert_ended(run, DONE)
+        self.assert_stored(sweep, ROWS)
+
+
+class Stopping(Operated):
+    def test_ctrl_c_lets_running_instances_finish(self):
+        sweep, run = self.slow()
+        done = self.some_done(run, sweep)["done"]
+        run.signal(signal.SIGINT)
+        ended = self.assert_ended(run, STOPPED)
+        self.assertIn("run the same command again", ended.err)
+        self.assert_goes_on(sweep, least=done)
+
+    def test_a_second_ctrl_c_stops_at_once(self):
+        sweep = self.make([sim("a", duration="1500ms")], [synthetic(self.folder, [2, 2])])
+        run = self.start(sweep)
+        self.wait_for_status(run, sweep, lambda s: s["running"] > 0)
+        run.signal(signal.SIGINT)
+        time.sleep(0.2)
+        self.assertTrue(run.runs())
+        run.signal(signal.SIGINT)
+        stopped = time.monotonic()
+        self.assert_ended(run, STOPPED)
+        self.assertLess(time.monotonic() - stopped, 1)
+        self.run_sweep(sweep, *MANY)
+        self.assert_stored(sweep, 4)
+
+    def test_the_run_is_killed_and_nothing_is_left_behind(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        run.signal(signal.SIGKILL)
+        run.wait()
+        self.assert_nobody_left()
+        self.muster("report", sweep.file, "--quiet")
+        self.assert_goes_on(sweep)
+
+    def test_drain_stops_the_sweep(self):
+        sweep, run = self.slow()
+        done = self.some_done(run, sweep)["done"]
+        self.muster("drain", sweep.file)
+        self.assert_ended(run, STOPPED)
+        self.assert_goes_on(sweep, least=done)
+
+
+class Steering(Operated):
+    def test_a_drained_worker_goes_and_another_carries_on(self):
+        sweep = self.make([sim("a", duration="20ms")])
+        run = self.start(sweep, "--workers", 2, "--slots", 1)
+        self.wait_for_status(run, sweep, lambda s: s["workers"] == 2)
+        self.muster("drain", "--worker", "local-2", sweep.file)
+        self.wait_for_status(run, sweep, lambda s: s["workers"] == 1)
+        self.assert_ended(run, DONE)
+        self.assert_stored(sweep, ROWS)
+
+    def test_when_the_last_worker_was_drained_the_run_ends(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        self.muster("drain", "--worker", "local-1", sweep.file)
+        ended = self.assert_ended(run, STOPPED)
+        self.assertIn("every local worker was drained", ended.err)
+        self.assert_goes_on(sweep)
+
+    def test_a_paused_model_waits_until_it_is_resumed(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        self.muster("pause", "--model", "a", sweep.file)
+        paused = self.wait_for_status(run, sweep, lambda s: s["running"] == 0)
+        self.assertTrue(paused["models"][0]["paused"])
+        time.sleep(0.5)
+        self.assertEqual(self.ask(sweep, "status")["done"], paused["done"])
+        self.assertIn("paused", self.muster("status", sweep.file).out)
+        self.muster("resume", "--model", "a", sweep.file)
+        self.assert_ended(run, DONE)
+        self.assert_stored(sweep, ROWS)
+
+    def test_orders_name_what_is_not_there(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        for words in (("pause", "--model", "absent"), ("drain", "--worker", "absent")):
+            self.assertIn("absent", self.muster(*words, sweep.file, expect=2).err)
+        self.assert_ended(run, DONE)
+
+
+if __name__ == "__main__":
+    main()
