@@ -136,7 +136,9 @@ static int take_option(int option, struct config *c)
     case OPT_NETWORK_FS: c->allow_network_fs = true; return 0;
     case OPT_DIE:
         c->die_with_parent = true;
-        return !optarg || read_pid(optarg, &c->parent) ? 0 : wrong("--die-with-parent", optarg, "a process id");
+        return !optarg || read_pid(optarg, &c->parent)
+                   ? 0
+                   : wrong("--die-with-parent", optarg, "a process id");
     case OPT_BEAT:
         return read_duration(optarg, &c->beat_ms) ? 0
                                                   : wrong("--beat", optarg, "a duration, as 1s");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/check.h"
 #include "common/io/clock.h"
@@ -82,11 +83,18 @@ static char *program(const char *name)
     return path;
 }
 
+/* With our pid: who is started just before we end would take the next parent for us. */
+static char *tie_to_us(void)
+{
+    return xformat("--die-with-parent=%ld", (long)getpid());
+}
+
 static void start_coordinator(struct run *r)
 {
-    char *path = program("muster-coordinator");
-    const char *args[16] = { path,     "--sweep",          r->sweep_file,      "--state",
-                             r->state, "--exit-when-done", "--die-with-parent" };
+    char *path = program("muster-coordinator"), *tie = tie_to_us();
+    const char *args[16] = { path,      "--sweep", r->sweep_file,
+                             "--state", r->state,  "--exit-when-done",
+                             tie };
     size_t count = 7;
     if (r->listen) {
         args[count++] = "--listen";
@@ -96,25 +104,23 @@ static void start_coordinator(struct run *r)
         args[count++] = "--retry-failures";
     children_start(&r->children, "coordinator", args, count);
     free(path);
+    free(tie);
 }
 
 static void start_worker(struct run *r, const char *endpoint, unsigned index)
 {
-    char *path = program("muster-worker");
+    char *path = program("muster-worker"), *tie = tie_to_us();
     char *name = xformat("local-%u", index), *title = xformat("worker local-%u", index);
     char *dir = xformat("%s/worker-%u", r->state, index);
     char *media = file_join(r->state, "media");
     char *log = xformat("%s/log/worker-%u.log", r->state, index);
     char *gpu_text = xformat("%u", r->machine.gpus_per_slot);
     char *cpu_text = xformat("%u", r->machine.cores_per_slot);
-    const char *args[24] = { path,     "--connect",
-                             endpoint, "--name",
-                             name,     "--state",
-                             dir,      "--media",
-                             media,    "--log",
-                             log,      "--gpus-per-slot",
-                             gpu_text, "--cores-per-slot",
-                             cpu_text, "--die-with-parent" };
+    const char *args[24] = {
+        path,     "--connect",        endpoint, "--name", name, "--state",
+        dir,      "--media",          media,    "--log",  log,  "--gpus-per-slot",
+        gpu_text, "--cores-per-slot", cpu_text, tie
+    };
     size_t count = 16;
     char *slot_text = xformat("%u", r->slots);
     if (r->slots) {
@@ -122,7 +128,7 @@ static void start_worker(struct run *r, const char *endpoint, unsigned index)
         args[count++] = slot_text;
     }
     children_start(&r->children, title, args, count);
-    char *all[] = { path, name, title, dir, media, log, gpu_text, cpu_text, slot_text };
+    char *all[] = { path, name, title, dir, media, log, gpu_text, cpu_text, slot_text, tie };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         free(all[i]);
 }

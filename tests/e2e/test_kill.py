@@ -108,6 +108,20 @@ class Simulated(Killing):
         for program in (COORDINATOR, WORKER):
             self.assert_unharmed(sweep, rows, whom=[program], gap=(0.1, 0.3))
 
+    def test_what_was_told_is_durable(self):
+        """Whatever a coordinator says to anybody is in the store before."""
+        sweep = self.make([sim("a", duration="2ms")], [synthetic(self.folder, [500] * 8)])
+        run, told = self.start(sweep, "--quiet"), 0
+        for _ in range(8):
+            told = self.wait_for_status(run, sweep, lambda s: s["done"] > told)["done"]
+            kill(run.children(COORDINATOR)[0].pid, signal.SIGKILL)
+            stored = self.fsck(sweep)
+            self.assertEqual(stored["violations"], 0)
+            self.assertGreaterEqual(stored["rows"], told)
+        ended = run.wait()
+        self.assertEqual(ended.code, DONE, ended)
+        self.assert_stored(sweep, 4000)
+
     def test_full_size(self):
         sweep = self.make([sim("a")], [synthetic(self.folder, full_size())])
         self.undisturbed(sweep)

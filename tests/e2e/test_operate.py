@@ -5,7 +5,8 @@ import json
 import signal
 import time
 
-from muster_e2e import DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, SweepTest, main, sim, synthetic
+from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, main, sim,
+                        synthetic)
 
 ROWS = 100
 MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
@@ -115,6 +116,15 @@ class Stopping(Operated):
         self.assert_nobody_left()
         self.muster("report", sweep.file, "--quiet")
         self.assert_goes_on(sweep)
+
+    def test_who_was_started_by_somebody_who_is_gone_goes_too(self):
+        sweep = self.make([sim("a")])
+        gone = "--die-with-parent=1"  # as told by a `muster run` that was killed meanwhile
+        for words in (["muster-coordinator", "--sweep", sweep.file, "--state", sweep.state, gone],
+                      ["muster-worker", "--connect", f"ipc://{self.folder}/nobody", "--state",
+                       self.folder / "worker", gone]):
+            ended = Program(words, self.folder).wait(10)
+            self.assertNotEqual(ended.code, DONE, ended)
 
     def test_drain_stops_the_sweep(self):
         sweep, run = self.slow()

@@ -60,6 +60,9 @@ static void test_everything_can_be_set(void **state)
     assert_int_equal(o.log_level, LOG_DEBUG);
     assert_int_equal(o.nice, 5);
     assert_true(o.die_with_parent);
+    assert_int_equal(o.parent, 0);
+    assert_int_equal(parse("--connect ipc:///run/m --die-with-parent=77", &o, &msg), OK);
+    assert_int_equal(o.parent, 77);
 }
 
 static void test_a_plan_needs_no_coordinator(void **state)
