@@ -10,8 +10,9 @@
 
 enum {
     TURN_FRAMES = 64,
-    STOP_GRACE_S = 60,   /* a stop that takes longer is made an end of it */
-    GOODBYE_GRACE_S = 3, /* as in coordinator/server.c */
+    TURN_BYTES_MAX = 1 << 20, /* far more than such small sweeps have to say */
+    STOP_GRACE_S = 60,        /* a stop that takes longer is made an end of it */
+    GOODBYE_GRACE_S = 3,      /* as in coordinator/server.c */
 };
 
 static const int64_t CLOCK_OFFSET = 77 * SIM_SECOND;
@@ -98,6 +99,8 @@ static void step(struct world *w, const struct core_event *event, const struct i
     translate_out(c->translate, &c->effects, in, c->open);
     oracle_emitted(w, event, &about, c->open->batch, ops);
     oracle_after(w, event, &about, &c->effects);
+    if (c->open->frames.len > TURN_BYTES_MAX)
+        world_fail(w, "%zu bytes wait to be said", c->open->frames.len);
     core_effects_clear(&c->effects);
     oracle_check(w);
 }
@@ -113,8 +116,6 @@ static void read_frame(struct world *w, uint64_t conn, struct span frame)
         world_fail(w, "the coordinator cannot read a frame: %s", msg.text);
     if (translate_in(c->translate, &m, &from, clock_of(w), &c->incoming, &msg))
         world_fail(w, "the coordinator cannot take a %s: %s", msg_type_text(m.type), msg.text);
-    if (is_planted(w, PLANT_SESSION_KEPT))
-        c->incoming.event.session = m.session;
     trace(w, "coordinator: %s of peer %llu session=%llx seq=%llu", msg_type_text(m.type),
           (unsigned long long)conn, (unsigned long long)m.session, (unsigned long long)m.seq);
     step(w, &c->incoming.event, &c->incoming);

@@ -89,8 +89,10 @@ void host_start(struct world *w, struct sim_worker *worker, uint32_t slot, uint3
     int64_t load = m->load_ns / 2 + world_delay_ns(w, m->load_ns / 4);
     if (load > m->load_timeout_ns - SIM_SECOND)
         load = m->load_timeout_ns - SIM_SECOND;
-    bool fails =
-        never_starts(w, h) || (!is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_NO_START));
+    bool fails = never_starts(w, h);
+    w->faults.classes[FAULT_HOST_NEVER].done += fails;
+    if (!fails)
+        fails = !is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_NO_START);
     if (!is_safe(h) && fault_strikes(&w->faults, FAULT_HOST_SLOW_START))
         load += m->load_timeout_ns;
     world_at(w, w->now + (fails ? load / 4 : load), fails ? on_exit : on_loaded, h, 0);

@@ -112,6 +112,7 @@ static void strike_emitted(struct world *w, const struct store_op *op)
         world_fail(w, "instance %u/%u/%u has %u strikes and is still in play", m, t, op->instance,
                    op->count);
     f->emitted.accusers[f->emitted.count++] = op->attempt;
+    f->struck_at = w->now;
 }
 
 /* An answer says which run it is of; the run has to be one of this instance in this attempt. */

@@ -85,6 +85,7 @@ void oracle_restarted(struct world *w, uint64_t epoch)
                 f->is_emitted = f->is_durable;
                 f->emitted = f->durable;
                 f->holder = 0;
+                f->struck_at = 0;
                 o->failed += f->is_durable && f->status != STATUS_OK;
                 o->emitted_in[m][t] += f->is_durable;
             }
@@ -222,6 +223,21 @@ static void take_hold(struct world *w, const struct seen_attempt *a)
     }
 }
 
+/* Who failed waits, longer each time, and then goes alone. */
+static void check_retry(struct world *w, const struct seen_attempt *a, uint32_t instance)
+{
+    const struct fate *f = oracle_fate(w, a->model, a->task, instance);
+    if (f->emitted.count == 0)
+        return;
+    if (a->count - bitmap_count(&a->skip) != 1)
+        world_fail(w, "instance %u/%u/%u, which has a strike, does not go alone", a->model, a->task,
+                   instance);
+    int64_t wait = w->load.backoff_ns << (f->emitted.count - 1);
+    if (f->struck_at > 0 && w->now < f->struck_at + wait)
+        world_fail(w, "instance %u/%u/%u is granted before its backoff is over", a->model, a->task,
+                   instance);
+}
+
 static void read_skip(struct world *w, struct seen_attempt *a, struct span skip)
 {
     bitmap_init(&a->skip, a->count);
@@ -275,6 +291,9 @@ static void granted(struct world *w, const struct core_effect *e)
     read_skip(w, a, e->as.grant.skip);
     map_put(&o->attempts, id, a);
     take_hold(w, a);
+    for (uint32_t i = a->first; i < a->first + a->count; i++)
+        if (!in_skip(a, i))
+            check_retry(w, a, i);
 }
 
 /* Of the attempts that a beat names, those that are not stale are leased from here on. */

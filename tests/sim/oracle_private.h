@@ -21,8 +21,9 @@ struct fate {
     bool is_emitted, is_durable;
     uint8_t status; /* of the row */
     struct strikes emitted, durable;
-    uint64_t holder;  /* the attempt that was seen last to have it */
-    uint32_t mishaps; /* injected failures of a sound instance */
+    uint64_t holder;   /* the attempt that was seen last to have it */
+    int64_t struck_at; /* by this incarnation; 0: not */
+    uint32_t mishaps;  /* injected failures of a sound instance */
     struct guilt *guilts;
     size_t guilt_count, guilt_capacity;
 };

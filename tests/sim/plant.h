@@ -20,7 +20,6 @@
     X(PLANT_FILTER_IGNORED, "filter-ignored", "records the whole block, whatever is to be kept")   \
     X(PLANT_BEATS_WITHHELD, "beats-withheld", "keeps beats from the core")                         \
     X(PLANT_TIME_WITHHELD, "time-withheld", "keeps the time from the core: nothing expires")       \
-    X(PLANT_SESSION_KEPT, "session-kept", "takes messages of a connection that is gone")           \
     X(PLANT_REVOKE_IGNORED, "revoke-ignored", "keeps revocations from the agent")                  \
     X(PLANT_DRAIN_IGNORED, "drain-ignored", "keeps the order to drain from the agent")             \
     X(PLANT_CRASH_AS_OK, "crash-as-ok", "tells of a host's crash as an answer")                    \
