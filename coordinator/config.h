@@ -20,7 +20,7 @@ struct config {
     bool retry_failures;
     bool allow_network_fs;
     bool die_with_parent;
-    long parent;       /* with it: its pid; 0: not told */
+    long parent; /* with it: its pid; 0: not told */
     uint32_t beat_ms, lease_ms;
     enum log_level level;
 };

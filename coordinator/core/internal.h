@@ -173,12 +173,27 @@ bool slot_fits(const struct slot *s, const struct core_need *need);
 void match_wake(struct core *c); /* there is work again: the starving look once more */
 void match_slot_changed(struct core *c, struct worker *w, uint32_t slot);
 void match_all(struct core *c);
-double cell_instance_ns(const struct core *c, const struct cell *cell);
-int64_t match_remaining_ns(const struct core *c);
+
+/* choose.c: which model for a slot. NULL: none; else the cell and the range to grant of it. */
+struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint32_t *count);
+struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether another replica would be loaded before those there are were through. */
-bool match_is_worth_loading(const struct model *m);
-double match_load_ns(const struct model *m); /* learned, or a guess */
-bool match_can_ever_run(const struct core *c, uint32_t model, const char **why);
+bool model_is_worth_loading(const struct model *m);
+bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
+
+/* carve.c: which free instances of a model this worker gets next; NULL: none that it can run */
+struct cell *carve_model(struct core *c, struct model *m, const struct worker *w, uint32_t *first,
+                         uint32_t *count);
+
+/* estimate.c: nanoseconds, learned or guessed */
+double cell_instance_ns(const struct core *c, const struct cell *cell); /* 0: nothing learned */
+double model_instance_ns(const struct model *m);
+double attempt_instance_ns(const struct core *c, const struct attempt *a); /* as it goes here */
+double model_load_ns(const struct model *m);
+double model_remaining_ns(const struct model *m);          /* of one slot that would do it all */
+int64_t core_remaining_ns(const struct core *c);           /* of the slots there are; -1: unknown */
+void learn_ended(struct core *c, const struct attempt *a); /* it ran through */
+void learn_loaded(struct model *m, double ns);
 
 /* tail.c */
 void tail_look(struct core *c); /* take unstarted work back for those that starve */

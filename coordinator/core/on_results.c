@@ -132,19 +132,6 @@ void on_results(struct core *c, struct worker *w, const struct core_event *e)
     emit(c, EFFECT_ACK, w->session)->as.ack.seq = e->as.results.seq;
 }
 
-/* What an attempt that ran through teaches about durations. */
-static void learn(struct core *c, const struct attempt *a, const struct slot *s)
-{
-    int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
-    double ns = (double)(c->now_ns - since) / a->granted;
-    if (ns < 1)
-        ns = 1;
-    struct cell *cell = a->cell;
-    struct model *m = &c->models[cell->model];
-    cell->instance_ns = cell->instance_ns > 0 ? 0.5 * (cell->instance_ns + ns) : ns;
-    m->instance_ns = m->instance_ns > 0 ? 0.7 * m->instance_ns + 0.3 * ns : ns;
-}
-
 void on_ended(struct core *c, struct worker *w, const struct core_event *e)
 {
     if (!next_in_order(c, w, e->as.ended.seq))
@@ -155,7 +142,7 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
         return;
     struct slot *s = &w->slots[a->slot];
     switch (e->as.ended.reason) {
-    case ENDED_DONE: learn(c, a, s); break;
+    case ENDED_DONE: learn_ended(c, a); break;
     case ENDED_RETURNED: break;
     case ENDED_HOST_FAILED: worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text); break;
     case ENDED_REFUSED: worker_refuse(c, w, a->cell->model, a->cell->task, e->as.ended.text); break;

@@ -188,8 +188,7 @@ void on_host(struct core *c, struct worker *w, const struct core_event *e)
     struct model *m = &c->models[e->as.host.model];
     if (e->as.host.ready) {
         s->ready_ns = c->now_ns;
-        double ns = (double)e->as.host.load_ns;
-        m->load_ns = m->load_ns > 0 ? 0.5 * (m->load_ns + ns) : ns;
+        learn_loaded(m, (double)e->as.host.load_ns);
         return;
     }
     note(c, true, "host_failed worker=%s slot=%u model=%u text=\"%.*s\"", w->name, e->as.host.slot,

@@ -17,20 +17,9 @@ struct victim {
     double gain_ns; /* until its slot would start the last of it */
 };
 
-/* Seconds an instance in this slot: as the attempt itself goes, else as learned. */
-static double attempt_instance_ns(const struct core *c, const struct attempt *a)
-{
-    const struct slot *s = &a->worker->slots[a->slot];
-    uint32_t done = a->done > a->granted - a->open ? a->done : a->granted - a->open;
-    int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
-    if (a->started_ns > 0 && done > 0)
-        return (double)(c->now_ns - since) / done;
-    return cell_instance_ns(c, a->cell);
-}
-
 static double load_ns_of(const struct core *c, const struct attempt *a)
 {
-    return match_load_ns(&c->models[a->cell->model]);
+    return model_load_ns(&c->models[a->cell->model]);
 }
 
 /* An instance that failed elsewhere was sent here on purpose: the slot that starves may be the very
@@ -88,7 +77,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
         return false;
     if (s->model == cell->model)
         return true;
-    return match_is_worth_loading(m) &&
+    return model_is_worth_loading(m) &&
            v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
 }
 

@@ -16,7 +16,7 @@ void core_totals(const struct core *c, struct core_totals *out)
                                  .rows_late = c->rows_late,
                                  .taken_back = c->taken_back,
                                  .workers_live = (uint32_t)c->session_of.count,
-                                 .remaining_ns = match_remaining_ns(c) };
+                                 .remaining_ns = core_remaining_ns(c) };
     out->taken = c->wanted - c->ended - c->free_count;
 }
 
@@ -33,7 +33,7 @@ void core_model_view(const struct core *c, uint32_t model, struct core_model_vie
                                      .instance_ns = m->instance_ns,
                                      .load_ns = m->load_ns };
     if (m->ended < m->wanted)
-        match_can_ever_run(c, model, &out->reason);
+        model_can_ever_run(c, model, &out->reason);
 }
 
 static void check_cell(const struct core *c, const struct cell *cell)

@@ -23,7 +23,7 @@ class Tree:
             here = Path(folder).relative_to(self.root)
             folders[:] = sorted(f for f in folders if self.is_ours(here, f))
             for name in sorted(names):
-                if not endings or name.endswith(endings):
+                if name != ".git" and (not endings or name.endswith(endings)):
                     yield here / name
 
     @staticmethod

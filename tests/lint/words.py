@@ -29,7 +29,7 @@ def check_text(tree, findings, path):
             match = pattern.search(line)
             if match:
                 findings.add(path, number, f"{what}: {match.group()}")
-        if line != line.rstrip() and path.suffix != ".md":
+        if line != line.rstrip() and path.suffix not in (".md", ".patch"):
             findings.add(path, number, "blanks at the end of the line")
 
 

@@ -1,0 +1,93 @@
+/* Which free instances of a model, and how many of them. */
+#include "coordinator/core/internal.h"
+
+enum {
+    PROBE_INSTANCES = 16, /* of a first attempt, before a duration is known */
+    TAPER = 2, /* an attempt takes at most 1/TAPER of a replica's share of what is free */
+};
+
+static uint32_t attempt_instances(const struct core *c, const struct cell *cell)
+{
+    const struct model *m = &c->models[cell->model];
+    double ns = cell_instance_ns(c, cell);
+    double count = PROBE_INSTANCES;
+    if (cell->instance_ns > 0)
+        count = (double)c->config.job_target_ns / ns;
+    else if (ns > 0)
+        count = (double)c->config.probe_ns / ns;
+    double share = (double)m->free_count / (TAPER * (m->replicas ? m->replicas : 1.0));
+    if (count > share)
+        count = share;
+    if (count > ATTEMPT_INSTANCES_MAX)
+        count = ATTEMPT_INSTANCES_MAX;
+    return count < 1 ? 1 : (uint32_t)count;
+}
+
+/* Whether the model is loaded elsewhere too: then an instance that failed here can be tried there,
+ * and the fault told apart. */
+static bool loaded_elsewhere(const struct core *c, const struct cell *cell,
+                             const struct worker *not_this)
+{
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        if (w == not_this || !w->session || w->draining ||
+            worker_refuses(w, cell->model, cell->task))
+            continue;
+        for (uint32_t k = 0; k < w->slot_count; k++)
+            if (w->slots[k].model == cell->model)
+                return true;
+    }
+    return false;
+}
+
+static uint32_t next_free(const struct cell *cell, uint32_t from)
+{
+    uint32_t i = bitmap_next_clear(&cell->closed, from);
+    while (i < cell->size && cell_is_taken(cell, i))
+        i = bitmap_next_clear(&cell->closed, i + 1);
+    return i;
+}
+
+/* A range whose first instance is free, with at most `max` free ones and none that is taken. An
+ * instance with a strike goes alone, and rather to another worker than the one it failed on. */
+static bool carve(struct core *c, struct cell *cell, const struct worker *w, uint32_t max,
+                  uint32_t *out_first, uint32_t *out_count)
+{
+    cell->next = next_free(cell, cell->next);
+    for (uint32_t i = cell->next; i < cell->size; i = next_free(cell, i + 1)) {
+        const struct strike *s = strike_find(c, cell, i);
+        if (s && s->worker == w->index && loaded_elsewhere(c, cell, w))
+            continue;
+        *out_first = i;
+        *out_count = 1;
+        uint32_t got = 1;
+        for (uint32_t j = i + 1; !s && got < max && j < cell->size; j++) {
+            if (j - i >= ATTEMPT_INSTANCES_MAX || cell_is_taken(cell, j) || strike_find(c, cell, j))
+                break;
+            if (bitmap_get(&cell->closed, j))
+                continue;
+            got++;
+            *out_count = j - i + 1;
+        }
+        return true;
+    }
+    return false;
+}
+
+struct cell *carve_model(struct core *c, struct model *m, const struct worker *w, uint32_t *first,
+                         uint32_t *count)
+{
+    for (size_t i = m->first_cell; i < m->cell_count; i++) {
+        struct cell *cell = c->cells[m->cells[i]];
+        if (cell_free_count(cell) == 0) {
+            if (i == m->first_cell)
+                m->first_cell++;
+            continue;
+        }
+        if (worker_refuses(w, cell->model, cell->task))
+            continue;
+        if (carve(c, cell, w, attempt_instances(c, cell), first, count))
+            return cell;
+    }
+    return NULL;
+}
