@@ -44,12 +44,14 @@ static void enter_tasks(const struct plan *plan, const uint32_t *ids, struct cat
     c->task_count = (uint32_t)plan->task_count;
     c->tasks = arena_alloc(&c->arena, plan->task_count * sizeof(*c->tasks));
     c->task_sizes = arena_alloc(&c->arena, plan->task_count * sizeof(*c->task_sizes));
+    c->task_stats = arena_alloc(&c->arena, plan->task_count * sizeof(*c->task_stats));
     for (size_t i = 0; i < plan->task_count; i++) {
         const struct plan_task *t = &plan->tasks[i];
         c->tasks[i] = (struct catalog_entry){ .id = ids[i],
                                               .name = t->task->path,
                                               .definition = t->definition };
         c->task_sizes[i] = t->task->size;
+        c->task_stats[i] = t->task->metric->stat_count;
         map_put(&c->task_index, ids[i], (void *)(uintptr_t)(i + 1));
     }
 }

@@ -17,6 +17,7 @@ struct catalog {
     struct catalog_entry *models, *tasks; /* by the core's index: the order of the plan */
     uint32_t model_count, task_count;
     uint32_t *task_sizes;
+    uint8_t *task_stats;                /* numbers that each row of it has: its metric's */
     struct map model_index, task_index; /* the store's id -> index + 1 */
     struct arena arena;
 };

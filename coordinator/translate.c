@@ -137,16 +137,32 @@ static void in_beat(struct translate *t, const struct msg *m, struct incoming *o
     out->event.as.beat.models = models;
 }
 
-static err in_results(struct translate *t, const struct msg *m, struct incoming *out,
-                      struct errmsg *msg)
+/* The block, and that its rows are of the task: a sum of different numbers would be no score. */
+static err in_block(const struct translate *t, const struct msg_results *r, struct incoming *out,
+                    struct errmsg *msg)
 {
-    const struct msg_results *r = &m->as.results;
     err e = block_decode(r->block, &out->block);
     if (e)
         return err_say(msg, ERR_INVALID, "results of attempt %llx: the block is damaged",
                        (unsigned long long)r->attempt);
     out->has_block = true;
     out->encoded = r->block;
+    uint32_t task = catalog_task_index(t->catalog, r->task);
+    if (task != UINT32_MAX && out->block.stat_count != t->catalog->task_stats[task])
+        return err_say(msg, ERR_INVALID,
+                       "results of attempt %llx: %u statistics a row, expected the %u of %s",
+                       (unsigned long long)r->attempt, out->block.stat_count,
+                       t->catalog->task_stats[task], t->catalog->tasks[task].name);
+    return OK;
+}
+
+static err in_results(struct translate *t, const struct msg *m, struct incoming *out,
+                      struct errmsg *msg)
+{
+    const struct msg_results *r = &m->as.results;
+    err e = in_block(t, r, out, msg);
+    if (e)
+        return e;
     const struct block *b = &out->block;
     struct span *reasons = NULL;
     for (uint32_t i = 0; i < b->rows; i++) {

@@ -88,8 +88,11 @@ static void fill_catalog(struct workload *l)
     c->model_count = l->model_count;
     c->task_count = l->task_count;
     c->task_sizes = arena_alloc(&c->arena, l->task_count * sizeof(*c->task_sizes));
-    for (uint32_t i = 0; i < l->task_count; i++)
+    c->task_stats = arena_alloc(&c->arena, l->task_count * sizeof(*c->task_stats));
+    for (uint32_t i = 0; i < l->task_count; i++) {
         c->task_sizes[i] = l->tasks[i].size;
+        c->task_stats[i] = l->tasks[i].stat_count;
+    }
 }
 
 static void draw_cells(struct workload *l, struct rng *r)

@@ -7,7 +7,7 @@
 #include "coordinator/translate.h"
 #include "proto/msg.h"
 
-enum { MODELS = 2, TASKS = 3, TASK_SIZE = 100 };
+enum { MODELS = 2, TASKS = 3, TASK_SIZE = 100, TASK_STATS = 1 };
 static const uint64_t SESSION_A = 0x700000001, SESSION_B = 0x700000002;
 
 /* The store's ids are not the core's indexes. */
@@ -29,6 +29,7 @@ static void fill(struct catalog *c)
     c->models = arena_alloc(&c->arena, MODELS * sizeof(*c->models));
     c->tasks = arena_alloc(&c->arena, TASKS * sizeof(*c->tasks));
     c->task_sizes = arena_alloc(&c->arena, TASKS * sizeof(*c->task_sizes));
+    c->task_stats = arena_alloc(&c->arena, TASKS * sizeof(*c->task_stats));
     for (uint32_t i = 0; i < MODELS; i++) {
         const char *json = arena_format(&c->arena, "{\"model\":%u}", i);
         c->models[i] = (struct catalog_entry){ MODEL_ID(i), "model", span_str(json) };
@@ -38,6 +39,7 @@ static void fill(struct catalog *c)
         const char *json = arena_format(&c->arena, "{\"task\":%u}", i);
         c->tasks[i] = (struct catalog_entry){ TASK_ID(i), "task", span_str(json) };
         c->task_sizes[i] = TASK_SIZE;
+        c->task_stats[i] = TASK_STATS;
         map_put(&c->task_index, TASK_ID(i), (void *)(uintptr_t)(i + 1));
     }
 }
@@ -139,11 +141,11 @@ static const char *said(struct bench *b)
 }
 
 /* A block of the instances 0, 1, ...; the statuses say how many. The caller releases it. */
-static struct buf block_of(const status *statuses, uint32_t count)
+static struct buf block_with(uint8_t stat_count, const status *statuses, uint32_t count)
 {
     struct block_builder builder;
     struct buf bytes = { 0 };
-    block_builder_init(&builder, 1);
+    block_builder_init(&builder, stat_count);
     for (uint32_t i = 0; i < count; i++) {
         struct result row = { .instance = i,
                               .status = statuses[i],
@@ -153,6 +155,11 @@ static struct buf block_of(const status *statuses, uint32_t count)
     block_builder_encode(&builder, &bytes);
     block_builder_release(&builder);
     return bytes;
+}
+
+static struct buf block_of(const status *statuses, uint32_t count)
+{
+    return block_with(TASK_STATS, statuses, count);
 }
 
 static struct msg results(uint64_t session, struct span block)
@@ -334,6 +341,26 @@ static void a_damaged_block_is_refused(void **state)
     buf_release(&block);
 }
 
+static void rows_with_another_number_of_statistics_are_refused(void **state)
+{
+    struct bench *b = *state;
+    const status statuses[] = { STATUS_OK };
+    struct outbox_peer p = peer('a');
+    for (uint8_t stats = 0; stats <= STATS_MAX; stats++) {
+        struct errmsg msg = { "" };
+        struct buf block = block_with(stats, statuses, 1);
+        struct msg m = results(SESSION_A, buf_span(&block));
+        incoming_clear(&b->in);
+        err e = translate_in(b->translate, &m, &p, 5, &b->in, &msg);
+        assert_int_equal(e, stats == TASK_STATS ? OK : ERR_INVALID);
+        assert_true(e == OK || strstr(msg.text, "expected the 1 of task"));
+        m.as.results.task = 999; /* of another sweep: left aside later, whatever is in it */
+        incoming_clear(&b->in);
+        assert_int_equal(translate_in(b->translate, &m, &p, 5, &b->in, &msg), OK);
+        buf_release(&block);
+    }
+}
+
 /* Record the message that was taken; the bytes that the batch holds of it. */
 static struct span record(struct bench *b, const struct bitmap *keep)
 {
@@ -421,6 +448,7 @@ int main(void)
         ON_A_BENCH(a_note_is_one_line_whatever_is_in_it),
         ON_A_BENCH(results_become_columns_and_reasons),
         ON_A_BENCH(a_damaged_block_is_refused),
+        ON_A_BENCH(rows_with_another_number_of_statistics_are_refused),
         ON_A_BENCH(a_whole_block_is_stored_byte_for_byte),
         ON_A_BENCH(of_a_filtered_block_only_the_kept_rows_are_stored),
         ON_A_BENCH(a_strike_is_stored_under_the_stores_ids),
