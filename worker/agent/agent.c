@@ -56,7 +56,7 @@ struct agent *agent_new(const struct agent_config *config)
     a->unacked_bytes_max = config->unacked_bytes_max;
     a->next_seq = 1;
     for (uint32_t i = 0; i < a->slot_count; i++)
-        slot_init(&a->slots[i], i, &config->slots[i]);
+        agent_slot_init(&a->slots[i], i, &config->slots[i]);
     list_init(&a->ended);
     session_init(&a->session, config->seed);
     return a;
@@ -67,7 +67,7 @@ static void agent_free_attempts(struct list *attempts)
     while (!list_empty(attempts)) {
         struct attempt *a = container_of(list_first(attempts), struct attempt, node);
         list_remove(&a->node);
-        attempt_free(a);
+        agent_attempt_free(a);
     }
 }
 
@@ -147,20 +147,20 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
         agent_turn_down(t, id, ENDED_RETURNED, span_str("too many attempts wait here already"));
         return;
     }
-    struct attempt *attempt = attempt_new(e);
+    struct attempt *attempt = agent_attempt_new(e);
     map_put(&a->attempts, id, attempt);
     list_push_back(&s->attempts, &attempt->node);
     s->attempt_count++;
     a->live_count++;
-    attempt_settle(t, attempt); /* nothing of it may be wanted */
-    slot_pump(t, s);
+    agent_attempt_settle(t, attempt); /* nothing of it may be wanted */
+    agent_slot_pump(t, s);
 }
 
 static void agent_give_back(struct turn *t, uint64_t id, const char *why)
 {
     struct attempt *attempt = map_find(&t->agent->attempts, id);
     if (attempt && attempt->ended_seq == 0) /* else it is over already */
-        attempt_give_back(t, attempt, ENDED_RETURNED, span_str(why));
+        agent_attempt_give_back(t, attempt, ENDED_RETURNED, span_str(why));
 }
 
 static void agent_drain(struct turn *t)
@@ -174,17 +174,17 @@ static void agent_drain(struct turn *t)
         struct list *next;
         for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = next) {
             next = n->next;
-            attempt_give_back(t, container_of(n, struct attempt, node), ENDED_RETURNED,
-                              span_str("this worker is draining"));
+            agent_attempt_give_back(t, container_of(n, struct attempt, node), ENDED_RETURNED,
+                                    span_str("this worker is draining"));
         }
-        slot_pump(t, s);
+        agent_slot_pump(t, s);
     }
 }
 
 static void agent_pump_all(struct turn *t)
 {
     for (uint32_t i = 0; i < t->agent->slot_count; i++)
-        slot_pump(t, &t->agent->slots[i]);
+        agent_slot_pump(t, &t->agent->slots[i]);
 }
 
 static void agent_on_acked(struct turn *t, uint64_t seq)
@@ -199,7 +199,7 @@ static int64_t agent_slots_deadline(const struct agent *a)
 {
     int64_t at = INT64_MAX;
     for (uint32_t i = 0; i < a->slot_count; i++) {
-        int64_t slot_at = slot_deadline(&a->slots[i]);
+        int64_t slot_at = agent_slot_deadline(&a->slots[i]);
         if (slot_at < at)
             at = slot_at;
     }
@@ -216,7 +216,7 @@ static void agent_forgive(struct turn *t)
     turn_note(t, true, "clock_jump ms=%lld", (long long)((t->now - due) / 1000000));
     int64_t late_ns = t->now - agent_slots_deadline(t->agent);
     for (uint32_t i = 0; i < t->agent->slot_count; i++)
-        slot_postpone(&t->agent->slots[i], (late_ns > 0 ? late_ns : 0) + SECOND_NS);
+        agent_slot_postpone(&t->agent->slots[i], (late_ns > 0 ? late_ns : 0) + SECOND_NS);
 }
 
 static void agent_on_time(struct turn *t)
@@ -224,7 +224,7 @@ static void agent_on_time(struct turn *t)
     agent_forgive(t);
     session_time(t);
     for (uint32_t i = 0; i < t->agent->slot_count; i++)
-        slot_time(t, &t->agent->slots[i]);
+        agent_slot_time(t, &t->agent->slots[i]);
 }
 
 /* Drained: the hosts are gone (but for those that nobody can kill), and all is durable. */
@@ -273,7 +273,7 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
     case AGENT_ON_ACKED: agent_on_acked(t, e->as.acked.seq); break;
     case AGENT_ON_DRAIN: agent_drain(t); break;
     case AGENT_ON_HOST_HELLO:
-        slot_host_hello(t, agent_slot(a, e->as.host_hello.slot), e->as.host_hello.inflight);
+        agent_slot_host_hello(t, agent_slot(a, e->as.host_hello.slot), e->as.host_hello.inflight);
         break;
     case AGENT_ON_ANSWERED:
         work_answered(t, agent_slot(a, e->as.answered.slot), e->as.answered.request);
@@ -286,8 +286,8 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
                       e->as.unserved.text);
         break;
     case AGENT_ON_HOST_EXITED:
-        slot_host_exited(t, agent_slot(a, e->as.host_exited.slot), e->as.host_exited.end,
-                         e->as.host_exited.text);
+        agent_slot_host_exited(t, agent_slot(a, e->as.host_exited.slot), e->as.host_exited.end,
+                               e->as.host_exited.text);
         break;
     case AGENT_EVENT_COUNT: check(!"an event");
     }

@@ -4,7 +4,7 @@
 #include "common/mem.h"
 #include "worker/agent/private.h"
 
-struct attempt *attempt_new(const struct agent_event *e)
+struct attempt *agent_attempt_new(const struct agent_event *e)
 {
     struct attempt *a = xcalloc(1, sizeof *a);
     a->id = e->as.grant.attempt;
@@ -27,19 +27,19 @@ struct attempt *attempt_new(const struct agent_event *e)
     return a;
 }
 
-void attempt_free(struct attempt *a)
+void agent_attempt_free(struct attempt *a)
 {
     bitmap_release(&a->wanted);
     free(a->text);
     free(a);
 }
 
-bool attempt_has_more(const struct attempt *a)
+bool agent_attempt_has_more(const struct attempt *a)
 {
     return a->reason == ENDED_DONE && a->next < a->count;
 }
 
-uint32_t attempt_start_next(struct attempt *a)
+uint32_t agent_attempt_start_next(struct attempt *a)
 {
     uint32_t bit = a->next;
     a->next = bitmap_next_set(&a->wanted, bit + 1);
@@ -51,7 +51,7 @@ static uint64_t row_bytes(const struct result *row)
     return ROW_BYTES + row->answer.len;
 }
 
-void attempt_record(struct turn *t, struct attempt *a, const struct result *row)
+void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *row)
 {
     check(a->open > 0);
     a->open--;
@@ -66,10 +66,10 @@ void attempt_record(struct turn *t, struct attempt *a, const struct result *row)
     effect->as.record.task = a->task;
     effect->as.record.row = row;
     if (a->rows >= FLUSH_ROWS || a->row_bytes >= FLUSH_BYTES)
-        attempt_flush(t, a);
+        agent_attempt_flush(t, a);
 }
 
-void attempt_flush(struct turn *t, struct attempt *a)
+void agent_attempt_flush(struct turn *t, struct attempt *a)
 {
     if (a->rows == 0)
         return;
@@ -83,18 +83,18 @@ void attempt_flush(struct turn *t, struct attempt *a)
     a->row_bytes = 0;
 }
 
-void attempt_time(struct turn *t, struct attempt *a)
+void agent_attempt_time(struct turn *t, struct attempt *a)
 {
-    if (attempt_deadline(a) <= t->now)
-        attempt_flush(t, a);
+    if (agent_attempt_deadline(a) <= t->now)
+        agent_attempt_flush(t, a);
 }
 
-int64_t attempt_deadline(const struct attempt *a)
+int64_t agent_attempt_deadline(const struct attempt *a)
 {
     return a->rows == 0 ? INT64_MAX : a->oldest_row_mono_ns + FLUSH_AGE_NS;
 }
 
-void attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, struct span text)
+void agent_attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, struct span text)
 {
     check(reason != ENDED_DONE);
     if (a->reason == ENDED_DONE) { /* otherwise the first reason stands */
@@ -102,7 +102,7 @@ void attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, str
         a->text = xstrndup((const char *)text.data, text.len);
         window_forget(&t->agent->slots[a->slot].window, a);
     }
-    attempt_settle(t, a);
+    agent_attempt_settle(t, a);
 }
 
 /* It leaves its slot, and waits among the ended ones until its end is durable. */
@@ -110,7 +110,7 @@ static void attempt_end(struct turn *t, struct attempt *a)
 {
     struct agent *agent = t->agent;
     enum ended reason = a->open == 0 ? ENDED_DONE : a->reason;
-    attempt_flush(t, a);
+    agent_attempt_flush(t, a);
     struct span text = { 0 };
     if (reason != ENDED_DONE)
         text = span_str(a->text); /* lives as long as the attempt: until the ack */
@@ -129,7 +129,7 @@ static void attempt_end(struct turn *t, struct attempt *a)
     agent->live_count--;
 }
 
-bool attempt_settle(struct turn *t, struct attempt *a)
+bool agent_attempt_settle(struct turn *t, struct attempt *a)
 {
     if (a->asked + a->answered > 0)
         return false;

@@ -1,4 +1,6 @@
-/* What the files of this room share; nobody else includes it. */
+/* What the files of this room share; nobody else includes it. The scheduler has attempts and slots
+ * of its own, and the simulation links both: what is done with them is named agent_attempt_ and
+ * agent_slot_ here. */
 #ifndef MUSTER_WORKER_AGENT_PRIVATE_H
 #define MUSTER_WORKER_AGENT_PRIVATE_H
 
@@ -160,18 +162,19 @@ uint64_t session_next_seq(struct turn *t, uint64_t bytes); /* a message of about
 bool session_is_full(const struct agent *a);
 
 /* attempt.c */
-struct attempt *attempt_new(const struct agent_event *grant);
-void attempt_free(struct attempt *a);
-bool attempt_has_more(const struct attempt *a); /* something to start */
-uint32_t attempt_start_next(struct attempt *a); /* the instance; attempt_has_more was true */
-void attempt_record(struct turn *t, struct attempt *a, const struct result *row);
-void attempt_flush(struct turn *t, struct attempt *a);
-void attempt_time(struct turn *t, struct attempt *a);
-int64_t attempt_deadline(const struct attempt *a);
+struct attempt *agent_attempt_new(const struct agent_event *grant);
+void agent_attempt_free(struct attempt *a);
+bool agent_attempt_has_more(const struct attempt *a); /* something to start */
+uint32_t agent_attempt_start_next(struct attempt *a); /* the instance; there was more */
+void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *row);
+void agent_attempt_flush(struct turn *t, struct attempt *a);
+void agent_attempt_time(struct turn *t, struct attempt *a);
+int64_t agent_attempt_deadline(const struct attempt *a);
 /* Start nothing more of it, and end it for this reason once nothing of it runs. */
-void attempt_give_back(struct turn *t, struct attempt *a, enum ended reason, struct span text);
+void agent_attempt_give_back(struct turn *t, struct attempt *a, enum ended reason,
+                             struct span text);
 /* End it if it is over; true if it was: it is in no slot any more. */
-bool attempt_settle(struct turn *t, struct attempt *a);
+bool agent_attempt_settle(struct turn *t, struct attempt *a);
 
 /* window.c */
 void window_init(struct window *w);
@@ -191,13 +194,13 @@ void window_take_again(struct window *w);
 void window_forget(struct window *w, const struct attempt *a); /* nothing of it runs again */
 
 /* slot.c: the life of a host */
-void slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config);
-void slot_pump(struct turn *t, struct slot *s); /* do what can be done now */
-void slot_time(struct turn *t, struct slot *s);
-void slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its host */
-int64_t slot_deadline(const struct slot *s);
-void slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight);
-void slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
+void agent_slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config);
+void agent_slot_pump(struct turn *t, struct slot *s); /* do what can be done now */
+void agent_slot_time(struct turn *t, struct slot *s);
+void agent_slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its host */
+int64_t agent_slot_deadline(const struct slot *s);
+void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight);
+void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
 
 /* work.c: requests and rows */
 void work_fill(struct turn *t, struct slot *s);

@@ -96,7 +96,7 @@ static void session_free_ended(struct agent *a, uint64_t seq)
             return;
         list_remove(&attempt->node);
         map_take(&a->attempts, attempt->id);
-        attempt_free(attempt);
+        agent_attempt_free(attempt);
     }
 }
 

@@ -20,7 +20,7 @@ static void slot_set_phase(struct slot *s, enum phase to, int64_t deadline_mono_
     s->deadline_mono_ns = deadline_mono_ns;
 }
 
-void slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config)
+void agent_slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config)
 {
     *s = (struct slot){
         .config = *config,
@@ -78,7 +78,7 @@ static bool slot_wants_host_gone(const struct turn *t, struct slot *s)
     return head ? head->model != s->model : t->agent->draining;
 }
 
-void slot_pump(struct turn *t, struct slot *s)
+void agent_slot_pump(struct turn *t, struct slot *s)
 {
     const struct attempt *head = slot_head(s);
     switch (s->phase) {
@@ -113,7 +113,7 @@ static void slot_fail_attempts(struct turn *t, struct slot *s, bool of_any_model
         next = n->next;
         struct attempt *a = container_of(n, struct attempt, node);
         if (of_any_model || a->model == s->model)
-            attempt_give_back(t, a, ENDED_HOST_FAILED, text);
+            agent_attempt_give_back(t, a, ENDED_HOST_FAILED, text);
     }
 }
 
@@ -136,10 +136,10 @@ static void slot_vacate(struct turn *t, struct slot *s)
         slot_set_phase(s, PHASE_EMPTY, INT64_MAX);
     else
         slot_set_phase(s, PHASE_WAITING, t->now + (s->start_failures == 1 ? 1 : 5) * SECOND_NS);
-    slot_pump(t, s);
+    agent_slot_pump(t, s);
 }
 
-void slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight)
+void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight)
 {
     if (s->phase != PHASE_LOADING)
         return; /* asked to go, or killed, while it was loading */
@@ -148,10 +148,10 @@ void slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight)
     s->inflight = inflight;
     window_widen(&s->window, inflight);
     slot_send_news(t, s, true, (struct span){ 0 });
-    slot_pump(t, s);
+    agent_slot_pump(t, s);
 }
 
-void slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text)
+void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text)
 {
     switch (s->phase) {
     case PHASE_LOADING: slot_count_failure(t, s, text); break;
@@ -211,7 +211,7 @@ static void slot_phase_time(struct turn *t, struct slot *s)
     switch (s->phase) {
     case PHASE_WAITING:
         slot_set_phase(s, PHASE_EMPTY, INT64_MAX);
-        slot_pump(t, s);
+        agent_slot_pump(t, s);
         break;
     case PHASE_LOADING: slot_load_timeout(t, s); break;
     case PHASE_ASKED: slot_stop(t, s, AGENT_STOP_KILL); break;
@@ -223,24 +223,24 @@ static void slot_phase_time(struct turn *t, struct slot *s)
     }
 }
 
-void slot_time(struct turn *t, struct slot *s)
+void agent_slot_time(struct turn *t, struct slot *s)
 {
     for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = n->next)
-        attempt_time(t, container_of(n, struct attempt, node));
+        agent_attempt_time(t, container_of(n, struct attempt, node));
     if (s->deadline_mono_ns <= t->now)
         slot_phase_time(t, s);
     else if (s->phase == PHASE_LOADED)
         slot_request_timeout(t, s);
 }
 
-void slot_postpone(struct slot *s, int64_t ns)
+void agent_slot_postpone(struct slot *s, int64_t ns)
 {
     if (s->deadline_mono_ns != INT64_MAX)
         s->deadline_mono_ns += ns;
     window_postpone(&s->window, ns);
 }
 
-int64_t slot_deadline(const struct slot *s)
+int64_t agent_slot_deadline(const struct slot *s)
 {
     int64_t at = s->deadline_mono_ns;
     const struct request *oldest = window_oldest(&s->window);
@@ -248,8 +248,8 @@ int64_t slot_deadline(const struct slot *s)
         at = oldest->deadline_mono_ns;
     for (struct list *n = s->attempts.next; n != &s->attempts; n = n->next) {
         const struct attempt *a = container_of(n, struct attempt, node);
-        if (attempt_deadline(a) < at)
-            at = attempt_deadline(a);
+        if (agent_attempt_deadline(a) < at)
+            at = agent_attempt_deadline(a);
     }
     return at;
 }

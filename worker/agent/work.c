@@ -9,7 +9,7 @@ static struct attempt *work_next_attempt(struct slot *s)
         struct attempt *a = container_of(n, struct attempt, node);
         if (a->model != s->model)
             return NULL;
-        if (attempt_has_more(a))
+        if (agent_attempt_has_more(a))
             return a;
     }
     return NULL;
@@ -50,7 +50,7 @@ void work_fill(struct turn *t, struct slot *s)
         struct attempt *a = work_next_attempt(s);
         if (!a)
             return;
-        work_ask(t, s, a, attempt_start_next(a), false);
+        work_ask(t, s, a, agent_attempt_start_next(a), false);
     }
 }
 
@@ -61,7 +61,7 @@ void work_answered(struct turn *t, struct slot *s, uint64_t request)
         return; /* given up meanwhile */
     window_answered(&s->window, r);
     s->start_failures = 0;
-    slot_pump(t, s);
+    agent_slot_pump(t, s);
 }
 
 void work_row(struct turn *t, struct slot *s, uint64_t request, const struct result *row)
@@ -73,9 +73,9 @@ void work_row(struct turn *t, struct slot *s, uint64_t request, const struct res
     struct attempt *a = r->attempt;
     window_drop(&s->window, r);
     s->start_failures = 0;
-    attempt_record(t, a, row);
-    attempt_settle(t, a);
-    slot_pump(t, s);
+    agent_attempt_record(t, a, row);
+    agent_attempt_settle(t, a);
+    agent_slot_pump(t, s);
 }
 
 void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span text)
@@ -85,8 +85,8 @@ void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span
         return;
     struct attempt *a = r->attempt;
     window_drop(&s->window, r);
-    attempt_give_back(t, a, ENDED_REFUSED, text);
-    slot_pump(t, s);
+    agent_attempt_give_back(t, a, ENDED_REFUSED, text);
+    agent_slot_pump(t, s);
 }
 
 /* A row that the model did not give. */
@@ -102,8 +102,8 @@ static void work_fail(struct turn *t, struct slot *s, struct request *r, status 
     row->micros = micros < UINT32_MAX ? (uint32_t)micros : UINT32_MAX;
     row->answer = text;
     window_drop(&s->window, r);
-    attempt_record(t, a, row);
-    attempt_settle(t, a);
+    agent_attempt_record(t, a, row);
+    agent_attempt_settle(t, a);
 }
 
 /* A request whose host is gone: it runs again, or its attempt gives it back. */
@@ -115,7 +115,7 @@ static void work_rerun(struct turn *t, struct slot *s, struct request *r, bool i
         return;
     }
     window_drop(&s->window, r);
-    attempt_settle(t, a);
+    agent_attempt_settle(t, a);
 }
 
 /* One that is late is at fault. Of several that came due together, perhaps all but one only waited
