@@ -1,5 +1,5 @@
-/* Three bounds, each over every set of models that it can be stated for. The proofs are in
- * README.md; the names here are theirs. */
+/* Two bounds, stated for every set of models for which the proof in README.md works; the names here
+ * are its. */
 #include "coordinator/simulate/lower_bound.h"
 
 #include <stdlib.h>
@@ -26,11 +26,6 @@ struct model_sum {
     uint64_t fits; /* groups */
 };
 
-/* Speeds of the slots in a set of groups. */
-struct speeds {
-    double total, slowest, fastest;
-};
-
 static struct model_sum sum_model(const struct work *work, const struct work_model *m)
 {
     struct model_sum sum = { .load_ns = (double)m->timing.load_ns };
@@ -48,20 +43,112 @@ static struct model_sum sum_model(const struct work *work, const struct work_mod
     return sum;
 }
 
-static struct speeds speeds_of(const struct fleet *f, uint64_t groups)
+/* ---- The slots of a set of groups, by their speeds ---- */
+
+enum { SPEEDS_MAX = 2 * CLUSTER_GROUPS_MAX }; /* a group has slow workers, and others */
+
+struct speeds {
+    struct speed {
+        double speed;
+        double slots;
+    } of[SPEEDS_MAX]; /* rising */
+    size_t count;
+    double total; /* V */
+};
+
+static int by_speed(const void *a, const void *b)
 {
-    struct speeds s = { 0 };
-    for (uint32_t i = 0; i < f->worker_count; i++) {
-        const struct fleet_worker *w = &f->workers[i];
-        if (!(groups >> w->group & 1))
-            continue;
-        s.total += w->speed * w->slot_count;
-        if (s.fastest <= 0 || w->speed > s.fastest)
-            s.fastest = w->speed;
-        if (s.slowest <= 0 || w->speed < s.slowest)
-            s.slowest = w->speed;
+    double x = ((const struct speed *)a)->speed, y = ((const struct speed *)b)->speed;
+    return (x > y) - (x < y);
+}
+
+static void add_speed(struct speeds *s, double speed, uint32_t slots)
+{
+    size_t i = 0;
+    s->total += speed * slots;
+    while (i < s->count && (s->of[i].speed < speed || s->of[i].speed > speed))
+        i++;
+    check(i < SPEEDS_MAX);
+    if (i == s->count)
+        s->of[s->count++] = (struct speed){ .speed = speed };
+    s->of[i].slots += slots;
+}
+
+static void speeds_of(const struct fleet *f, uint64_t groups, struct speeds *out)
+{
+    *out = (struct speeds){ 0 };
+    for (uint32_t i = 0; i < f->worker_count; i++)
+        if (groups >> f->workers[i].group & 1)
+            add_speed(out, f->workers[i].speed, f->workers[i].slot_count);
+    qsort(out->of, out->count, sizeof(out->of[0]), by_speed);
+}
+
+static double fastest(const struct speeds *s)
+{
+    return s->of[s->count - 1].speed;
+}
+
+/* The fewest slots whose summed speed is at least `speed`; one more than there are if all are too
+ * slow. */
+static double slots_for(const struct speeds *s, double speed)
+{
+    double slots = 0;
+    for (size_t i = s->count; i-- > 0;) {
+        double here = speed / s->of[i].speed;
+        if (here <= s->of[i].slots) {
+            uint64_t whole = (uint64_t)here;
+            return slots + (double)whole + ((double)whole < here);
+        }
+        slots += s->of[i].slots;
+        speed -= s->of[i].slots * s->of[i].speed;
     }
-    return s;
+    return slots + 1;
+}
+
+/* The least summed speed of so many slots. */
+static double slowest_sum(const struct speeds *s, double slots)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->count && slots > 0; i++) {
+        double here = slots < s->of[i].slots ? slots : s->of[i].slots;
+        sum += here * s->of[i].speed;
+        slots -= here;
+    }
+    return sum;
+}
+
+/* ---- The bound of the work ---- */
+
+/* R: the least summed speed of the slots that do the model's work, if they are through by `ns`. */
+static double replica_speed(const struct speeds *s, const struct model_sum *m, double ns)
+{
+    double need = m->work_ns / (ns - m->load_ns) * (1 - ROUNDING);
+    double slowest = slowest_sum(s, slots_for(s, need));
+    return need > slowest ? need : slowest;
+}
+
+/* Models that fit no slot but those of `speeds`, by falling load. */
+struct bound_set {
+    struct speeds speeds;
+    const struct model_sum **models;
+    size_t count;
+};
+
+/* Whether the first `count` models may be done by `ns`, as far as the bound can tell. */
+static bool may_end_by(const struct bound_set *set, size_t count, double ns)
+{
+    double needed = 0, replicas = 0, least_load_ns = set->models[count - 1]->load_ns;
+    for (size_t i = 0; i < count; i++) {
+        const struct model_sum *m = set->models[i];
+        if (ns <= m->load_ns)
+            return false;
+        double speed = replica_speed(&set->speeds, m, ns);
+        needed += m->work_ns + speed * m->load_ns;
+        replicas += speed;
+    }
+    if (replicas < set->speeds.total)
+        needed += (set->speeds.total - replicas) * least_load_ns;
+    return needed * (1 - ROUNDING) <= set->speeds.total * ns;
 }
 
 static void raise_to(struct lower_bound *b, double ns, enum bound_kind kind)
@@ -73,27 +160,44 @@ static void raise_to(struct lower_bound *b, double ns, enum bound_kind kind)
     b->kind = kind;
 }
 
+/* The latest time by which they cannot be done, if that is later than what is known. */
+static void bound_first(const struct bound_set *set, size_t count, struct lower_bound *b)
+{
+    double too_soon = (double)b->ns, enough = 2 * too_soon + 1;
+    if (may_end_by(set, count, too_soon))
+        return;
+    while (!may_end_by(set, count, enough))
+        enough *= 2;
+    while (enough - too_soon > 1 && enough - too_soon > ROUNDING * enough) {
+        double middle = 0.5 * (too_soon + enough);
+        if (may_end_by(set, count, middle))
+            enough = middle;
+        else
+            too_soon = middle;
+    }
+    raise_to(b, too_soon, BOUND_WORK);
+}
+
+/* Every set of those with at least some load: the fewer there are, the longer is the least load of
+ * a slot that does any of their work. */
+static void bound_groups(const struct fleet *f, const struct model_sum *sums, size_t count,
+                         uint64_t groups, struct lower_bound *b)
+{
+    struct bound_set set = { .models = xcalloc(count, sizeof(struct model_sum *)) };
+    speeds_of(f, groups, &set.speeds);
+    for (size_t i = 0; i < count; i++)
+        if (!(sums[i].fits & ~groups))
+            set.models[set.count++] = &sums[i];
+    for (size_t i = 1; i <= set.count; i++)
+        if (i == set.count || set.models[i]->load_ns < set.models[i - 1]->load_ns)
+            bound_first(&set, i, b);
+    free(set.models);
+}
+
 static int by_load_falling(const void *a, const void *b)
 {
     double x = ((const struct model_sum *)a)->load_ns, y = ((const struct model_sum *)b)->load_ns;
     return (x < y) - (x > y);
-}
-
-/* Models that fit only slots of these groups; sums are sorted by falling load, so each step of the
- * loop has the set of those with at least this load. */
-static void bound_groups(const struct fleet *f, const struct model_sum *sums, size_t count,
-                         uint64_t groups, struct lower_bound *b)
-{
-    struct speeds all = speeds_of(f, groups);
-    double work = 0, loads = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (sums[i].fits & ~groups)
-            continue;
-        work += sums[i].work_ns;
-        loads += sums[i].load_ns * all.slowest;
-        raise_to(b, sums[i].load_ns + work / all.total, BOUND_FIRST_LOAD);
-    }
-    raise_to(b, (work + loads) / all.total, BOUND_WORK);
 }
 
 void lower_bound(const struct work *work, const struct fleet *fleet, struct lower_bound *out)
@@ -107,13 +211,14 @@ void lower_bound(const struct work *work, const struct fleet *fleet, struct lowe
         if (m->instances == 0)
             continue;
         struct model_sum sum = sum_model(work, m);
+        struct speeds speeds;
         sum.fits = fleet_fits(fleet, &m->need);
         check(sum.fits != 0);
         any |= sum.fits;
         out->work_ns += sum.work_ns;
         sums[count++] = sum;
-        raise_to(out, sum.load_ns + sum.longest_ns / speeds_of(fleet, sum.fits).fastest,
-                 BOUND_INSTANCE);
+        speeds_of(fleet, sum.fits, &speeds);
+        raise_to(out, sum.load_ns + sum.longest_ns / fastest(&speeds), BOUND_INSTANCE);
     }
     qsort(sums, count, sizeof(*sums), by_load_falling);
     if (count > 0)

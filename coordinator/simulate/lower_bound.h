@@ -8,9 +8,8 @@
 
 /* X(name, text): what the bound comes from. */
 #define BOUND_LIST(X)                                                                              \
-    X(BOUND_WORK, "all work, and a load of each model, spread over all slots that fit")            \
-    X(BOUND_FIRST_LOAD,                                                                            \
-      "a first load on each slot, then the work, spread over the slots that fit")                  \
+    X(BOUND_WORK, "all work, and the loads that doing it in that time takes, on the slots that "   \
+                  "fit")                                                                           \
     X(BOUND_INSTANCE, "the longest instance, behind its model's load")
 
 enum bound_kind {

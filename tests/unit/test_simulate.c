@@ -1,6 +1,8 @@
 /* Simulated sweeps: what holds of every policy, and what tells them apart. */
 #include "tests/lib/test.h"
 
+#include <math.h>
+
 #include "common/mem.h"
 #include "common/rng.h"
 #include "coordinator/simulate/from_plan.h"
@@ -180,6 +182,108 @@ static void slot_time_is_the_work_loads_and_rest(void **state)
 {
     (void)state;
     for_each_case(check_time_adds_up);
+}
+
+/* ---- The lower bound ---- */
+
+enum { TINY_SLOTS_MAX = 3, TINY_MODELS = 3 };
+
+/* When this slot ends if it does the instances that `assigned` gives to it, each model loaded once,
+ * in any order. */
+static double tiny_end(const struct trial *t, const uint32_t *assigned, uint32_t slot)
+{
+    double work_ns = 0, load_ns = 0;
+    for (size_t i = 0; i < t->work.cell_count; i++) {
+        const struct work_cell *cell = &t->work.cells[i];
+        bool is_used = false;
+        for (uint32_t k = 0; k < cell->size; k++, assigned++) {
+            is_used |= *assigned == slot;
+            work_ns += *assigned == slot ? (double)work_instance_ns(cell, k) : 0;
+        }
+        load_ns += is_used ? (double)t->work.models[cell->model].timing.load_ns : 0;
+    }
+    return load_ns + work_ns / fleet_worker_of(&t->fleet, slot)->speed;
+}
+
+static bool tiny_fits(const struct trial *t, const uint32_t *assigned)
+{
+    for (size_t i = 0; i < t->work.cell_count; i++)
+        for (uint32_t k = 0; k < t->work.cells[i].size; k++, assigned++)
+            if (!fleet_slot_fits(
+                    &t->fleet, *assigned,
+                    fleet_fits(&t->fleet, &t->work.models[t->work.cells[i].model].need)))
+                return false;
+    return true;
+}
+
+/* The best makespan of all schedules there are: every instance on every slot. */
+static double tiny_optimum(const struct trial *t)
+{
+    uint32_t assigned[16] = { 0 }, n = (uint32_t)t->work.instances, i;
+    double best = INFINITY;
+    assert_true(n < 16);
+    do {
+        double end = 0;
+        for (uint32_t s = 0; s < t->fleet.slot_count; s++)
+            end = fmax(end, tiny_end(t, assigned, s));
+        if (end < best && tiny_fits(t, assigned))
+            best = end;
+        for (i = 0; i < n && ++assigned[i] == t->fleet.slot_count; i++)
+            assigned[i] = 0;
+    } while (i < n);
+    return best;
+}
+
+/* Slots of different speeds, some too small for a model, loads of all lengths: the bound is never
+ * above the best schedule, and often near it. */
+static void the_lower_bound_is_below_the_best_of_all_schedules(void **state)
+{
+    (void)state;
+    static const char *const tiny[] = {
+        "workers: [{count: 3, slots: 1}]\n"
+        "models: [{load: 4s, instance: 3s, spread: 0}, {match: b, load: 1s}, {match: c, load: "
+        "9s}]\n",
+        "workers: [{count: 1, slots: 1, gpus_per_slot: 2}, {count: 2, slots: 1, speed: 2.5}]\n"
+        "models: [{load: 2s, instance: 4s, spread: 1}, {match: c, load: 7s}]\n",
+        "workers: [{count: 2, slots: 1, slow: {every: 2, factor: 3}}]\n"
+        "models: [{load: 5s, instance: 2s, spread: 0.5}, {match: b, load: 0s, instance: 5s}]\n",
+    };
+    double closest = INFINITY;
+    for (size_t which = 0; which < sizeof(tiny) / sizeof(tiny[0]); which++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
+            struct trial t;
+            struct rng rng;
+            rng_seed(&rng, seed);
+            trial_open(&t, tiny[which], seed);
+            work_add_task(&t.work, 1 + (uint32_t)rng_below(&rng, 3));
+            for (int i = 0; i < TINY_MODELS; i++)
+                add_model(&t, (char[]){ (char)('a' + i), 0 }, which == 1 && i == 2 ? 2 : 1);
+            double best = tiny_optimum(&t), bound = (double)bound_of(&t).ns;
+            assert_true(bound <= best);
+            closest = fmin(closest, best / bound);
+            trial_close(&t);
+        }
+    }
+    assert_true(closest < 1.01);
+}
+
+/* Two models of 100 s on four slots, loads of 60 s: by 120 s two slots would have to hold each, and
+ * then do only 60 s each of their 100. */
+static void the_lower_bound_counts_the_replicas_that_it_takes(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t,
+               "workers: [{count: 4, slots: 1}]\n"
+               "models: [{load: 60s, instance: 1s, spread: 0}]\n",
+               1);
+    work_add_task(&t.work, 100);
+    add_model(&t, "a", 1);
+    add_model(&t, "b", 1);
+    assert_int_equal(bound_of(&t).ns / S, 60 + 50 - 1); /* rounded down, a hair below */
+    add_model(&t, "c", 1); /* sooner than by 160 s each of them takes two slots: six loads, 660 s */
+    assert_int_equal(bound_of(&t).ns / S, 60 + 100 - 1);
+    trial_close(&t);
 }
 
 /* ---- What tells policies apart ---- */
@@ -403,6 +507,8 @@ int main(void)
         cmocka_unit_test(no_policy_beats_the_lower_bound),
         cmocka_unit_test(the_same_seed_gives_the_same_outcome),
         cmocka_unit_test(slot_time_is_the_work_loads_and_rest),
+        cmocka_unit_test(the_lower_bound_is_below_the_best_of_all_schedules),
+        cmocka_unit_test(the_lower_bound_counts_the_replicas_that_it_takes),
         cmocka_unit_test(one_slot_loads_each_model_once_unless_every_chunk_reloads),
         cmocka_unit_test(static_ranks_wait_for_the_slow_worker),
         cmocka_unit_test(muster_is_ahead_of_all_three_where_loads_are_long),
