@@ -9,8 +9,6 @@
 #include "common/text.h"
 #include "proto/msg.h"
 
-enum { NO_INDEX = UINT32_MAX };
-
 /* A worker's connection: from its hello until its session is over. */
 struct connection {
     uint64_t handle, session;

@@ -10,7 +10,8 @@
 #include "common/rng.h"
 #include "coordinator/core/core.h"
 
-enum { NONE = UINT32_MAX, SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
+static const uint32_t NONE = UINT32_MAX; /* no constant of an enum: those are ints */
+enum { SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
 
 /* One (model, task) of the sweep. An instance is closed, taken or free (core.h). */
 struct cell {

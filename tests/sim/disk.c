@@ -139,7 +139,7 @@ static void add_expected(const struct world *w, struct cell_report *r, uint32_t 
     int64_t stats[STATS_MAX] = { 0 };
     for (uint32_t k = 0; k < w->load.tasks[t].stat_count; k++)
         stats[k] = workload_stat(&w->load, m, t, i, k);
-    add_row(r, workload_status(&w->load, m, t, i), stats);
+    add_row(r, (uint8_t)workload_status(&w->load, m, t, i), stats);
 }
 
 static struct digest report(const struct world *w, bool is_expected)

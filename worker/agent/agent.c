@@ -21,6 +21,9 @@ const char *agent_event_text(enum agent_event_kind kind)
 }
 
 static struct span turn_vformat(struct turn *t, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static struct span turn_vformat(struct turn *t, const char *format, va_list args)
 {
     char text[ERRMSG_BYTES];
     vsnprintf(text, sizeof text, format, args);

@@ -20,6 +20,8 @@ enum {
     ENVIRONMENT_PID_BYTES = 24
 };
 
+static void say(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 static void say(const char *format, va_list args)
 {
     char line[PATH_MAX + 512];
