@@ -21,7 +21,7 @@ enum {
     MESSAGE_BYTES_MAX = (1 << 20) + (256 << 10),
     CONTROL_BYTES_MAX = 256 << 10, /* any message that carries no block */
     MESSAGE_DEPTH_MAX = 4,
-    MESSAGE_NODES_MAX = 20480, /* msgpack objects; the fullest hello has 19,465 */
+    MESSAGE_NODES_MAX = 24576, /* msgpack objects; the fullest hello has 20,490 */
     SLOTS_MAX = 1024,          /* slots of one worker */
     WORKERS_MAX = 16384,
     HELD_MAX = 2048,              /* attempts a worker may hold at hello */

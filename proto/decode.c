@@ -66,6 +66,19 @@ static void get_worker_id(struct fields *f, uint8_t out[WORKER_ID_BYTES])
         fields_refuse(f, "worker_id", "%d bytes that are not all 0", WORKER_ID_BYTES);
 }
 
+/* Since minor 1. Nothing is said of slots that have no GPU, or by an older worker. */
+static void get_gpu_memory(struct fields *f, struct arena *arena, struct msg_hello *m)
+{
+    struct fields list = take_list(f, "gpu_memory", SLOTS_MAX);
+    if (list.count == 0)
+        return;
+    if (list.count != m->slot_count)
+        fields_refuse(f, "gpu_memory", "nothing, or a number a slot");
+    m->gpu_memory = arena_alloc(arena, list.count * sizeof(*m->gpu_memory));
+    for (uint32_t i = 0; i < list.count; i++)
+        m->gpu_memory[i] = take_uint(&list, "bytes", UINT64_MAX);
+}
+
 static void get_hello(struct fields *f, struct arena *arena, struct msg_hello *m)
 {
     m->worker_name = take_name(f, "worker_name");
@@ -78,6 +91,8 @@ static void get_hello(struct fields *f, struct arena *arena, struct msg_hello *m
     m->lifetime_ms = take_uint(f, "lifetime_ms", LIFETIME_MS_MAX);
     get_slots(f, arena, m);
     get_held(f, arena, m);
+    if (fields_left(f))
+        get_gpu_memory(f, arena, m);
 }
 
 static void get_beat(struct fields *f, struct arena *arena, struct msg_beat *m)
@@ -153,6 +168,8 @@ static void get_grant(struct fields *f, struct msg_grant *m)
     m->skip = take_bytes(f, "skip", CONTROL_BYTES_MAX);
     if (m->skip.len != 0 && m->skip.len != (m->count + 7u) / 8)
         fields_refuse(f, "skip", "no bits, or a bit an instance");
+    if (fields_left(f))
+        m->inflight_max = take_u32(f, "inflight_max", UINT32_MAX);
 }
 
 static void get_beat_reply(struct fields *f, struct arena *arena, struct msg_beat_reply *m)

@@ -51,7 +51,7 @@ static void put_bytes(msgpack_packer *p, struct span bytes)
 static void put_hello(msgpack_packer *p, const struct msg_hello *m)
 {
     check(m->slot_count <= SLOTS_MAX && m->held_count <= HELD_MAX);
-    put_array(p, 8);
+    put_array(p, 9);
     put_name(p, m->worker_name);
     put_bytes(p, span_of(m->worker_id, WORKER_ID_BYTES));
     put_name(p, m->version);
@@ -76,6 +76,9 @@ static void put_hello(msgpack_packer *p, const struct msg_hello *m)
         put_uint(p, m->held[i].first);
         put_uint(p, m->held[i].count);
     }
+    put_array(p, m->gpu_memory ? m->slot_count : 0);
+    for (uint32_t i = 0; m->gpu_memory && i < m->slot_count; i++)
+        put_uint(p, m->gpu_memory[i]);
 }
 
 static void put_beat(msgpack_packer *p, const struct msg_beat *m)
@@ -145,7 +148,7 @@ static void put_define(msgpack_packer *p, const struct msg_define *m)
 
 static void put_grant(msgpack_packer *p, const struct msg_grant *m)
 {
-    put_array(p, 7);
+    put_array(p, 8);
     put_uint(p, m->attempt);
     put_uint(p, m->slot);
     put_uint(p, m->model);
@@ -153,6 +156,7 @@ static void put_grant(msgpack_packer *p, const struct msg_grant *m)
     put_uint(p, m->first);
     put_uint(p, m->count);
     put_bytes(p, m->skip);
+    put_uint(p, m->inflight_max);
 }
 
 static void put_beat_reply(msgpack_packer *p, const struct msg_beat_reply *m)

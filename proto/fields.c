@@ -143,6 +143,11 @@ struct fields take_record(struct fields *list)
     return record;
 }
 
+bool fields_left(const struct fields *f)
+{
+    return !f->reading->failed && f->next < f->count;
+}
+
 void fields_end(struct fields *f)
 {
     if (f->next < f->count)

@@ -41,6 +41,10 @@ struct fields take_list(struct fields *f, const char *name, uint32_t items_max);
 /* The next element of a list: a record. Ends with fields_end. */
 struct fields take_record(struct fields *list);
 
+/* Whether the sender knew of the fields from here on: those of a later minor version may be absent.
+ */
+bool fields_left(const struct fields *f);
+
 /* Nothing may be left. */
 void fields_end(struct fields *f);
 

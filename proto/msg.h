@@ -15,7 +15,7 @@
 #include "common/err.h"
 #include "common/limits.h"
 
-enum { MSG_MAJOR = 1, MSG_MINOR = 0, MSG_HEAD_BYTES = 22 };
+enum { MSG_MAJOR = 1, MSG_MINOR = 1, MSG_HEAD_BYTES = 22 };
 
 /* X(name, value, text, who may send it: 'w' worker, 'c' coordinator, 'o' operator) */
 #define MSG_LIST(X)                                                                                \
@@ -72,6 +72,8 @@ struct msg_hello {
     uint32_t slot_count;
     struct msg_held *held;
     uint32_t held_count;
+    uint64_t
+        *gpu_memory; /* bytes of one GPU of each slot, as slots; 0: not known. NULL: not said */
 };
 
 /* X(name, text): what a slot does, for operators and for learning. */
@@ -170,6 +172,7 @@ struct msg_grant {
     uint32_t slot, model, task;
     uint32_t first, count;
     struct span skip; /* bit i (LSB first): instance first + i is not wanted; empty: all wanted */
+    uint32_t inflight_max; /* requests of it at once; 0: as many as its host wants */
 };
 
 /* Give back what was not started; results of what was come as usual. */

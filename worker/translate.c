@@ -41,6 +41,7 @@ bool translate_message(const struct msg *m, struct agent_event *out)
         out->as.grant.first = m->as.grant.first;
         out->as.grant.count = m->as.grant.count;
         out->as.grant.skip = m->as.grant.skip;
+        out->as.grant.inflight_max = m->as.grant.inflight_max;
         return true;
     case MSG_REVOKE:
         out->kind = AGENT_ON_REVOKE;

@@ -14,6 +14,28 @@
 
 /* --- effects --- */
 
+static uint64_t smallest_memory(const struct topology_slot *slot)
+{
+    uint64_t least = slot->gpu_count > 0 ? slot->gpus[0]->memory_bytes : 0;
+    for (size_t i = 1; i < slot->gpu_count; i++)
+        if (slot->gpus[i]->memory_bytes < least)
+            least = slot->gpus[i]->memory_bytes;
+    return least;
+}
+
+/* GPUs of one vendor may still differ: the first one's name stands for the slot, and the smallest
+ * memory, since a model is spread over all of them. */
+static void worker_describe_gpus(struct worker *w, struct msg_hello *hello)
+{
+    hello->gpu_memory = arena_alloc(&w->scratch, w->slot_count * sizeof(*hello->gpu_memory));
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        const struct topology_slot *slot = &w->config.topology->slots[i];
+        if (slot->gpu_count > 0 && slot->gpus[0]->model)
+            hello->slots[i].gpu_type = span_str(slot->gpus[0]->model);
+        hello->gpu_memory[i] = smallest_memory(slot);
+    }
+}
+
 static void worker_say_hello(struct worker *w)
 {
     char host[256] = "";
@@ -31,11 +53,7 @@ static void worker_say_hello(struct worker *w)
         int64_t left_ms = (w->ends_mono_ns - clock_mono_ns()) / 1000000;
         hello->lifetime_ms = left_ms > 0 ? (uint64_t)left_ms : 1;
     }
-    for (uint32_t i = 0; i < w->slot_count; i++) {
-        const struct topology_slot *slot = &w->config.topology->slots[i];
-        if (slot->gpu_count > 0 && slot->gpus[0]->model)
-            hello->slots[i].gpu_type = span_str(slot->gpus[0]->model);
-    }
+    worker_describe_gpus(w, hello);
     link_say_hello(w->link, &m);
 }
 

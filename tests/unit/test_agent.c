@@ -51,6 +51,18 @@ static void test_the_window_stays_full_over_the_border_of_two_attempts(void **st
     expect(w, "row 7/0 ok\nflush 7 seq=1\nended 7 seq=2 done\nask 8/52\n");
 }
 
+static void test_a_grant_may_allow_fewer_requests_at_once_than_the_host_wants(void **state)
+{
+    struct world *w = *state;
+    struct agent_event e = a_grant(0, 7, 1, 0, 4);
+    e.as.grant.inflight_max = 2;
+    step(w, e);
+    hello(w, 3);
+    expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/0\nask 7/1\n");
+    answer(w, 1);
+    expect(w, "row 7/1 ok\nask 7/2\n");
+}
+
 static void test_another_model_waits_until_the_host_of_the_first_is_gone(void **state)
 {
     struct world *w = *state;
@@ -594,6 +606,7 @@ int main(void)
         RULE(test_skipped_instances_are_not_asked),
         RULE(test_an_attempt_with_nothing_wanted_is_done_at_once),
         RULE(test_the_window_stays_full_over_the_border_of_two_attempts),
+        RULE(test_a_grant_may_allow_fewer_requests_at_once_than_the_host_wants),
         RULE(test_another_model_waits_until_the_host_of_the_first_is_gone),
         RULE(test_a_host_that_does_not_go_is_killed_after_5_s),
         RULE(test_a_loaded_model_stays_while_there_is_nothing_to_do),

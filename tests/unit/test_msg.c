@@ -26,6 +26,9 @@ static void assert_same_hello(const struct msg_hello *a, const struct msg_hello 
         assert_int_equal(a->slots[i].memory_bytes, b->slots[i].memory_bytes);
         assert_same_text(a->slots[i].gpu_type, b->slots[i].gpu_type);
     }
+    assert_int_equal(a->gpu_memory != NULL, b->gpu_memory != NULL);
+    for (uint32_t i = 0; a->gpu_memory && i < a->slot_count; i++)
+        assert_int_equal(a->gpu_memory[i], b->gpu_memory[i]);
     assert_int_equal(a->held_count, b->held_count);
     for (uint32_t i = 0; i < a->held_count; i++) {
         assert_int_equal(a->held[i].attempt, b->held[i].attempt);
@@ -95,6 +98,7 @@ static void assert_same_grant(const struct msg_grant *a, const struct msg_grant 
     assert_int_equal(a->first, b->first);
     assert_int_equal(a->count, b->count);
     assert_same_text(a->skip, b->skip);
+    assert_int_equal(a->inflight_max, b->inflight_max);
 }
 
 static void assert_same_stale(const struct msg_beat_reply *a, const struct msg_beat_reply *b)
@@ -262,7 +266,11 @@ static void the_largest_numbers_arrive(void **state)
     assert_round_trip(&m);
     m.type = MSG_GRANT;
     m.as.grant = (struct msg_grant){
-        .attempt = UINT64_MAX, .slot = SLOTS_MAX - 1, .first = TASK_INSTANCES_MAX - 1, .count = 1
+        .attempt = UINT64_MAX,
+        .slot = SLOTS_MAX - 1,
+        .first = TASK_INSTANCES_MAX - 1,
+        .count = 1,
+        .inflight_max = UINT32_MAX,
     };
     assert_round_trip(&m);
 }
@@ -290,9 +298,13 @@ static void the_fullest_hello_arrives(void **state)
         hello->held[i] =
             (struct msg_held){ UINT64_MAX, SLOTS_MAX - 1,         UINT32_MAX, UINT32_MAX,
                                1,          TASK_INSTANCES_MAX - 1 };
+    hello->gpu_memory = xcalloc(SLOTS_MAX, sizeof(*hello->gpu_memory));
+    for (uint32_t i = 0; i < SLOTS_MAX; i++)
+        hello->gpu_memory[i] = UINT64_MAX;
     assert_round_trip(&m);
     free(hello->slots);
     free(hello->held);
+    free(hello->gpu_memory);
 }
 
 static void the_fullest_beat_and_its_reply_arrive(void **state)
@@ -388,8 +400,8 @@ static void another_major_is_not_read_however_it_goes_on(void **state)
             struct arena arena = { 0 };
             assert_int_equal(msg_decode(span_of(frames[i], len), &arena, &m, &msg),
                              ERR_UNSUPPORTED);
-            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.0"
-                                                    : "version 0.0; this side speaks 1.0"));
+            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.1"
+                                                    : "version 0.0; this side speaks 1.1"));
         }
     }
 }

@@ -196,7 +196,7 @@ static void the_number_of_values_is_bounded(void **state)
     append_nils(&fits, MESSAGE_NODES_MAX - 1); /* the array is one, too */
     assert_refused(buf_span(&fits), "ack: seq: expected a whole number up to 18446744073709551615");
     append_nils(&over, MESSAGE_NODES_MAX);
-    assert_refused(buf_span(&over), "ack: more than 20480 values");
+    assert_refused(buf_span(&over), "ack: more than 24576 values");
     buf_release(&fits);
     buf_release(&over);
 }
@@ -343,6 +343,7 @@ static void a_field_of_the_wrong_kind_or_range_is_named(void **state)
           "count: expected 1 to 16777216 instances of a task" },
         { MSG_GRANT, "[1, 0, 1, 1, 0, 9, #00]", "skip: expected no bits, or a bit an instance" },
         { MSG_GRANT, "[1, 0, 1, 1, 0, 8, #0000]", "skip: expected no bits, or a bit an instance" },
+        { MSG_GRANT, "[1, 0, 1, 1, 0, 8, #00, -1]", "inflight_max: " U32 },
         { MSG_REVOKE, "[\"1\"]", "attempt: " U64 },
         { MSG_ACK, "[-1]", "seq: " U64 },
         { MSG_BEAT_REPLY, "[1]", "stale: expected a list of at most 2048" },
@@ -412,7 +413,10 @@ static void missing_and_extra_fields_are_named_in_messages_and_in_records(void *
         { MSG_ACK, "[]", "seq: expected one more field" },
         { MSG_ACK, "[1, 2]", "expected 1 field, not 2" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, []]", "held: expected one more field" },
-        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], 1]", "expected 8 fields, not 9" },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [], 1]",
+          "expected 9 fields, not 10" },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [7]]",
+          "gpu_memory: expected nothing, or a number a slot" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [[1,1,0]], []]",
           "slots[0].gpu_type: expected one more field" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [[1,1,0,\"\",1]], []]",

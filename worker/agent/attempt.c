@@ -13,6 +13,7 @@ struct attempt *agent_attempt_new(const struct agent_event *e)
     a->task = e->as.grant.task;
     a->first = e->as.grant.first;
     a->count = e->as.grant.count;
+    a->inflight_max = e->as.grant.inflight_max;
     a->needs = e->as.grant.needs;
     a->reason = ENDED_DONE;
     bitmap_init(&a->wanted, a->count);

@@ -62,7 +62,8 @@ struct agent_event {
             uint32_t slot, model, task, first, count;
             struct span skip; /* as in struct msg_grant */
             struct agent_needs needs;
-            struct span refusal; /* not empty: the shell cannot run it, and why */
+            uint32_t inflight_max; /* 0: as many requests at once as the host wants */
+            struct span refusal;   /* not empty: the shell cannot run it, and why */
         } grant;
         struct {
             uint64_t attempt;

@@ -50,6 +50,7 @@ struct attempt {
     struct list node; /* of slot->attempts while it is live, then of agent->ended */
     uint64_t id;
     uint32_t slot, model, task, first, count;
+    uint32_t inflight_max; /* 0: as many as the host wants */
     struct agent_needs needs;
     struct bitmap wanted; /* bit i: instance first + i has to be run */
     uint32_t next;        /* first bit not yet looked at for starting */

@@ -23,6 +23,12 @@ static bool work_has_room(const struct slot *s)
     return w->asked < limit && w->asked + w->answered < w->capacity;
 }
 
+/* A model's requests may be limited over all workers: the slot has its share of them. */
+static bool work_is_capped(const struct slot *s, const struct attempt *a)
+{
+    return a->inflight_max > 0 && s->window.asked >= a->inflight_max;
+}
+
 static void work_ask(struct turn *t, struct slot *s, struct attempt *a, uint32_t instance,
                      bool is_suspect)
 {
@@ -41,6 +47,8 @@ void work_fill(struct turn *t, struct slot *s)
 {
     while (work_has_room(s) && !session_is_full(t->agent)) {
         const struct again *again = window_again(&s->window);
+        if (again && work_is_capped(s, again->attempt))
+            return;
         if (again) {
             struct again item = *again;
             window_take_again(&s->window);
@@ -48,7 +56,7 @@ void work_fill(struct turn *t, struct slot *s)
             continue;
         }
         struct attempt *a = work_next_attempt(s);
-        if (!a)
+        if (!a || work_is_capped(s, a))
             return;
         work_ask(t, s, a, agent_attempt_start_next(a), false);
     }
