@@ -34,7 +34,7 @@ struct coordinator {
 static int fail(int code, const char *text)
 {
     fprintf(stderr, "muster-coordinator: %s\n", text);
-    log_error("cannot_start text=\"%s\"", text);
+    log_error("failed text=\"%s\"", text);
     return code;
 }
 

@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     };
     struct topology topology;
     if (topology_open(&source, &rules, &topology, &msg) != OK)
-        return fail(EXIT_FAILED, &msg);
+        return fail(options.topology ? EXIT_USAGE : EXIT_FAILED, &msg); /* a file that was given */
     int code =
         options.plan ? print_plan(&topology, options.json) : serve(&options, &topology, parent);
     topology_release(&topology);

@@ -223,6 +223,13 @@ class BadInput(SweepTest):
         self.assertIn("absent.yaml", self.muster("run", "absent.yaml", expect=BAD_INPUT).err)
         self.assertIn("sweep file", self.muster("run", expect=BAD_INPUT).err)
 
+    def test_a_worker_names_the_topology_that_it_cannot_read(self):
+        (self.folder / "broken.xml").write_text("<topology")
+        for file in ("absent.xml", "broken.xml"):
+            ended = Program(["muster-worker", "--plan", "--topology", file], self.folder).wait()
+            self.assertEqual(ended.code, BAD_INPUT, ended)
+            self.assertIn(file, ended.err)
+
     def test_a_missing_program_is_named(self):
         sweep = self.make([sim("a")])
         for absent in ("muster-worker", "muster-coordinator"):
