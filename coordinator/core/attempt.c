@@ -27,22 +27,30 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
     s->queued++;
     slot_set_model(c, s, cell->model);
     map_put(&c->attempt_of, id, a);
-    a->lease.key = c->now_ns + c->config.lease_ns;
-    a->lease.tie = id;
-    heap_push(&c->leases, &a->lease);
+    lease_renew(c, a);
     return a;
 }
 
-void attempt_renew(struct core *c, struct attempt *a)
+struct attempt *attempt_head(const struct worker *w, uint32_t slot)
 {
-    heap_rekey(&c->leases, &a->lease, c->now_ns + c->config.lease_ns);
+    if (slot >= w->slot_count || list_empty(&w->slots[slot].attempts))
+        return NULL;
+    return container_of(list_first(&w->slots[slot].attempts), struct attempt, in_slot);
+}
+
+struct attempt *attempt_behind(const struct attempt *a)
+{
+    struct list *next = a->in_slot.next;
+    bool is_last = next == &a->worker->slots[a->slot].attempts;
+    return is_last ? attempt_head(a->worker, a->slot + 1)
+                   : container_of(next, struct attempt, in_slot);
 }
 
 struct attempt *attempt_owner(const struct cell *cell, uint32_t instance)
 {
     for (struct list *n = cell->attempts.next; n != &cell->attempts; n = n->next) {
         struct attempt *a = container_of(n, struct attempt, in_cell);
-        if (instance >= a->first && instance - a->first < a->count)
+        if (attempt_has(a, instance))
             return a;
     }
     return NULL;
@@ -73,14 +81,11 @@ void attempt_end(struct core *c, struct attempt *a)
     release_open(c, a);
     list_remove(&a->in_cell);
     list_remove(&a->in_slot);
-    heap_remove(&c->leases, &a->lease);
     map_take(&c->attempt_of, a->id);
     free(a);
     s->queued--;
-    if (!list_empty(&s->attempts)) {
-        struct attempt *head = container_of(list_first(&s->attempts), struct attempt, in_slot);
-        if (head->started_ns == 0)
-            head->started_ns = c->now_ns;
-    }
+    struct attempt *head = attempt_head(w, slot);
+    if (head && head->started_ns == 0)
+        head->started_ns = c->now_ns;
     match_slot_changed(c, w, slot);
 }

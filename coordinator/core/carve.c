@@ -28,14 +28,11 @@ static uint32_t attempt_instances(const struct core *c, const struct cell *cell)
 static bool loaded_elsewhere(const struct core *c, const struct cell *cell,
                              const struct worker *not_this)
 {
-    for (size_t i = 0; i < c->worker_count; i++) {
-        const struct worker *w = c->workers[i];
-        if (w == not_this || !w->session || w->draining ||
-            worker_refuses(w, cell->model, cell->task))
-            continue;
-        for (uint32_t k = 0; k < w->slot_count; k++)
-            if (w->slots[k].model == cell->model)
-                return true;
+    const struct model *m = &c->models[cell->model];
+    for (uint32_t i = 0; i < m->replicas; i++) {
+        const struct worker *w = m->holders[i]->worker;
+        if (w != not_this && !w->draining && !worker_refuses(w, cell->model, cell->task))
+            return true;
     }
     return false;
 }

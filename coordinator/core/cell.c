@@ -40,6 +40,7 @@ void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct b
 
     struct model *m = &c->models[model];
     m->cells = xgrow(m->cells, &m->cell_capacity, m->cell_count + 1, sizeof(*m->cells));
+    cell->place = (uint32_t)m->cell_count;
     m->cells[m->cell_count++] = (uint32_t)c->cell_count;
     c->cells = xgrow(c->cells, &c->cell_capacity, c->cell_count + 1, sizeof(struct cell *));
     c->cells[c->cell_count++] = cell;
@@ -88,7 +89,9 @@ void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
     untake(c, cell, instance);
     if (instance < cell->next)
         cell->next = instance;
-    c->models[cell->model].first_cell = 0;
+    struct model *m = &c->models[cell->model];
+    if (cell->place < m->first_cell)
+        m->first_cell = cell->place;
     match_wake(c);
 }
 

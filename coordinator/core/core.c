@@ -42,9 +42,8 @@ void core_free(struct core *c)
 {
     if (!c)
         return;
-    heap_release(&c->leases); /* before the nodes: it unlinks them */
-    heap_release(&c->backoffs);
-    heap_release(&c->silences);
+    heap_release(&c->backoffs); /* before the nodes: it unlinks them */
+    heap_release(&c->dues);
     free_strikes(c);
     for (size_t i = 0; i < c->worker_count; i++) {
         free_attempts(c->workers[i]);
@@ -54,6 +53,7 @@ void core_free(struct core *c)
         cell_destroy(c->cells[i]);
     for (size_t i = 0; i < c->model_count; i++) {
         free(c->models[i].cells);
+        free(c->models[i].holders);
         free(c->models[i].reason);
     }
     free(c->models);
@@ -168,7 +168,7 @@ void core_step(struct core *c, const struct core_event *e, struct core_effects *
 
 int64_t core_deadline_mono_ns(const struct core *c)
 {
-    const struct heap *const heaps[] = { &c->leases, &c->backoffs, &c->silences };
+    const struct heap *const heaps[] = { &c->backoffs, &c->dues };
     int64_t soonest = c->tail_ns;
     for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
         const struct heap_node *top = heap_top(heaps[i]);

@@ -14,30 +14,32 @@ bool slot_fits(const struct slot *s, const struct core_need *need)
            (s->memory_bytes == 0 || need->memory_bytes <= s->memory_bytes);
 }
 
+static void hold_model(struct model *m, struct slot *s)
+{
+    m->holders = xgrow(m->holders, &m->holder_capacity, m->replicas + 1u, sizeof(struct slot *));
+    s->holder = m->replicas;
+    m->holders[m->replicas++] = s;
+}
+
+static void release_model(struct model *m, struct slot *s)
+{
+    struct slot *last = m->holders[--m->replicas];
+    check(m->holders[s->holder] == s);
+    m->holders[s->holder] = last;
+    last->holder = s->holder;
+}
+
 void slot_set_model(struct core *c, struct slot *s, uint32_t model)
 {
     if (s->model == model)
         return;
     if (s->model != NONE) {
-        c->models[s->model].replicas--;
+        release_model(&c->models[s->model], s);
         match_wake(c); /* another slot may be worth loading it now */
     }
-    if (model != NONE)
-        c->models[model].replicas++;
     s->model = model;
-}
-
-void worker_heard(struct core *c, struct worker *w)
-{
-    w->heard_ns = c->now_ns;
-    int64_t lost_at = c->now_ns + c->config.lease_ns;
-    if (heap_has(&w->silence)) {
-        heap_rekey(&c->silences, &w->silence, lost_at);
-        return;
-    }
-    w->silence.key = lost_at;
-    w->silence.tie = w->index + 1;
-    heap_push(&c->silences, &w->silence);
+    if (model != NONE)
+        hold_model(&c->models[model], s);
 }
 
 void worker_lose(struct core *c, struct worker *w, const char *why)
@@ -47,8 +49,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
     emit(c, EFFECT_GONE, w->session);
     map_take(&c->session_of, w->session);
     w->session = 0;
-    if (heap_has(&w->silence))
-        heap_remove(&c->silences, &w->silence);
+    heap_remove(&c->dues, &w->due);
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
         while (!list_empty(&s->attempts))

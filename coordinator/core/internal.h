@@ -16,6 +16,7 @@ enum { SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
 /* One (model, task) of the sweep. An instance is closed, taken or free (core.h). */
 struct cell {
     uint32_t model, task, size;
+    uint32_t place;                 /* among the model's cells */
     uint32_t wanted, ended, failed; /* instances; wanted = ended + open */
     uint32_t taken_count;
     uint32_t next; /* no free instance below it */
@@ -31,7 +32,9 @@ struct model {
     size_t cell_count, cell_capacity;
     uint32_t first_cell; /* no cell before it has a free instance */
     uint64_t free_count, taken_count, wanted, ended, failed;
-    uint32_t replicas; /* slots whose model it is */
+    struct slot **holders; /* slots whose model it is, in no order that means anything */
+    uint32_t replicas;     /* of them */
+    size_t holder_capacity;
     bool paused;
     double instance_ns, load_ns;
     char *reason; /* the newest reason why it did not start or run somewhere */
@@ -48,9 +51,9 @@ struct attempt {
     uint32_t done;    /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
-    int64_t started_ns;     /* when it became the head of its slot; 0: not yet */
-    bool revoked;           /* the worker was told to give it back */
-    struct heap_node lease; /* key: deadline */
+    int64_t started_ns;   /* when it became the head of its slot; 0: not yet */
+    bool revoked;         /* the worker was told to give it back */
+    int64_t lease_end_ns; /* worker->due is no later */
     struct list in_cell, in_slot;
 };
 
@@ -58,7 +61,8 @@ struct slot {
     struct worker *worker;
     uint32_t gpus, cpus;
     uint64_t memory_bytes;
-    uint32_t model; /* that its newest attempt is of, or that it has loaded */
+    uint32_t model;  /* that its newest attempt is of, or that it has loaded */
+    uint32_t holder; /* its place among the model's holders */
     uint8_t state;
     uint32_t queued;       /* attempts in `attempts` */
     int64_t ready_ns;      /* when its host became ready last */
@@ -80,7 +84,8 @@ struct worker {
     uint64_t expected_seq;                                       /* of the next reliable message */
     bool draining;
     int64_t heard_ns;
-    struct heap_node silence; /* key: when it counts as lost */
+    int64_t lost_ns;      /* when it counts as lost, if it is not heard */
+    struct heap_node due; /* key: no later than lost_ns and the end of any of its leases */
     struct slot *slots;
     uint32_t slot_count;
     struct refusal *refusals;
@@ -118,7 +123,7 @@ struct core {
     struct map attempt_of; /* attempt id -> struct attempt */
     struct map strike_of;  /* cell and instance -> struct strike */
     struct list strikes_open;
-    struct heap leases, backoffs, silences;
+    struct heap backoffs, dues;   /* strikes that wait; connected workers */
     struct list hungry, starving; /* slots that could take more; those that found nothing */
     uint64_t next_attempt, next_session;
     uint64_t wanted, ended, failed, free_count;
@@ -146,10 +151,27 @@ void cell_destroy(struct cell *cell);
 /* attempt.c */
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
                             uint32_t first, uint32_t count, uint64_t id);
-void attempt_renew(struct core *c, struct attempt *a);
 /* Over, for whatever reason: what is still open of it becomes free, or waits out its backoff. */
 void attempt_end(struct core *c, struct attempt *a);
-struct attempt *attempt_owner(const struct cell *cell, uint32_t instance); /* NULL: none */
+static inline bool attempt_has(const struct attempt *a, uint32_t instance)
+{
+    return instance >= a->first && instance - a->first < a->count;
+}
+/* The head of a slot, or the one behind `a` on its slot or heading the slot after. NULL: none. */
+struct attempt *attempt_head(const struct worker *w, uint32_t slot);
+struct attempt *attempt_behind(const struct attempt *a);
+/* Whose a taken instance is; NULL: it waits out a backoff. O(attempts of the cell): try attempt_has
+ * of a likely one before. */
+struct attempt *attempt_owner(const struct cell *cell, uint32_t instance);
+
+/* lease.c: when workers are lost and leases over. Renewing only moves a time; the heap is touched
+ * when a worker's key has passed, which is once for each term and not once for each beat. */
+void worker_heard(struct core *c, struct worker *w);
+void worker_hasten(struct core *c, struct worker *w, int64_t lost_ns); /* lost by then, if silent */
+void lease_until(struct core *c, struct attempt *a, int64_t end_ns);
+void lease_renew(struct core *c, struct attempt *a); /* for another term from now on */
+void lease_renew_all(struct core *c);                /* and nobody is late */
+void lease_expire(struct core *c);                   /* those that are over, and lost workers */
 
 /* strike.c */
 struct strike *strike_find(const struct core *c, const struct cell *cell, uint32_t instance);
@@ -161,7 +183,6 @@ void strike_ready(struct core *c);
 /* fleet.c */
 struct worker *worker_of_session(const struct core *c, uint64_t session);
 void worker_lose(struct core *c, struct worker *w, const char *why);
-void worker_heard(struct core *c, struct worker *w);
 void worker_drain(struct core *c, struct worker *w); /* nothing more is granted to it */
 bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task);
 void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t task,

@@ -14,9 +14,8 @@ static void drain_worker(struct core *c, struct worker *w, const char *reason)
  * One that lives is heard again before. */
 static void hasten(struct core *c, struct worker *w)
 {
-    int64_t lost_at = c->now_ns + LAST_BEATS * c->config.beat_ns;
-    if (w->session && w->silence.key > lost_at)
-        heap_rekey(&c->silences, &w->silence, lost_at);
+    if (w->session)
+        worker_hasten(c, w, c->now_ns + LAST_BEATS * c->config.beat_ns);
 }
 
 static void drain(struct core *c)

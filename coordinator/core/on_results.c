@@ -27,14 +27,23 @@ static struct attempt *leased_to(const struct core *c, const struct worker *w, u
     return a && a->worker == w ? a : NULL;
 }
 
-static void accept(struct core *c, struct worker *w, struct cell *cell, uint32_t instance,
-                   bool failed)
+/* Whoever holds the lease learns that the instance is no longer its own. *owner is whose the row
+ * before was: mostly, this one is as well. */
+static void tell_owner(const struct cell *cell, uint32_t instance, struct attempt **owner)
 {
-    struct attempt *owner = cell_is_taken(cell, instance) ? attempt_owner(cell, instance) : NULL;
-    if (owner) {
-        owner->open--;
-        owner->worker->slots[owner->slot].spared = false;
-    }
+    if (!*owner || !attempt_has(*owner, instance))
+        *owner = attempt_owner(cell, instance);
+    if (!*owner)
+        return;
+    (*owner)->open--;
+    (*owner)->worker->slots[(*owner)->slot].spared = false;
+}
+
+static void accept(struct core *c, struct worker *w, struct cell *cell, uint32_t instance,
+                   bool failed, struct attempt **owner)
+{
+    if (cell_is_taken(cell, instance))
+        tell_owner(cell, instance, owner);
     strike_end(c, cell, instance);
     cell_close(c, cell, instance, failed);
     c->rows_accepted++;
@@ -71,7 +80,7 @@ static bool strike_out(struct core *c, struct worker *w, const struct core_event
 
 /* Whether this row is to be recorded. */
 static bool take_row(struct core *c, struct worker *w, const struct core_event *e, uint32_t row,
-                     struct cell *cell, const struct attempt *a)
+                     struct cell *cell, const struct attempt *a, struct attempt **owner)
 {
     uint32_t instance = e->as.results.instance[row];
     status st = (status)e->as.results.status[row];
@@ -81,7 +90,7 @@ static bool take_row(struct core *c, struct worker *w, const struct core_event *
     }
     if (!status_is_final(st) && (!a || !strike_out(c, w, e, row, cell, a)))
         return false; /* a stale lease may fill an open instance, but not accuse it */
-    accept(c, w, cell, instance, st != STATUS_OK);
+    accept(c, w, cell, instance, st != STATUS_OK, owner);
     return true;
 }
 
@@ -95,22 +104,24 @@ static bool rows_are_valid(const struct core_event *e, const struct cell *cell)
 
 static void record_rows(struct core *c, struct worker *w, const struct core_event *e)
 {
-    struct cell *cell = cell_find(c, e->as.results.model, e->as.results.task);
+    uint32_t model = e->as.results.model, task = e->as.results.task;
+    struct attempt *a = leased_to(c, w, e->as.results.attempt);
+    if (a && (a->cell->model != model || a->cell->task != task))
+        a = NULL;
+    struct cell *cell = a ? a->cell : cell_find(c, model, task);
     if (!cell || !rows_are_valid(e, cell)) {
         note(c, true, "results_unknown worker=%s attempt=%llx", w->name,
              (unsigned long long)e->as.results.attempt);
         return;
     }
-    struct attempt *a = leased_to(c, w, e->as.results.attempt);
-    if (a && a->cell != cell)
-        a = NULL;
+    struct attempt *owner = a;
     uint32_t rows = e->as.results.rows, kept = 0;
     if (!a)
         c->rows_late += rows;
     struct bitmap keep = { .words = arena_alloc(&c->out->arena, (rows + 63u) / 64 * 8),
                            .bits = rows };
     for (uint32_t i = 0; i < rows; i++) {
-        if (!take_row(c, w, e, i, cell, a))
+        if (!take_row(c, w, e, i, cell, a, &owner))
             continue;
         bitmap_set(&keep, i);
         kept++;

@@ -69,9 +69,9 @@ static void shorten_unheld(struct core *c, struct worker *w, const struct core_e
         for (struct list *n = list_first(attempts); n != attempts; n = n->next) {
             struct attempt *a = container_of(n, struct attempt, in_slot);
             if (is_held(e, a->id))
-                attempt_renew(c, a);
+                lease_renew(c, a);
             else
-                heap_rekey(&c->leases, &a->lease, c->now_ns + 2 * c->config.beat_ns);
+                lease_until(c, a, c->now_ns + 2 * c->config.beat_ns);
         }
     }
 }
@@ -163,14 +163,17 @@ void on_beat(struct core *c, struct worker *w, const struct core_event *e)
 
     uint64_t *stale = arena_alloc(&c->out->arena, beat->attempt_count * sizeof(*stale));
     uint32_t stale_count = 0;
+    struct attempt *next = attempt_head(w, 0); /* workers name them slot by slot, as they run */
     for (uint32_t i = 0; i < beat->attempt_count; i++) {
-        struct attempt *a = map_find(&c->attempt_of, beat->attempts[i].attempt);
-        if (a && a->worker == w) {
-            attempt_renew(c, a);
-            a->done = beat->attempts[i].done;
-        } else {
-            stale[stale_count++] = beat->attempts[i].attempt;
+        uint64_t id = beat->attempts[i].attempt;
+        struct attempt *a = next && next->id == id ? next : map_find(&c->attempt_of, id);
+        if (!a || a->worker != w) {
+            stale[stale_count++] = id;
+            continue;
         }
+        lease_renew(c, a);
+        a->done = beat->attempts[i].done;
+        next = attempt_behind(a);
     }
     struct core_effect *effect = emit(c, EFFECT_BEAT_REPLY, w->session);
     effect->as.beat_reply.stale = stale;

@@ -63,17 +63,20 @@ static void check_cell(const struct core *c, const struct cell *cell)
 
 static void check_worker(const struct core *c, const struct worker *w)
 {
+    check(heap_has(&w->due) == (w->session != 0));
+    check(!w->session || w->lost_ns >= w->due.key);
     for (uint32_t i = 0; i < w->slot_count; i++) {
         const struct slot *s = &w->slots[i];
         uint32_t queued = 0;
         for (const struct list *n = s->attempts.next; n != &s->attempts; n = n->next) {
             const struct attempt *a = container_of_const(n, struct attempt, in_slot);
-            check(a->worker == w && a->slot == i && heap_has(&a->lease));
+            check(a->worker == w && a->slot == i && a->lease_end_ns >= w->due.key);
             check(map_find(&c->attempt_of, a->id) == a);
             queued++;
         }
         check(queued == s->queued && queued <= SLOT_QUEUE_MAX);
         check(w->session || queued == 0);
+        check(s->model == NONE || c->models[s->model].holders[s->holder] == s);
     }
 }
 
@@ -99,5 +102,4 @@ void core_selfcheck(const struct core *c)
             with_model += c->workers[i]->slots[k].model != NONE;
     }
     check(replicas == with_model);
-    check(c->leases.count == c->attempt_of.count);
 }

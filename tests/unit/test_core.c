@@ -293,6 +293,28 @@ TEST(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again)
     assert_non_null(strstr(trace, "grant slot=0 0/0 [2,"));
 }
 
+/* Let time pass until something of `what` happens; says when. */
+static int64_t ms_until(struct bench *b, const char *what)
+{
+    const char *trace;
+    do {
+        b->now_ms = core_deadline_mono_ns(b->core) / MS;
+        trace = step(b, (struct core_event){ .kind = CORE_TIME });
+    } while (!strstr(trace, what));
+    return b->now_ms;
+}
+
+TEST(a_beat_puts_off_what_it_names_and_nothing_else)
+{
+    one_cell(b, 10);
+    step(b, hello("w", 1, 1)); /* at 1 s, with leases of 10 s */
+    uint64_t first = b->attempt - 1;
+    b->now_ms = 4000;
+    step(b, beat(b, first + 1));
+    assert_int_equal(ms_until(b, "grant slot=0 0/0 [0,"), 11000);
+    assert_int_equal(ms_until(b, "gone"), 14000); /* not heard since its beat */
+}
+
 TEST(a_beat_names_the_attempts_that_are_stale)
 {
     one_cell(b, 10);
@@ -693,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_final_failure_is_recorded_at_once),
         cmocka_unit_test(a_stale_lease_may_fill_an_open_instance_but_not_accuse_it),
         cmocka_unit_test(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again),
+        cmocka_unit_test(a_beat_puts_off_what_it_names_and_nothing_else),
         cmocka_unit_test(a_beat_names_the_attempts_that_are_stale),
         cmocka_unit_test(a_worker_that_is_silent_for_a_lease_is_lost_and_its_work_goes_to_another),
         cmocka_unit_test(
