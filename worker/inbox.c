@@ -11,11 +11,14 @@ static struct span inbox_keep(struct inbox *in, struct span s)
                       : span_of(arena_strndup(&in->arena, (const char *)s.data, s.len), s.len);
 }
 
-static const struct result *inbox_keep_row(struct inbox *in, const struct result *row)
+static const struct result *inbox_keep_rows(struct inbox *in, const struct result *rows,
+                                            uint32_t count)
 {
-    struct result *kept = arena_alloc(&in->arena, sizeof *kept);
-    *kept = *row;
-    kept->answer = inbox_keep(in, row->answer);
+    struct result *kept = arena_alloc(&in->arena, count * sizeof *kept);
+    for (uint32_t i = 0; i < count; i++) {
+        kept[i] = rows[i];
+        kept[i].answer = inbox_keep(in, rows[i].answer);
+    }
     return kept;
 }
 
@@ -25,7 +28,9 @@ void inbox_put(struct inbox *in, const struct agent_event *e)
     struct agent_event *kept = &in->events[in->end++];
     *kept = *e;
     switch (e->kind) {
-    case AGENT_ON_ROW: kept->as.row.row = inbox_keep_row(in, e->as.row.row); break;
+    case AGENT_ON_ROWS:
+        kept->as.rows.rows = inbox_keep_rows(in, e->as.rows.rows, e->as.rows.count);
+        break;
     case AGENT_ON_UNSERVED: kept->as.unserved.text = inbox_keep(in, e->as.unserved.text); break;
     case AGENT_ON_HOST_EXITED:
         kept->as.host_exited.text = inbox_keep(in, e->as.host_exited.text);

@@ -67,10 +67,10 @@ static void scorer_set(struct scorer *s, enum scorer_state state, uint64_t timeo
 
 /* --- what the program does --- */
 
-static void scorer_on_hello(void *owner, const char *name, uint32_t inflight)
+static void scorer_on_hello(void *owner, const char *name, uint32_t inflight, uint32_t run_max)
 {
     (void)name;
-    (void)inflight; /* one thing at a time, whatever it would like */
+    (void)inflight, (void)run_max; /* one thing at a time, whatever it would like */
     struct scorer *s = owner;
     if (s->state != SCORER_LOADING)
         return;

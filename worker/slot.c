@@ -43,6 +43,7 @@ static struct open_request *slot_open(struct worker_slot *s, const struct agent_
     r->id = e->as.request.request;
     r->task = e->as.request.task;
     r->instance = e->as.request.instance;
+    r->count = e->as.request.count;
     return r;
 }
 
@@ -58,18 +59,22 @@ static void slot_forget_asked(struct worker_slot *s)
     for (size_t i = 0; i < AGENT_PLACES_MAX; i++)
         if (s->open[i].id != 0 && !s->open[i].is_scoring)
             slot_close_request(&s->open[i]);
+    slot_forget_runs(s);
 }
 
 /* --- the host --- */
 
-static void slot_on_hello(void *owner, const char *name, uint32_t inflight)
+static void slot_on_hello(void *owner, const char *name, uint32_t inflight, uint32_t run_max)
 {
     struct worker_slot *s = owner;
+    check(run_max == 1 || inflight <= SLOT_RUNS_MAX);
+    s->runs.are_taken = run_max > 1;
     log_info("host_ready slot=%u model=%s name=\"%s\" inflight=%u", s->config.index, s->model->name,
              name, inflight);
     struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
     e.as.host_hello.slot = s->config.index;
     e.as.host_hello.inflight = inflight;
+    e.as.host_hello.run_max = run_max;
     slot_post(s, e);
 }
 
@@ -157,6 +162,11 @@ static err slot_check_scorable(const struct worker_slot *s, const struct task_de
 void worker_slot_request(struct worker_slot *s, const struct agent_effect *effect)
 {
     struct open_request *r = slot_open(s, effect);
+    if (s->host && s->runs.are_taken) {
+        slot_queue_run(s, r->id);
+        return;
+    }
+    check(r->count == 1);
     const struct task_definition *task;
     struct instance instance;
     struct errmsg msg = { "" };
@@ -192,6 +202,7 @@ struct worker_slot *worker_slot_new(const struct worker_slot_config *config)
     struct worker_slot *s = xcalloc(1, sizeof *s);
     s->config = *config;
     s->open = xcalloc(AGENT_PLACES_MAX, sizeof *s->open);
+    slot_init_runs(s);
     s->scorer_log = xformat("%s/scorer-slot%u.log", config->log_dir, config->index);
     s->scorer_place = config->place;
     s->scorer_place.log_path = s->scorer_log;
@@ -229,5 +240,5 @@ void worker_slot_free(struct worker_slot *s)
     free(s->open);
     free(s->scorer_log);
     arena_release(&s->arena);
-    free(s);
+    slot_close_runs(s);
 }

@@ -33,6 +33,7 @@ void worker_slot_request(struct worker_slot *s, const struct agent_effect *e);
 /* At the end of the worker: everything in it goes, `now` or asked to. */
 void worker_slot_shut(struct worker_slot *s, bool now);
 bool worker_slot_is_empty(const struct worker_slot *s); /* no process of it runs */
-void worker_slot_free(struct worker_slot *s);           /* it must be empty */
+/* It must be empty; the memory goes when the loop has closed its handle. */
+void worker_slot_free(struct worker_slot *s);
 
 #endif

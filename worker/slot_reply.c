@@ -10,22 +10,18 @@
 
 /* --- the end of a request --- */
 
-static void slot_post_row(struct worker_slot *s, uint64_t request, const struct result *row)
-{
-    struct agent_event e = { .kind = AGENT_ON_ROW };
-    e.as.row.slot = s->config.index;
-    e.as.row.request = request;
-    e.as.row.row = row;
-    slot_post(s, e);
-}
-
-/* The request is over; the row, which may borrow from it, goes to the agent. What that brings
- * about may need the place at once. */
-static void slot_finish(struct worker_slot *s, struct open_request *r, const struct result *row)
+/* What the rows bring about may need the request's place at once. */
+void slot_finish(struct worker_slot *s, struct open_request *r, const struct result *rows,
+                 uint32_t count)
 {
     struct open_request over = *r;
     *r = (struct open_request){ 0 };
-    slot_post_row(s, over.id, row);
+    struct agent_event e = { .kind = AGENT_ON_ROWS };
+    e.as.rows.slot = s->config.index;
+    e.as.rows.request = over.id;
+    e.as.rows.rows = rows;
+    e.as.rows.count = count;
+    slot_post(s, e);
     slot_close_request(&over);
 }
 
@@ -38,7 +34,7 @@ static void slot_post_unserved(struct worker_slot *s, uint64_t request, const ch
     slot_post(s, e);
 }
 
-static void slot_finish_unserved(struct worker_slot *s, struct open_request *r, const char *text)
+void slot_finish_unserved(struct worker_slot *s, struct open_request *r, const char *text)
 {
     uint64_t id = r->id;
     slot_close_request(r);
@@ -59,10 +55,26 @@ void slot_finish_unreadable(struct worker_slot *s, struct open_request *r, err e
         .status = STATUS_INVALID,
         .answer = span_str(why->text),
     };
-    slot_finish(s, r, &row);
+    slot_finish(s, r, &row, 1);
 }
 
-/* What the metric makes of it. `said`: the text to compare; `recorded`: what the row keeps. */
+void slot_score(const struct task_definition *task, const struct instance *instance,
+                const struct host_reply *said, struct result *row)
+{
+    struct metric_input input = {
+        .answer = said->answer,
+        .references = instance->references,
+        .reference_count = instance->reference_count,
+        .scorer_value = said->score,
+        .option_count = instance->option_count,
+    };
+    if (metric_score(task->task.metric, &input, row->stats) == OK)
+        return;
+    row->status = STATUS_SCORER;
+    row->is_media = false;
+    row->answer = span_str("the score is not a finite number");
+}
+
 static void slot_finish_scored(struct worker_slot *s, struct open_request *r,
                                const struct host_reply *said, struct span recorded, bool is_media,
                                uint32_t micros)
@@ -84,19 +96,8 @@ static void slot_finish_scored(struct worker_slot *s, struct open_request *r,
         .is_media = is_media,
         .answer = recorded,
     };
-    struct metric_input input = {
-        .answer = said->answer,
-        .references = instance.references,
-        .reference_count = instance.reference_count,
-        .scorer_value = said->score,
-        .option_count = instance.option_count,
-    };
-    if (metric_score(task->task.metric, &input, row.stats) != OK) {
-        row.status = STATUS_SCORER;
-        row.is_media = false;
-        row.answer = span_str("the score is not a finite number");
-    }
-    slot_finish(s, r, &row);
+    slot_score(task, &instance, said, &row);
+    slot_finish(s, r, &row, 1);
 }
 
 static void slot_finish_failed(struct worker_slot *s, struct open_request *r, status code,
@@ -108,7 +109,7 @@ static void slot_finish_failed(struct worker_slot *s, struct open_request *r, st
         .micros = micros,
         .answer = text,
     };
-    slot_finish(s, r, &row);
+    slot_finish(s, r, &row, 1);
 }
 
 /* The model is done with it; the rest is the scorer's. */

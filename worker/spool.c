@@ -68,7 +68,8 @@ void spool_free(struct spool *s)
     free(s);
 }
 
-void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *row)
+void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *rows,
+                  uint32_t count)
 {
     struct collection *c = map_find(&s->by_attempt, attempt);
     if (!c) {
@@ -78,7 +79,8 @@ void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const s
         map_put(&s->by_attempt, attempt, c);
     }
     check(c->builder.stat_count == stat_count);
-    block_builder_add(&c->builder, row);
+    for (uint32_t i = 0; i < count; i++)
+        block_builder_add(&c->builder, &rows[i]);
 }
 
 /* seqs come in order, without a gap: the acks count on it. */

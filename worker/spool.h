@@ -12,8 +12,9 @@ struct spool;
 struct spool *spool_new(void);
 void spool_free(struct spool *s);
 
-/* Copies the row. stat_count: of the task's metric, the same for all rows of an attempt. */
-void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *row);
+/* Copies the rows. stat_count: of the task's metric, the same for all rows of an attempt. */
+void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const struct result *rows,
+                  uint32_t count);
 /* What was recorded of the attempt since the last flush becomes the message `seq`. */
 void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t task, uint64_t seq);
 void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,

@@ -81,7 +81,8 @@ static void worker_record(struct worker *w, const struct agent_effect *e)
     const struct task_definition *task;
     err found = catalog_task(w->catalog, e->as.record.task, &task, NULL);
     check(found == OK); /* grants of tasks that are not defined are refused */
-    spool_record(w->spool, e->as.record.attempt, task->task.metric->stat_count, e->as.record.row);
+    spool_record(w->spool, e->as.record.attempt, task->task.metric->stat_count, e->as.record.rows,
+                 e->as.record.count);
 }
 
 static void worker_leave(struct worker *w)

@@ -113,6 +113,7 @@ static void put_sim(struct buf *out, const struct sim_parameters *s)
 {
     json_key(out, "sim");
     buf_append_byte(out, '{');
+    json_put_u64(out, "answer_bytes", s->answer_bytes);
     json_put_real(out, "crash_rate", s->crash_rate);
     json_put_u64(out, "duration_ms", (uint64_t)s->duration_ms);
     json_put_real(out, "duration_spread", s->duration_spread);

@@ -92,7 +92,8 @@ static void read_resources(struct loader *l, const struct yaml_node *node,
 static void read_sim(struct loader *l, const struct yaml_node *node, struct sim_parameters *out)
 {
     static const char *const keys[] = { "seed",        "quality",  "failure_rate",    "crash_rate",
-                                        "poison_rate", "duration", "duration_spread", "load" };
+                                        "poison_rate", "duration", "duration_spread", "load",
+                                        "answer_bytes" };
     *out = (struct sim_parameters){ .seed = 1, .quality = sim_quality_default };
     if (!yaml_mapping(&l->doc, node, keys, COUNT(keys)))
         return;
@@ -105,6 +106,9 @@ static void read_sim(struct loader *l, const struct yaml_node *node, struct sim_
     yaml_duration_ms(doc, yaml_find(node, "duration"), 0, MODEL_TIMEOUT_MS_MAX, &out->duration_ms);
     yaml_real(doc, yaml_find(node, "duration_spread"), 0, SIM_SPREAD_MAX, &out->duration_spread);
     yaml_duration_ms(doc, yaml_find(node, "load"), 0, MODEL_TIMEOUT_MS_MAX, &out->load_ms);
+    uint64_t answer_bytes = 0;
+    yaml_bytes(doc, yaml_find(node, "answer_bytes"), 0, ANSWER_BYTES_MAX, &answer_bytes);
+    out->answer_bytes = (uint32_t)answer_bytes;
 }
 
 /* ---- The model ---- */

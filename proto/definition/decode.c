@@ -181,8 +181,8 @@ static struct model_resources get_resources(struct reader *r, const json_t *obje
 static struct sim_parameters get_sim(struct reader *r, const json_t *object)
 {
     static const char *const keys[] = {
-        "seed",        "quality",     "failure_rate",    "crash_rate",
-        "poison_rate", "duration_ms", "duration_spread", "load_ms"
+        "seed",        "quality",         "failure_rate", "crash_rate",  "poison_rate",
+        "duration_ms", "duration_spread", "load_ms",      "answer_bytes"
     };
     struct sim_parameters out = { 0 };
     const json_t *inner = json_object_get(object, "sim");
@@ -198,6 +198,7 @@ static struct sim_parameters get_sim(struct reader *r, const json_t *object)
     if (!(out.duration_spread >= 0 && out.duration_spread <= SIM_SPREAD_MAX))
         fail(r, "duration_spread", "a number in range");
     out.load_ms = (int64_t)get_u64(r, inner, "load_ms", 0, MODEL_TIMEOUT_MS_MAX);
+    out.answer_bytes = (uint32_t)get_u64(r, inner, "answer_bytes", 0, ANSWER_BYTES_MAX);
     return out;
 }
 

@@ -48,6 +48,7 @@ static void put_sim(struct buf *out, const struct sim_parameters *s)
     json_put_u64(out, "duration_ms", (uint64_t)s->duration_ms);
     json_put_real(out, "duration_spread", s->duration_spread);
     json_put_u64(out, "load_ms", (uint64_t)s->load_ms);
+    json_put_u64(out, "answer_bytes", s->answer_bytes);
     buf_append_byte(out, '}');
 }
 

@@ -63,6 +63,7 @@ struct sim_parameters {
     int64_t duration_ms;    /* of one instance, its median */
     double duration_spread; /* sigma of the log of the duration; 0: all the same */
     int64_t load_ms;
+    uint32_t answer_bytes; /* of made-up text, where the model says a score itself */
 };
 
 struct model_definition {

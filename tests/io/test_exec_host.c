@@ -50,8 +50,9 @@ static void ask(struct trial *t, uint64_t id)
     host_request(t->host, &r);
 }
 
-static void on_hello(void *owner, const char *name, uint32_t inflight)
+static void on_hello(void *owner, const char *name, uint32_t inflight, uint32_t run_max)
 {
+    assert_int_equal(run_max, 1); /* a program is asked for one instance at a time */
     struct trial *t = owner;
     (void)name;
     t->hellos++;

@@ -528,6 +528,7 @@ static void records_are_canonical_json(void **state)
     assert_string_equal(model,
                         "{\"args\":{},\"command\":[],\"decoding\":{},\"env\":{},\"host\":\"sim\","
                         "\"name\":\"fast\",\"precision\":null,\"revision\":null,\"sim\":{"
+                        "\"answer_bytes\":0,"
                         "\"crash_rate\":0.0,\"duration_ms\":0,\"duration_spread\":0.0,"
                         "\"failure_rate\":0.0,\"load_ms\":0,\"poison_rate\":0.0,\"quality\":0.5,"
                         "\"seed\":7}}");

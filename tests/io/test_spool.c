@@ -8,7 +8,7 @@ static void record(struct spool *s, uint64_t attempt, uint32_t instance)
 {
     struct result row = { .instance = instance, .status = STATUS_OK, .answer = span_str("yes") };
     row.stats[0] = instance;
-    spool_record(s, attempt, 1, &row);
+    spool_record(s, attempt, 1, &row, 1);
 }
 
 /* Send everything that is to be sent; returns how many, and the seqs as text. */
@@ -137,10 +137,10 @@ static void test_a_largest_flush_fits_a_message(void **state)
     static char answer[ANSWER_BYTES_MAX];
     memset(answer, 'x', sizeof answer);
     struct result row = { .status = STATUS_OK, .answer = span_of(answer, (128 << 10) - 1) };
-    spool_record(s, 7, STATS_MAX, &row); /* just below what is flushed ... */
+    spool_record(s, 7, STATS_MAX, &row, 1); /* just below what is flushed ... */
     row.instance = 1;
     row.answer = span_of(answer, sizeof answer);
-    spool_record(s, 7, STATS_MAX, &row); /* ... and then the longest answer */
+    spool_record(s, 7, STATS_MAX, &row, 1); /* ... and then the longest answer */
     spool_flush(s, 7, 1, 1, 1);
     struct msg m;
     struct buf frame = { 0 };

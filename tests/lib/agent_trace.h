@@ -40,15 +40,19 @@ static inline void trace_effect(struct world *w, const struct agent_effect *e)
         break;
     case AGENT_DO_REQUEST:
         w->request[e->as.request.slot][e->as.request.instance] = e->as.request.request;
-        w->asked++;
-        if (w->shows_rows)
-            buf_printf(out, "ask %" PRIu64 "/%u\n", e->as.request.attempt, e->as.request.instance);
+        w->asked += e->as.request.count;
+        if (w->shows_rows) {
+            buf_printf(out, "ask %" PRIu64 "/%u", e->as.request.attempt, e->as.request.instance);
+            if (e->as.request.count > 1)
+                buf_printf(out, "+%u", e->as.request.count);
+            buf_append_str(out, "\n");
+        }
         break;
     case AGENT_DO_RECORD:
-        w->recorded++;
-        if (w->shows_rows)
+        w->recorded += e->as.record.count;
+        for (uint32_t i = 0; w->shows_rows && i < e->as.record.count; i++)
             buf_printf(out, "row %" PRIu64 "/%u %s\n", e->as.record.attempt,
-                       e->as.record.row->instance, status_text(e->as.record.row->status));
+                       e->as.record.rows[i].instance, status_text(e->as.record.rows[i].status));
         break;
     case AGENT_DO_FLUSH:
         buf_printf(out, "flush %" PRIu64 " seq=%" PRIu64 "\n", e->as.flush.attempt,
@@ -159,22 +163,44 @@ static inline void grant(struct world *w, uint64_t attempt, uint32_t model, uint
     step(w, a_grant(0, attempt, model, first, count));
 }
 
-static inline void hello(struct world *w, uint32_t inflight)
+static inline void hello_of_runs(struct world *w, uint32_t inflight, uint32_t run_max)
 {
     struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
     e.as.host_hello.slot = 0;
     e.as.host_hello.inflight = inflight;
+    e.as.host_hello.run_max = run_max;
     step(w, e);
+}
+
+static inline void hello(struct world *w, uint32_t inflight)
+{
+    hello_of_runs(w, inflight, 1);
 }
 
 static inline void answer_bytes(struct world *w, uint32_t instance, const char *text)
 {
     struct result row = { .instance = instance, .status = STATUS_OK, .answer = span_str(text) };
-    struct agent_event e = { .kind = AGENT_ON_ROW };
-    e.as.row.slot = 0;
-    e.as.row.request = w->request[0][instance];
-    e.as.row.row = &row;
+    struct agent_event e = { .kind = AGENT_ON_ROWS };
+    e.as.rows.slot = 0;
+    e.as.rows.request = w->request[0][instance];
+    e.as.rows.rows = &row;
+    e.as.rows.count = 1;
     step(w, e);
+}
+
+/* The run that was asked for from this instance on, all of it. */
+static inline void answer_run(struct world *w, uint32_t instance, uint32_t count)
+{
+    struct result *rows = xcalloc(count, sizeof *rows);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct result){ .instance = instance + i, .answer = span_str("x") };
+    struct agent_event e = { .kind = AGENT_ON_ROWS };
+    e.as.rows.slot = 0;
+    e.as.rows.request = w->request[0][instance];
+    e.as.rows.rows = rows;
+    e.as.rows.count = count;
+    step(w, e);
+    free(rows);
 }
 
 static inline void answer(struct world *w, uint32_t instance)

@@ -66,6 +66,7 @@ static void on_loaded(struct world *w, void *owner, uint64_t unused)
     struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
     e.as.host_hello.slot = h->slot;
     e.as.host_hello.inflight = w->load.models[h->model].inflight;
+    e.as.host_hello.run_max = 1;
     worker_post(w, h->worker, &e);
 }
 
@@ -155,10 +156,11 @@ static void post_row(struct world *w, const struct job *j, status status_of)
     row->answer = span_str(text);
     if (status_of == STATUS_OK && is_planted(w, PLANT_ANSWERS_SWAPPED) && world_below(w, 50) == 0)
         row->stats[0]++;
-    struct agent_event e = { .kind = AGENT_ON_ROW };
-    e.as.row.slot = h->slot;
-    e.as.row.request = j->request;
-    e.as.row.row = row;
+    struct agent_event e = { .kind = AGENT_ON_ROWS };
+    e.as.rows.slot = h->slot;
+    e.as.rows.request = j->request;
+    e.as.rows.rows = row;
+    e.as.rows.count = 1;
     worker_post(w, h->worker, &e);
 }
 

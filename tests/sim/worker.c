@@ -93,10 +93,11 @@ static void say_host(struct world *w, struct sim_worker *k, const struct agent_e
 
 static void record(struct world *w, struct sim_worker *k, const struct agent_effect *e)
 {
-    const struct result *row = e->as.record.row;
+    const struct result *row = e->as.record.rows;
+    check(e->as.record.count == 1); /* no host here takes runs */
     uint32_t task = catalog_task_index(&w->load.catalog, e->as.record.task);
     oracle_recorded(w, k, e->as.record.attempt, task, row);
-    spool_record(k->spool, e->as.record.attempt, w->load.tasks[task].stat_count, row);
+    spool_record(k->spool, e->as.record.attempt, w->load.tasks[task].stat_count, row, 1);
     k->unacked = xgrow(k->unacked, &k->unacked_capacity, k->unacked_count + 1, sizeof(*k->unacked));
     k->unacked[k->unacked_count++] = (struct sim_unacked){ .attempt = e->as.record.attempt,
                                                            .task = task,

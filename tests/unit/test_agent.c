@@ -146,6 +146,65 @@ static void test_a_timeout_costs_the_late_instance_only(void **state)
     expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/2\n");
 }
 
+/* --- runs --- */
+
+static void test_a_host_of_runs_is_asked_for_what_lies_side_by_side(void **state)
+{
+    struct world *w = *state;
+    uint8_t skip[] = { 0x08, 0x00 }; /* 3 */
+    struct agent_event e = a_grant(0, 7, 1, 100, 9);
+    e.as.grant.skip = span_of(skip, sizeof skip);
+    step(w, e);
+    hello_of_runs(w, 2, 4);
+    expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/100+3\nask 7/104+4\n");
+    answer_run(w, 100, 3);
+    expect(w, "row 7/100 ok\nrow 7/101 ok\nrow 7/102 ok\nask 7/108\n");
+}
+
+static void test_a_message_takes_so_many_rows_and_no_more(void **state)
+{
+    struct world *w = *state;
+    w->shows_rows = false;
+    grant(w, 7, 1, 0, 2500);
+    hello_of_runs(w, 2, AGENT_RUN_MAX);
+    buf_clear(&w->trace);
+    answer_run(w, 0, 1024);
+    expect(w, "flush 7 seq=1\n");
+    answer_run(w, 1024, 1024);
+    answer_run(w, 2048, 452);
+    expect(w, "flush 7 seq=2\nflush 7 seq=3\nended 7 seq=4 done\n");
+}
+
+/* Half by half, down to the one; what lay beside it is not blamed. */
+static void test_of_a_run_that_kills_its_host_only_the_culprit_is_blamed(void **state)
+{
+    struct world *w = *state;
+    grant(w, 7, 1, 0, 8);
+    hello_of_runs(w, 2, 8);
+    expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/0+8\n");
+    crash(w); /* the culprit is 5 */
+    hello_of_runs(w, 2, 8);
+    expect(w, "news slot=0 model=1 failed\nstart slot=0 model=1\nnews slot=0 model=1 ready\n"
+              "ask 7/0+4\n");
+    answer_run(w, 0, 4);
+    expect(w, "row 7/0 ok\nrow 7/1 ok\nrow 7/2 ok\nrow 7/3 ok\nask 7/4+4\n");
+    crash(w);
+    hello_of_runs(w, 2, 8);
+    expect(w, "news slot=0 model=1 failed\nstart slot=0 model=1\nnews slot=0 model=1 ready\n"
+              "ask 7/4+2\n");
+    crash(w);
+    hello_of_runs(w, 2, 8);
+    buf_clear(&w->trace);
+    answer_run(w, 4, 1);
+    expect(w, "row 7/4 ok\nask 7/5\n");
+    crash(w);
+    expect(w, "news slot=0 model=1 failed\nrow 7/5 crash\nstart slot=0 model=1\n");
+    hello_of_runs(w, 2, 8);
+    expect(w, "news slot=0 model=1 ready\nask 7/6+2\n");
+    answer_run(w, 6, 2);
+    expect(w, "row 7/6 ok\nrow 7/7 ok\nflush 7 seq=1\nended 7 seq=2 done\n");
+}
+
 /* A model that works one after the other: what waited behind the one that hangs is late with it. */
 static void test_several_late_at_once_run_again_alone(void **state)
 {
@@ -611,6 +670,9 @@ int main(void)
         RULE(test_a_host_that_does_not_go_is_killed_after_5_s),
         RULE(test_a_loaded_model_stays_while_there_is_nothing_to_do),
         RULE(test_a_host_that_cannot_be_killed_makes_its_slot_sick),
+        RULE(test_a_host_of_runs_is_asked_for_what_lies_side_by_side),
+        RULE(test_a_message_takes_so_many_rows_and_no_more),
+        RULE(test_of_a_run_that_kills_its_host_only_the_culprit_is_blamed),
         RULE(test_a_timeout_costs_the_late_instance_only),
         RULE(test_several_late_at_once_run_again_alone),
         RULE(test_a_process_that_stood_still_gives_its_hosts_time),

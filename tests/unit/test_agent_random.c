@@ -17,7 +17,7 @@ enum host_state { HOST_NONE, HOST_LOADING, HOST_UP, HOST_ASKED_TO_GO, HOST_DYING
 
 struct pending {
     uint64_t request, attempt;
-    uint32_t instance;
+    uint32_t instance, count;
     bool is_answered;
 };
 
@@ -27,6 +27,13 @@ struct host_seen {
     struct pending pending[AGENT_PLACES_MAX];
     uint32_t count;
 };
+
+/* A model of each kind: one instance a request, a few, as many as there are. */
+static uint32_t run_max_of(uint32_t model)
+{
+    static const uint32_t run_max[MODELS + 1] = { 0, 1, 3, COUNT_MAX };
+    return run_max[model];
+}
 
 struct attempt_seen {
     uint32_t slot, model, first, count;
@@ -58,27 +65,33 @@ static void see_request(struct world *w, const struct agent_effect *e)
 {
     struct host_seen *h = &w->hosts[e->as.request.slot];
     struct attempt_seen *a = &w->attempts[e->as.request.attempt];
-    uint32_t i = e->as.request.instance - a->first;
+    uint32_t first = e->as.request.instance - a->first, end = first + e->as.request.count;
     require(w, h->state == HOST_UP);
+    require(w, end > first && end - first <= run_max_of(h->model) && end <= a->count);
     require(w, e->as.request.model == h->model && a->model == h->model);
     require(w, a->granted && !a->ended && a->slot == e->as.request.slot);
-    require(w, i < a->count && a->wanted[i] && !a->has_row[i] && !a->is_pending[i]);
+    for (uint32_t i = first; i < end; i++) {
+        require(w, a->wanted[i] && !a->has_row[i] && !a->is_pending[i]);
+        a->is_pending[i] = true;
+    }
     for (uint32_t k = 0; k < h->count; k++)
         require(w, agent_request_place(h->pending[k].request) !=
                        agent_request_place(e->as.request.request));
-    a->is_pending[i] = true;
     h->pending[h->count++] = (struct pending){ e->as.request.request, e->as.request.attempt,
-                                               e->as.request.instance, false };
+                                               e->as.request.instance, e->as.request.count, false };
     require(w, ++h->asked <= h->inflight);
 }
 
 static void see_record(struct world *w, const struct agent_effect *e)
 {
     struct attempt_seen *a = &w->attempts[e->as.record.attempt];
-    uint32_t i = e->as.record.row->instance - a->first;
-    require(w, a->granted && !a->ended && i < a->count && a->wanted[i] && !a->has_row[i]);
-    a->has_row[i] = true;
-    a->unflushed++;
+    require(w, a->granted && !a->ended && e->as.record.count > 0);
+    for (uint32_t k = 0; k < e->as.record.count; k++) {
+        uint32_t i = e->as.record.rows[k].instance - a->first;
+        require(w, i < a->count && a->wanted[i] && !a->has_row[i]);
+        a->has_row[i] = true;
+        a->unflushed++;
+    }
 }
 
 static void see_ended(struct world *w, const struct agent_effect *e)
@@ -96,6 +109,13 @@ static void see_ended(struct world *w, const struct agent_effect *e)
     a->ended = true;
 }
 
+static void set_idle(struct world *w, const struct pending *p)
+{
+    struct attempt_seen *a = &w->attempts[p->attempt];
+    for (uint32_t i = 0; i < p->count; i++)
+        a->is_pending[p->instance - a->first + i] = false;
+}
+
 /* Whatever was at the host is lost; the agent knows. */
 static void drop_pending(struct world *w, struct host_seen *h, bool answered_too)
 {
@@ -106,8 +126,7 @@ static void drop_pending(struct world *w, struct host_seen *h, bool answered_too
             h->pending[kept++] = *p;
             continue;
         }
-        struct attempt_seen *a = &w->attempts[p->attempt];
-        a->is_pending[p->instance - a->first] = false;
+        set_idle(w, p);
     }
     h->count = kept;
     h->asked = 0;
@@ -214,6 +233,7 @@ static void happen_host(struct world *w, uint32_t slot, bool well)
         struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
         e.as.host_hello.slot = slot;
         e.as.host_hello.inflight = h->inflight = 1 + below(w, 6);
+        e.as.host_hello.run_max = run_max_of(h->model);
         h->state = HOST_UP;
         step(w, e);
     } else if (h->state != HOST_UP || !well) {
@@ -235,8 +255,7 @@ static void happen_request(struct world *w, uint32_t slot, bool well)
         return;
     uint32_t k = below(w, h->count), choice = well ? 9 : below(w, 10);
     struct pending p = h->pending[k];
-    struct attempt_seen *a = &w->attempts[p.attempt];
-    struct result row = { .instance = p.instance, .status = STATUS_OK, .answer = span_str("x") };
+    struct result rows[COUNT_MAX];
     struct agent_event e = { .now_mono_ns = w->now };
     if (choice < 3 && !p.is_answered) {
         h->pending[k].is_answered = true;
@@ -249,17 +268,20 @@ static void happen_request(struct world *w, uint32_t slot, bool well)
     }
     h->asked -= !p.is_answered;
     h->pending[k] = h->pending[--h->count];
-    a->is_pending[p.instance - a->first] = false;
+    set_idle(w, &p);
     if (choice == 3) {
         e.kind = AGENT_ON_UNSERVED;
         e.as.unserved.slot = slot;
         e.as.unserved.request = p.request;
         e.as.unserved.text = span_str("no data");
     } else {
-        e.kind = AGENT_ON_ROW;
-        e.as.row.slot = slot;
-        e.as.row.request = p.request;
-        e.as.row.row = &row;
+        for (uint32_t i = 0; i < p.count; i++)
+            rows[i] = (struct result){ .instance = p.instance + i, .answer = span_str("x") };
+        e.kind = AGENT_ON_ROWS;
+        e.as.rows.slot = slot;
+        e.as.rows.request = p.request;
+        e.as.rows.rows = rows;
+        e.as.rows.count = p.count;
     }
     step(w, e);
 }

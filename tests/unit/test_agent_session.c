@@ -3,17 +3,17 @@
 
 /* --- rows on their way --- */
 
-static void test_rows_are_flushed_when_256_wait(void **state)
+static void test_rows_are_flushed_when_1024_wait(void **state)
 {
     struct world *w = *state;
     w->shows_rows = false;
-    grant(w, 7, 1, 0, 1000);
+    grant(w, 7, 1, 0, 3000);
     hello(w, 256);
     buf_clear(&w->trace);
-    for (uint32_t i = 0; i < 255; i++)
+    for (uint32_t i = 0; i < 1023; i++)
         answer(w, i);
     expect(w, "");
-    answer(w, 255);
+    answer(w, 1023);
     expect(w, "flush 7 seq=1\n");
 }
 
@@ -232,7 +232,7 @@ static void test_beats_tell_states_and_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RULE(test_rows_are_flushed_when_256_wait),
+        RULE(test_rows_are_flushed_when_1024_wait),
         RULE(test_rows_are_flushed_when_128_kib_wait),
         RULE(test_rows_are_flushed_when_the_oldest_is_200_ms_old),
         RULE(test_too_much_unacked_stops_new_requests_until_the_ack),

@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "worker/agent/effect.h"
 #include "worker/host/host.h"
 
 enum { INSTANCES = 2000 };
@@ -18,43 +19,66 @@ struct trial {
     uint32_t next, end, step; /* what to ask: next, next + step, ... below end */
     uint32_t waiting[512];    /* instance of a request, by id % 512 */
     uint64_t serial;
-    uint32_t inflight, asked, replies, exits, hellos;
+    uint32_t inflight, run_max, asked, replies, exits, hellos;
     uint32_t close_after; /* replies; 0: when all are answered */
     double scores[INSTANCES];
     status statuses[INSTANCES];
     uint32_t micros[INSTANCES];
     unsigned seen[INSTANCES];
     bool answer_is_right[INSTANCES];
+    uint32_t answer_bytes[INSTANCES];
     uint32_t died_asked; /* requests at hand when it died */
 };
 
-static void ask_more(struct trial *t)
+static void see_reply(struct trial *t, const struct host_reply *reply)
 {
-    static const struct span references[] = { { (const uint8_t *)"Paris", 5 } };
-    while (t->asked < t->inflight && t->next < t->end) {
-        struct instance instance = {
-            .id = "x",
-            .request = { (const uint8_t *)"{}", 2 },
-            .references = references,
-            .reference_count = 1,
-        };
-        uint64_t id = ++t->serial;
-        struct host_request r = {
-            .id = id, .task = &t->task, .instance = &instance, .index = t->next
-        };
-        t->waiting[id % 512] = t->next;
-        t->next += t->step;
-        t->asked++;
-        host_request(t->host, &r);
-    }
+    uint32_t i = t->waiting[reply->id % 512];
+    t->seen[i]++;
+    t->statuses[i] = reply->status;
+    t->micros[i] = reply->micros;
+    t->scores[i] = reply->has_score ? reply->score : -1;
+    t->answer_is_right[i] = span_equal(reply->answer, span_str("Paris"));
+    t->answer_bytes[i] = (uint32_t)reply->answer.len;
+    t->replies++;
 }
 
-static void on_hello(void *owner, const char *name, uint32_t inflight)
+/* The next request, or the next instance of a run. */
+static void ask(struct trial *t)
+{
+    static const struct span references[] = { { (const uint8_t *)"Paris", 5 } };
+    struct instance instance = {
+        .id = "x",
+        .request = { (const uint8_t *)"{}", 2 },
+        .references = references,
+        .reference_count = 1,
+    };
+    uint64_t id = ++t->serial;
+    struct host_request r = { .id = id, .task = &t->task, .instance = &instance, .index = t->next };
+    t->waiting[id % 512] = t->next;
+    t->next += t->step;
+    if (t->run_max == 1) {
+        t->asked++;
+        host_request(t->host, &r);
+        return;
+    }
+    struct host_reply reply;
+    host_answer(t->host, &r, &reply);
+    see_reply(t, &reply);
+}
+
+static void ask_more(struct trial *t)
+{
+    while (t->asked < t->inflight && t->next < t->end)
+        ask(t);
+}
+
+static void on_hello(void *owner, const char *name, uint32_t inflight, uint32_t run_max)
 {
     struct trial *t = owner;
     assert_string_equal(name, "sim");
     t->hellos++;
     t->inflight = inflight;
+    t->run_max = run_max;
     ask_more(t);
     if (t->asked == 0)
         host_close(t->host);
@@ -63,13 +87,7 @@ static void on_hello(void *owner, const char *name, uint32_t inflight)
 static void on_reply(void *owner, const struct host_reply *reply)
 {
     struct trial *t = owner;
-    uint32_t i = t->waiting[reply->id % 512];
-    t->seen[i]++;
-    t->statuses[i] = reply->status;
-    t->micros[i] = reply->micros;
-    t->scores[i] = reply->has_score ? reply->score : -1;
-    t->answer_is_right[i] = span_equal(reply->answer, span_str("Paris"));
-    t->replies++;
+    see_reply(t, reply);
     t->asked--;
     ask_more(t);
     if (t->asked == 0 || t->replies == t->close_after)
@@ -163,6 +181,33 @@ static void test_scores_lie_around_the_specialists_times_quality(void **state)
         assert_true(fabs(sum / INSTANCES - cases[i].mean) <= 0.03 * cases[i].mean);
         trial_free(t);
     }
+}
+
+static void test_beside_a_score_there_may_be_text(void **state)
+{
+    (void)state;
+    struct trial *t = trial_new(NULL);
+    t->model.sim.answer_bytes = 33;
+    trial_run(t);
+    for (uint32_t i = 0; i < INSTANCES; i++)
+        assert_int_equal(t->answer_bytes[i], 33);
+    trial_free(t);
+}
+
+/* Whether it is asked for runs changes how, not what. */
+static void test_runs_are_answered_like_single_requests(void **state)
+{
+    (void)state;
+    struct trial *runs = trial_new(NULL), *single = trial_new(NULL);
+    single->model.sim.crash_rate = 1e-12; /* it could die: so no runs */
+    trial_run(runs);
+    trial_run(single);
+    assert_int_equal(runs->run_max, AGENT_RUN_MAX);
+    assert_int_equal(single->run_max, 1);
+    assert_memory_equal(runs->scores, single->scores, sizeof runs->scores);
+    assert_memory_equal(runs->statuses, single->statuses, sizeof runs->statuses);
+    trial_free(runs);
+    trial_free(single);
 }
 
 static void test_other_metrics_get_right_answers_with_that_probability(void **state)
@@ -320,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_request_is_answered_once),
         cmocka_unit_test(test_scores_lie_around_the_specialists_times_quality),
+        cmocka_unit_test(test_beside_a_score_there_may_be_text),
+        cmocka_unit_test(test_runs_are_answered_like_single_requests),
         cmocka_unit_test(test_other_metrics_get_right_answers_with_that_probability),
         cmocka_unit_test(test_an_instance_does_not_depend_on_the_order),
         cmocka_unit_test(test_seed_name_and_task_tell_models_apart),

@@ -276,13 +276,15 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
     case AGENT_ON_ACKED: agent_on_acked(t, e->as.acked.seq); break;
     case AGENT_ON_DRAIN: agent_drain(t); break;
     case AGENT_ON_HOST_HELLO:
-        agent_slot_host_hello(t, agent_slot(a, e->as.host_hello.slot), e->as.host_hello.inflight);
+        agent_slot_host_hello(t, agent_slot(a, e->as.host_hello.slot), e->as.host_hello.inflight,
+                              e->as.host_hello.run_max);
         break;
     case AGENT_ON_ANSWERED:
         work_answered(t, agent_slot(a, e->as.answered.slot), e->as.answered.request);
         break;
-    case AGENT_ON_ROW:
-        work_row(t, agent_slot(a, e->as.row.slot), e->as.row.request, e->as.row.row);
+    case AGENT_ON_ROWS:
+        work_rows(t, agent_slot(a, e->as.rows.slot), e->as.rows.request, e->as.rows.rows,
+                  e->as.rows.count);
         break;
     case AGENT_ON_UNSERVED:
         work_unserved(t, agent_slot(a, e->as.unserved.slot), e->as.unserved.request,

@@ -40,10 +40,13 @@ bool agent_attempt_has_more(const struct attempt *a)
     return a->reason == ENDED_DONE && a->next < a->count;
 }
 
-uint32_t agent_attempt_start_next(struct attempt *a)
+uint32_t agent_attempt_start_run(struct attempt *a, uint32_t max, uint32_t *count)
 {
-    uint32_t bit = a->next;
-    a->next = bitmap_next_set(&a->wanted, bit + 1);
+    uint32_t bit = a->next, end = bit + 1;
+    while (end < a->count && end - bit < max && bitmap_get(&a->wanted, end))
+        end++;
+    a->next = bitmap_next_set(&a->wanted, end);
+    *count = end - bit;
     return a->first + bit;
 }
 
@@ -52,22 +55,44 @@ static uint64_t row_bytes(const struct result *row)
     return ROW_BYTES + row->answer.len;
 }
 
-void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *row)
+static bool attempt_is_full(const struct attempt *a)
 {
-    check(a->open > 0);
-    a->open--;
-    a->finished++;
-    if (a->rows++ == 0)
+    return a->rows >= FLUSH_ROWS || a->row_bytes >= FLUSH_BYTES;
+}
+
+/* As many of the rows as one message still has room for; returns how many. */
+static uint32_t attempt_take(struct turn *t, struct attempt *a, const struct result *rows,
+                             uint32_t count)
+{
+    uint64_t before = a->row_bytes;
+    uint32_t taken = 0;
+    if (a->rows == 0)
         a->oldest_row_mono_ns = t->now;
-    a->row_bytes += row_bytes(row);
-    t->agent->row_bytes += row_bytes(row);
+    for (; taken < count && !attempt_is_full(a); taken++, a->rows++)
+        a->row_bytes += row_bytes(&rows[taken]);
+    t->agent->row_bytes += a->row_bytes - before;
 
     struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_RECORD);
     effect->as.record.attempt = a->id;
     effect->as.record.task = a->task;
-    effect->as.record.row = row;
-    if (a->rows >= FLUSH_ROWS || a->row_bytes >= FLUSH_BYTES)
-        agent_attempt_flush(t, a);
+    effect->as.record.rows = rows;
+    effect->as.record.count = taken;
+    return taken;
+}
+
+void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *rows,
+                          uint32_t count)
+{
+    check(a->open >= count);
+    a->open -= count;
+    a->finished += count;
+    while (count > 0) {
+        uint32_t taken = attempt_take(t, a, rows, count);
+        rows += taken;
+        count -= taken;
+        if (attempt_is_full(a))
+            agent_attempt_flush(t, a);
+    }
 }
 
 void agent_attempt_flush(struct turn *t, struct attempt *a)

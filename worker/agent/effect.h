@@ -17,8 +17,8 @@
 #define AGENT_EFFECT_LIST(X)                                                                       \
     X(AGENT_DO_START_HOST, "start host")                                                           \
     X(AGENT_DO_STOP_HOST, "stop host")                                                             \
-    X(AGENT_DO_REQUEST, "request")  /* one instance to the slot's host */                          \
-    X(AGENT_DO_RECORD, "record")    /* a row of an attempt, to be spooled */                       \
+    X(AGENT_DO_REQUEST, "request")  /* an instance, or a run of them, to the slot's host */        \
+    X(AGENT_DO_RECORD, "record")    /* rows of an attempt, to be spooled */                        \
     X(AGENT_DO_FLUSH, "flush")      /* the rows recorded so far become one message */              \
     X(AGENT_DO_SEND_ENDED, "ended") /* an attempt is over: one message */                          \
     X(AGENT_DO_RESEND, "resend")    /* everything unacked again, from the lowest seq */            \
@@ -54,12 +54,14 @@ struct agent_effect {
             uint32_t slot;
             uint64_t request; /* unique in the slot; agent_request_place gives it a small number */
             uint64_t attempt;
-            uint32_t model, task, instance;
+            uint32_t model, task;
+            uint32_t instance, count; /* this one and those behind it: a run; mostly 1 */
         } request;
         struct {
             uint64_t attempt;
             uint32_t task;
-            const struct result *row;
+            const struct result *rows;
+            uint32_t count;
         } record;
         struct {
             uint64_t attempt, seq;
@@ -95,6 +97,9 @@ void agent_effects_release(struct agent_effects *e);
 struct agent_effect *agent_effects_add(struct agent_effects *e, enum agent_effect_kind kind);
 
 const char *agent_effect_text(enum agent_effect_kind kind);
+
+/* Instances of one request: a host that answers at once is asked for many. 2^10. */
+enum { AGENT_RUN_MAX = 1024 };
 
 /* The requests that a slot has open at a time have places in [0, AGENT_PLACES_MAX), all different:
  * for tables beside the agent. */

@@ -20,7 +20,7 @@
     X(AGENT_ON_DRAIN, "drain")           /* finish what runs, take nothing new, go */              \
     X(AGENT_ON_HOST_HELLO, "host hello") /* the model is loaded */                                 \
     X(AGENT_ON_ANSWERED, "answered")     /* the model is done with it, a scorer is not */          \
-    X(AGENT_ON_ROW, "row")               /* a request has its row */                               \
+    X(AGENT_ON_ROWS, "rows")             /* a request has its rows */                              \
     X(AGENT_ON_UNSERVED, "unserved")     /* this attempt cannot be run here */                     \
     X(AGENT_ON_HOST_EXITED, "host exited")
 
@@ -73,7 +73,8 @@ struct agent_event {
         } acked;
         struct {
             uint32_t slot;
-            uint32_t inflight; /* 1 .. HOST_INFLIGHT_MAX */
+            uint32_t inflight; /* requests at a time: 1 .. HOST_INFLIGHT_MAX */
+            uint32_t run_max;  /* instances a request: 1 .. AGENT_RUN_MAX */
         } host_hello;
         struct {
             uint32_t slot;
@@ -82,8 +83,9 @@ struct agent_event {
         struct {
             uint32_t slot;
             uint64_t request;
-            const struct result *row; /* ready to be recorded; borrowed */
-        } row;
+            const struct result *rows; /* of all its instances, ascending; borrowed */
+            uint32_t count;
+        } rows;
         struct {
             uint32_t slot;
             uint64_t request; /* gets no row; its attempt is given back */

@@ -16,10 +16,11 @@
 enum {
     SLOT_ATTEMPTS_MAX = 8, /* one runs, one waits; the rest is room for what was just revoked */
     START_FAILURES_MAX = 3,
-    FLUSH_ROWS = 256,
+    FLUSH_ROWS = 1024,
     FLUSH_BYTES = 128 << 10,
-    ROW_BYTES = 32,    /* about what a row costs besides its answer */
-    MESSAGE_BYTES = 64 /* about what a message costs besides its rows */
+    ROW_BYTES = 32,     /* about what a row costs besides its answer */
+    MESSAGE_BYTES = 64, /* about what a message costs besides its rows */
+    RUN_SPLITS = 10     /* halvings of a run until one instance is left: log2 of AGENT_RUN_MAX */
 };
 
 #define FLUSH_AGE_NS (SECOND_NS / 5)
@@ -72,17 +73,17 @@ struct request {
     uint64_t id;
     struct attempt *attempt;
     int64_t deadline_mono_ns;
-    uint32_t instance;
-    uint16_t next, prev; /* places, by the order of asking; free ones use next */
-    uint8_t state;       /* enum request_state */
+    uint32_t instance, count; /* a run of them, mostly 1 */
+    uint16_t next, prev;      /* places, by the order of asking; free ones use next */
+    uint8_t state;            /* enum request_state */
     bool is_suspect;
 };
 
 /* To run again: it was at the host when that died or was killed for another's fault. */
 struct again {
     struct attempt *attempt;
-    uint32_t instance;
-    bool is_suspect; /* it may have been the culprit: runs alone */
+    uint32_t instance, count;
+    bool is_suspect; /* the culprit may be among them: runs alone */
 };
 
 /* The requests of one slot. Memory grows with the widest host so far, not with requests. */
@@ -91,8 +92,8 @@ struct window {
     uint16_t capacity;
     uint16_t free_head, oldest, newest; /* places + 1; 0: none */
     uint32_t asked, answered;
-    struct again *again; /* a ring of `capacity` */
-    uint32_t again_head, again_count;
+    struct again *again; /* a ring: of every request at the host, and of the halves of one run */
+    uint32_t again_capacity, again_head, again_count;
     uint32_t suspects; /* in the ring or at the host */
     uint64_t serial;
 };
@@ -106,7 +107,8 @@ struct slot {
                                  sick; else INT64_MAX */
     int64_t started_mono_ns;
     unsigned start_failures; /* in a row */
-    uint32_t inflight;       /* what the host wants at once */
+    uint32_t inflight;       /* requests that the host wants at once */
+    uint32_t run_max;        /* instances that it takes a request */
     uint64_t late_request;   /* seen to be late once: the next time it counts */
     struct list attempts;    /* the head runs */
     uint32_t attempt_count;
@@ -166,8 +168,11 @@ bool session_is_full(const struct agent *a);
 struct attempt *agent_attempt_new(const struct agent_event *grant);
 void agent_attempt_free(struct attempt *a);
 bool agent_attempt_has_more(const struct attempt *a); /* something to start */
-uint32_t agent_attempt_start_next(struct attempt *a); /* the instance; there was more */
-void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *row);
+/* The next instance, and how many behind it are wanted too, at most `max` in all;
+ * agent_attempt_has_more was true. */
+uint32_t agent_attempt_start_run(struct attempt *a, uint32_t max, uint32_t *count);
+void agent_attempt_record(struct turn *t, struct attempt *a, const struct result *rows,
+                          uint32_t count);
 void agent_attempt_flush(struct turn *t, struct attempt *a);
 void agent_attempt_time(struct turn *t, struct attempt *a);
 int64_t agent_attempt_deadline(const struct attempt *a);
@@ -181,8 +186,7 @@ bool agent_attempt_settle(struct turn *t, struct attempt *a);
 void window_init(struct window *w);
 void window_release(struct window *w);
 void window_widen(struct window *w, uint32_t inflight);
-struct request *window_ask(struct window *w, struct attempt *a, uint32_t instance, bool is_suspect,
-                           int64_t deadline_mono_ns);
+struct request *window_ask(struct window *w, const struct again *what, int64_t deadline_mono_ns);
 struct request *window_find(const struct window *w, uint64_t id); /* NULL: not open */
 uint32_t window_count_late(const struct window *w, int64_t now_mono_ns);
 void window_postpone(struct window *w, int64_t ns);
@@ -190,7 +194,8 @@ struct request *window_oldest(const struct window *w);     /* asked; NULL: none 
 void window_answered(struct window *w, struct request *r); /* asked -> answered */
 void window_drop(struct window *w, struct request *r);
 void window_rerun(struct window *w, struct request *r, bool is_suspect); /* asked -> ring */
-const struct again *window_again(const struct window *w);                /* the next; NULL: none */
+void window_split(struct window *w, struct request *r);   /* the same, as two halves, and first */
+const struct again *window_again(const struct window *w); /* the next; NULL: none */
 void window_take_again(struct window *w);
 void window_forget(struct window *w, const struct attempt *a); /* nothing of it runs again */
 
@@ -200,13 +205,14 @@ void agent_slot_pump(struct turn *t, struct slot *s); /* do what can be done now
 void agent_slot_time(struct turn *t, struct slot *s);
 void agent_slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its host */
 int64_t agent_slot_deadline(const struct slot *s);
-void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight);
+void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight, uint32_t run_max);
 void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
 
 /* work.c: requests and rows */
 void work_fill(struct turn *t, struct slot *s);
 void work_answered(struct turn *t, struct slot *s, uint64_t request);
-void work_row(struct turn *t, struct slot *s, uint64_t request, const struct result *row);
+void work_rows(struct turn *t, struct slot *s, uint64_t request, const struct result *rows,
+               uint32_t count);
 void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span text);
 void work_late(struct turn *t, struct slot *s); /* the host was killed for being late */
 void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text);

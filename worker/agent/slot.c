@@ -139,13 +139,15 @@ static void slot_vacate(struct turn *t, struct slot *s)
     agent_slot_pump(t, s);
 }
 
-void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight)
+void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight, uint32_t run_max)
 {
     if (s->phase != PHASE_LOADING)
         return; /* asked to go, or killed, while it was loading */
     check(inflight >= 1 && inflight <= HOST_INFLIGHT_MAX);
+    check(run_max >= 1 && run_max <= AGENT_RUN_MAX);
     slot_set_phase(s, PHASE_LOADED, INT64_MAX);
     s->inflight = inflight;
+    s->run_max = run_max;
     window_widen(&s->window, inflight);
     slot_send_news(t, s, true, (struct span){ 0 });
     agent_slot_pump(t, s);

@@ -33,13 +33,19 @@ static void window_free_place(struct window *w, struct request *r)
     w->free_head = window_place(w, r);
 }
 
-static void window_widen_ring(struct window *w, uint16_t capacity)
+static struct again *window_again_at(const struct window *w, uint32_t i)
+{
+    return &w->again[(w->again_head + i) % w->again_capacity];
+}
+
+static void window_widen_ring(struct window *w, uint32_t capacity)
 {
     struct again *ring = xcalloc(capacity, sizeof *ring);
     for (uint32_t i = 0; i < w->again_count; i++)
-        ring[i] = w->again[(w->again_head + i) % w->capacity];
+        ring[i] = *window_again_at(w, i);
     free(w->again);
     w->again = ring;
+    w->again_capacity = capacity;
     w->again_head = 0;
 }
 
@@ -51,7 +57,7 @@ void window_widen(struct window *w, uint32_t inflight)
         return;
     check(capacity <= AGENT_PLACES_MAX);
     w->requests = xrealloc(w->requests, capacity * sizeof *w->requests);
-    window_widen_ring(w, capacity);
+    window_widen_ring(w, capacity + RUN_SPLITS);
     uint16_t from = w->capacity;
     w->capacity = capacity;
     for (uint16_t i = capacity; i > from; i--)
@@ -82,23 +88,23 @@ static void window_unlink(struct window *w, const struct request *r)
         w->newest = r->prev;
 }
 
-struct request *window_ask(struct window *w, struct attempt *a, uint32_t instance, bool is_suspect,
-                           int64_t deadline_mono_ns)
+struct request *window_ask(struct window *w, const struct again *what, int64_t deadline_mono_ns)
 {
     struct request *r = window_at(w, w->free_head);
     check(r);
     w->free_head = r->next;
     *r = (struct request){
         .id = ++w->serial * AGENT_PLACES_MAX + (uint64_t)(r - w->requests),
-        .attempt = a,
+        .attempt = what->attempt,
         .deadline_mono_ns = deadline_mono_ns,
-        .instance = instance,
+        .instance = what->instance,
+        .count = what->count,
         .state = REQUEST_ASKED,
-        .is_suspect = is_suspect,
+        .is_suspect = what->is_suspect,
     };
     window_link(w, r);
     w->asked++;
-    a->asked++;
+    r->attempt->asked++;
     return r;
 }
 
@@ -165,12 +171,31 @@ void window_drop(struct window *w, struct request *r)
 
 void window_rerun(struct window *w, struct request *r, bool is_suspect)
 {
-    check(w->again_count < w->capacity);
-    uint32_t at = (w->again_head + w->again_count++) % w->capacity;
-    w->again[at] = (struct again){ r->attempt, r->instance, is_suspect };
+    check(w->again_count < w->again_capacity);
+    *window_again_at(w, w->again_count++) =
+        (struct again){ r->attempt, r->instance, r->count, is_suspect };
     window_drop(w, r);
     if (is_suspect)
         w->suspects++;
+}
+
+/* First in the ring: depth before breadth, so that a run takes RUN_SPLITS places more at most. */
+static void window_suspect(struct window *w, struct attempt *a, uint32_t instance, uint32_t count)
+{
+    check(w->again_count < w->again_capacity);
+    w->again_head = (w->again_head + w->again_capacity - 1) % w->again_capacity;
+    w->again_count++;
+    *window_again_at(w, 0) = (struct again){ a, instance, count, true };
+    w->suspects++;
+}
+
+void window_split(struct window *w, struct request *r)
+{
+    check(r->count > 1);
+    uint32_t half = r->count / 2;
+    window_suspect(w, r->attempt, r->instance + half, r->count - half);
+    window_suspect(w, r->attempt, r->instance, half);
+    window_drop(w, r);
 }
 
 const struct again *window_again(const struct window *w)
@@ -182,7 +207,7 @@ const struct again *window_again(const struct window *w)
 void window_take_again(struct window *w)
 {
     check(w->again_count > 0);
-    w->again_head = (w->again_head + 1) % w->capacity;
+    w->again_head = (w->again_head + 1) % w->again_capacity;
     w->again_count--;
 }
 
@@ -190,9 +215,9 @@ void window_forget(struct window *w, const struct attempt *a)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < w->again_count; i++) {
-        struct again *item = &w->again[(w->again_head + i) % w->capacity];
+        const struct again *item = window_again_at(w, i);
         if (item->attempt != a)
-            w->again[(w->again_head + kept++) % w->capacity] = *item;
+            *window_again_at(w, kept++) = *item;
         else if (item->is_suspect)
             w->suspects--;
     }

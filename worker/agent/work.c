@@ -29,18 +29,25 @@ static bool work_is_capped(const struct slot *s, const struct attempt *a)
     return a->inflight_max > 0 && s->window.asked >= a->inflight_max;
 }
 
-static void work_ask(struct turn *t, struct slot *s, struct attempt *a, uint32_t instance,
-                     bool is_suspect)
+/* The share is counted in instances. */
+static uint32_t work_run_max(const struct slot *s, const struct attempt *a)
 {
-    int64_t deadline = t->now + a->needs.timeout_ns;
-    const struct request *r = window_ask(&s->window, a, instance, is_suspect, deadline);
+    return a->inflight_max > 0 ? 1 : s->run_max;
+}
+
+static void work_ask(struct turn *t, struct slot *s, const struct again *what)
+{
+    const struct attempt *a = what->attempt;
+    int64_t deadline = t->now + a->needs.timeout_ns; /* of a run too: its host answers at once */
+    const struct request *r = window_ask(&s->window, what, deadline);
     struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_REQUEST);
     effect->as.request.slot = s->index;
     effect->as.request.request = r->id;
     effect->as.request.attempt = a->id;
     effect->as.request.model = a->model;
     effect->as.request.task = a->task;
-    effect->as.request.instance = instance;
+    effect->as.request.instance = what->instance;
+    effect->as.request.count = what->count;
 }
 
 void work_fill(struct turn *t, struct slot *s)
@@ -52,13 +59,15 @@ void work_fill(struct turn *t, struct slot *s)
         if (again) {
             struct again item = *again;
             window_take_again(&s->window);
-            work_ask(t, s, item.attempt, item.instance, item.is_suspect);
+            work_ask(t, s, &item);
             continue;
         }
-        struct attempt *a = work_next_attempt(s);
-        if (!a || work_is_capped(s, a))
+        struct again next = { .attempt = work_next_attempt(s) };
+        if (!next.attempt || work_is_capped(s, next.attempt))
             return;
-        work_ask(t, s, a, agent_attempt_start_next(a), false);
+        next.instance =
+            agent_attempt_start_run(next.attempt, work_run_max(s, next.attempt), &next.count);
+        work_ask(t, s, &next);
     }
 }
 
@@ -72,16 +81,18 @@ void work_answered(struct turn *t, struct slot *s, uint64_t request)
     agent_slot_pump(t, s);
 }
 
-void work_row(struct turn *t, struct slot *s, uint64_t request, const struct result *row)
+void work_rows(struct turn *t, struct slot *s, uint64_t request, const struct result *rows,
+               uint32_t count)
 {
     struct request *r = window_find(&s->window, request);
     if (!r)
         return; /* given up meanwhile */
-    check(row->instance == r->instance);
+    check(count == r->count && rows[0].instance == r->instance &&
+          rows[count - 1].instance == r->instance + count - 1);
     struct attempt *a = r->attempt;
     window_drop(&s->window, r);
     s->start_failures = 0;
-    agent_attempt_record(t, a, row);
+    agent_attempt_record(t, a, rows, count);
     agent_attempt_settle(t, a);
     agent_slot_pump(t, s);
 }
@@ -110,7 +121,7 @@ static void work_fail(struct turn *t, struct slot *s, struct request *r, status 
     row->micros = micros < UINT32_MAX ? (uint32_t)micros : UINT32_MAX;
     row->answer = text;
     window_drop(&s->window, r);
-    agent_attempt_record(t, a, row);
+    agent_attempt_record(t, a, row, 1);
     agent_attempt_settle(t, a);
 }
 
@@ -126,6 +137,18 @@ static void work_rerun(struct turn *t, struct slot *s, struct request *r, bool i
     agent_attempt_settle(t, a);
 }
 
+/* The only request at the host is at fault; of a run, one of its halves is. */
+static void work_accuse(struct turn *t, struct slot *s, struct request *r, status code,
+                        struct span text)
+{
+    if (r->count == 1)
+        work_fail(t, s, r, code, text);
+    else if (r->attempt->reason == ENDED_DONE)
+        window_split(&s->window, r);
+    else
+        work_rerun(t, s, r, true);
+}
+
 /* One that is late is at fault. Of several that came due together, perhaps all but one only waited
  * behind it: each runs again, alone. Those with time left were beside it. */
 void work_late(struct turn *t, struct slot *s)
@@ -134,7 +157,7 @@ void work_late(struct turn *t, struct slot *s)
     struct request *oldest = window_oldest(&s->window);
     if (late == 1) {
         double seconds = (double)oldest->attempt->needs.timeout_ns / (double)SECOND_NS;
-        work_fail(t, s, oldest, STATUS_TIMEOUT, turn_format(t, "no answer within %g s", seconds));
+        work_accuse(t, s, oldest, STATUS_TIMEOUT, turn_format(t, "no answer within %g s", seconds));
         late = 0;
     }
     for (struct request *r = window_oldest(&s->window); r; r = window_oldest(&s->window)) {
@@ -151,7 +174,7 @@ void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span t
         [HOST_END_PROTOCOL] = STATUS_PROTOCOL,
     };
     if (s->window.asked == 1) {
-        work_fail(t, s, window_oldest(&s->window), status_of[end], text);
+        work_accuse(t, s, window_oldest(&s->window), status_of[end], text);
         return;
     }
     for (struct request *r = window_oldest(&s->window); r; r = window_oldest(&s->window))

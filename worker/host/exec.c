@@ -227,7 +227,7 @@ static err exec_take_hello(struct exec *x, const struct host_message *m, struct 
     if (x->inflight != 0)
         return err_say(msg, ERR_INVALID, "it said hello a second time");
     x->inflight = m->inflight;
-    x->callbacks.on_hello(x->owner, m->name, m->inflight);
+    x->callbacks.on_hello(x->owner, m->name, m->inflight, 1);
     return OK;
 }
 

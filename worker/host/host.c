@@ -29,6 +29,12 @@ void host_request(struct host *h, const struct host_request *r)
     h->adapter->request(h, r);
 }
 
+void host_answer(struct host *h, const struct host_request *r, struct host_reply *out)
+{
+    check(h->adapter->answer); /* its hello said that it takes runs */
+    h->adapter->answer(h, r, out);
+}
+
 void host_close(struct host *h)
 {
     h->adapter->close(h);

@@ -47,9 +47,10 @@ struct host_reply {
     double score;
 };
 
-/* What they are given borrows until they return. */
+/* What they are given borrows until they return. run_max: above 1, requests are runs of so many
+ * instances at most, and are put by host_answer. */
 struct host_callbacks {
-    void (*on_hello)(void *owner, const char *name, uint32_t inflight);
+    void (*on_hello)(void *owner, const char *name, uint32_t inflight, uint32_t run_max);
     void (*on_reply)(void *owner, const struct host_reply *reply);
     void (*on_exited)(void *owner, enum host_end end, const char *text);
 };
@@ -81,6 +82,8 @@ struct host_adapter {
     void (*request)(struct host *h, const struct host_request *r);
     void (*close)(struct host *h);
     void (*kill)(struct host *h);
+    /* NULL: it takes no runs. */
+    void (*answer)(struct host *h, const struct host_request *r, struct host_reply *out);
 };
 
 struct host {
@@ -93,6 +96,9 @@ err host_open(const struct host_config *config, struct host **out, struct errmsg
 
 /* At most as many at a time as its hello said. */
 void host_request(struct host *h, const struct host_request *r);
+
+/* A host of runs answers each instance at once. `out` borrows until the next call. */
+void host_answer(struct host *h, const struct host_request *r, struct host_reply *out);
 
 /* No more requests: it should finish and exit. The caller has an eye on the clock. */
 void host_close(struct host *h);

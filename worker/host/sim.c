@@ -10,7 +10,9 @@
  *   time.
  * - `crash_rate` is different: the host dies by true chance, but only with other requests at hand.
  *   Then nobody is blamed, so that crashes disturb and change nothing.
- * Requests are worked off one after the other, as by a model with a batch size of one. */
+ * - `answer_bytes`: beside a score, so much made-up text, all of it different.
+ * Requests are worked off one after the other, as by a model with a batch size of one. A model that
+ * takes no time and cannot die is asked for runs, and answers from within the call. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,17 +20,19 @@
 #include "common/io/file.h"
 #include "common/mem.h"
 #include "common/rng.h"
+#include "worker/agent/effect.h"
 #include "worker/host/adapters.h"
 
 enum {
     RING = 256,
     INFLIGHT_FREE = 128, /* no duration: a batch a turn of the loop */
     INFLIGHT_TIMED = 2,  /* one at work, one waiting: no bubble between them */
-    TURN_MAX = 1024      /* answers a turn, so that the loop sees to others as well */
+    INFLIGHT_RUNS = 2,
+    TURN_MAX = 1024 /* answers a turn, so that the loop sees to others as well */
 };
 
 /* What of an instance each draw decides. */
-enum draw { DRAW_FATE, DRAW_QUALITY, DRAW_DURATION_1, DRAW_DURATION_2 };
+enum draw { DRAW_FATE, DRAW_QUALITY, DRAW_DURATION_1, DRAW_DURATION_2, DRAW_TEXT };
 
 enum fate { FATE_ANSWER, FATE_ERROR, FATE_POISON };
 
@@ -92,15 +96,30 @@ static double sim_score(const struct sim_parameters *p, const struct task *task,
     return score > 1e9 ? 1e9 : score < -1e9 ? -1e9 : score;
 }
 
+/* Eight letters a draw. */
+static void sim_text(uint64_t instance_key, size_t len, struct buf *out)
+{
+    static const char letters[64 + 1] =
+        "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
+    buf_reserve(out, len);
+    for (size_t at = 0; at < len; at += 8) {
+        uint64_t bits = rng_mix(instance_key, DRAW_TEXT, at, 0);
+        size_t count = len - at < 8 ? len - at : 8;
+        for (size_t i = 0; i < count; i++, bits >>= 8)
+            out->data[out->len++] = (uint8_t)letters[bits & 63];
+    }
+}
+
 static void sim_answer(const struct sim *s, const struct host_request *r, uint64_t instance_key,
                        struct pending *out)
 {
     double unit = draw_unit(instance_key, DRAW_QUALITY);
     buf_clear(&out->answer);
     out->has_score = r->task->metric->kind == METRIC_SCORED;
-    if (out->has_score)
+    if (out->has_score) {
         out->score = sim_score(&s->parameters, r->task, unit);
-    else if (unit < s->parameters.quality && r->instance->reference_count > 0)
+        sim_text(instance_key, s->parameters.answer_bytes, &out->answer);
+    } else if (unit < s->parameters.quality && r->instance->reference_count > 0)
         buf_append_span(&out->answer, r->instance->references[0]);
     else
         buf_append_str(&out->answer, "(wrong)");
@@ -108,6 +127,8 @@ static void sim_answer(const struct sim *s, const struct host_request *r, uint64
 
 static enum fate sim_fate(const struct sim_parameters *p, uint64_t instance_key)
 {
+    if (p->poison_rate + p->failure_rate == 0)
+        return FATE_ANSWER;
     double unit = draw_unit(instance_key, DRAW_FATE);
     if (unit < p->poison_rate)
         return FATE_POISON;
@@ -138,6 +159,21 @@ static void sim_exit(struct sim *s, enum host_end end, const char *text)
     uv_close((uv_handle_t *)&s->idle, sim_on_closed);
 }
 
+static struct host_reply sim_reply(const struct pending *p)
+{
+    struct host_reply reply = { .id = p->id, .micros = p->micros };
+    if (p->fate == FATE_ERROR) {
+        reply.status = STATUS_ERROR;
+        reply.answer = span_str("simulated failure");
+        return reply;
+    }
+    reply.status = STATUS_OK;
+    reply.answer = buf_span(&p->answer);
+    reply.has_score = p->has_score;
+    reply.score = p->score;
+    return reply;
+}
+
 /* The oldest request is through. */
 static void sim_finish(struct sim *s)
 {
@@ -150,16 +186,7 @@ static void sim_finish(struct sim *s)
     }
     s->head = (s->head + 1) % RING;
     s->count--;
-    struct host_reply reply = { .id = p->id, .micros = p->micros };
-    if (p->fate == FATE_ERROR) {
-        reply.status = STATUS_ERROR;
-        reply.answer = span_str("simulated failure");
-    } else {
-        reply.status = STATUS_OK;
-        reply.answer = buf_span(&p->answer);
-        reply.has_score = p->has_score;
-        reply.score = p->score;
-    }
+    struct host_reply reply = sim_reply(p);
     s->callbacks.on_reply(s->owner, &reply);
 }
 
@@ -197,12 +224,21 @@ static void sim_work(struct sim *s)
     }
 }
 
+static bool sim_takes_runs(const struct sim_parameters *p)
+{
+    return p->duration_ms == 0 && p->poison_rate + p->crash_rate == 0;
+}
+
 static void sim_on_loaded(uv_timer_t *timer)
 {
     struct sim *s = timer->data;
+    const struct sim_parameters *p = &s->parameters;
     s->state = SIM_SERVING;
-    s->callbacks.on_hello(s->owner, "sim",
-                          s->parameters.duration_ms == 0 ? INFLIGHT_FREE : INFLIGHT_TIMED);
+    if (sim_takes_runs(p))
+        s->callbacks.on_hello(s->owner, "sim", INFLIGHT_RUNS, AGENT_RUN_MAX);
+    else
+        s->callbacks.on_hello(s->owner, "sim", p->duration_ms == 0 ? INFLIGHT_FREE : INFLIGHT_TIMED,
+                              1);
 }
 
 static err sim_open(const struct host_config *config, struct host **out, struct errmsg *msg)
@@ -233,19 +269,31 @@ static struct sim *sim_of(struct host *h)
     return container_of(h, struct sim, host);
 }
 
+static void sim_decide(const struct sim *s, const struct host_request *r, struct pending *p)
+{
+    uint64_t instance_key = rng_mix(s->key, first_bytes(&r->task->data), r->index, 0);
+    p->id = r->id;
+    p->fate = sim_fate(&s->parameters, instance_key);
+    p->micros = s->parameters.duration_ms == 0 ? 0 : sim_micros(&s->parameters, instance_key);
+    sim_answer(s, r, instance_key, p);
+}
+
 static void sim_request(struct host *h, const struct host_request *r)
 {
     struct sim *s = sim_of(h);
     if (s->state == SIM_CLOSED)
         return; /* it died; on_exited is on its way */
     check(s->state == SIM_SERVING && s->count < RING);
-    struct pending *p = &s->ring[(s->head + s->count++) % RING];
-    uint64_t instance_key = rng_mix(s->key, first_bytes(&r->task->data), r->index, 0);
-    p->id = r->id;
-    p->fate = sim_fate(&s->parameters, instance_key);
-    p->micros = s->parameters.duration_ms == 0 ? 0 : sim_micros(&s->parameters, instance_key);
-    sim_answer(s, r, instance_key, p);
+    sim_decide(s, r, &s->ring[(s->head + s->count++) % RING]);
     sim_work(s);
+}
+
+static void sim_answer_now(struct host *h, const struct host_request *r, struct host_reply *out)
+{
+    struct sim *s = sim_of(h);
+    check(s->count == 0);
+    sim_decide(s, r, &s->ring[0]);
+    *out = sim_reply(&s->ring[0]);
 }
 
 static void sim_close(struct host *h)
@@ -269,4 +317,5 @@ const struct host_adapter host_sim = {
     .request = sim_request,
     .close = sim_close,
     .kill = sim_kill,
+    .answer = sim_answer_now,
 };
