@@ -13,6 +13,9 @@ void text_append_utf8(struct buf *out, struct span s);
 /* A glob over '/'-separated names: * and ? stay inside a part, ** crosses parts; a part that is **
  * may also stand for no part at all. */
 bool text_glob(const char *pattern, const char *name);
+/* Whether `words` stand in `name` as whole words, whatever the case: "A100" in "NVIDIA A100-SXM4",
+ * but not "A10". Empty words stand in every name. */
+bool text_has_words(struct span name, const char *words);
 /* The candidate nearest to `word` by edit distance, for "did you mean"; NULL if none is near. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);
 /* "90", "90s", "1h30m", "2d", "250ms" -> milliseconds; without a unit, seconds. Units, each at most

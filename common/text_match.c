@@ -122,3 +122,34 @@ const char *text_nearest(const char *word, const char *const *candidates, size_t
     }
     return nearest;
 }
+
+static bool is_word_byte(uint8_t c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
+}
+
+static bool same_words(const uint8_t *at, const char *words, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (lower(at[i]) != lower((uint8_t)words[i]))
+            return false;
+    return true;
+}
+
+bool text_has_words(struct span name, const char *words)
+{
+    size_t len = strlen(words);
+    for (size_t i = 0; i + len <= name.len; i++) {
+        bool begins = i == 0 || !is_word_byte(name.data[i - 1]) || !is_word_byte(name.data[i]);
+        bool ends = i + len == name.len || !is_word_byte(name.data[i + len]) ||
+                    !is_word_byte(name.data[i + len - 1]);
+        if (len == 0 || (begins && ends && same_words(name.data + i, words, len)))
+            return true;
+    }
+    return len == 0;
+}

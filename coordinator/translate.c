@@ -119,6 +119,7 @@ static void in_hello(struct translate *t, const struct msg *m, const struct outb
     e->as.hello.worker_id = h->worker_id;
     e->as.hello.slots = h->slots;
     e->as.hello.slot_count = h->slot_count;
+    e->as.hello.gpu_memory = h->gpu_memory;
     e->as.hello.held = held;
     e->as.hello.held_count = h->held_count;
     e->as.hello.lifetime_ms = h->lifetime_ms;

@@ -6,12 +6,13 @@ enum {
     TAPER = 2, /* an attempt takes at most 1/TAPER of a replica's share of what is free */
 };
 
-static uint32_t attempt_instances(const struct core *c, const struct cell *cell)
+static uint32_t attempt_instances(const struct core *c, const struct cell *cell,
+                                  const struct slot *s)
 {
     const struct model *m = &c->models[cell->model];
-    double ns = cell_instance_ns(c, cell);
+    double ns = slot_instance_ns(c, s, cell);
     double count = PROBE_INSTANCES;
-    if (cell->instance_ns > 0)
+    if (cell->instance_ns > 0 && slot_is_timed(s, m))
         count = (double)c->config.job_target_ns / ns;
     else if (ns > 0)
         count = (double)c->config.probe_ns / ns;
@@ -71,7 +72,7 @@ static bool carve(struct core *c, struct cell *cell, const struct worker *w, uin
     return false;
 }
 
-struct cell *carve_model(struct core *c, struct model *m, const struct worker *w, uint32_t *first,
+struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
                          uint32_t *count)
 {
     for (size_t i = m->first_cell; i < m->cell_count; i++) {
@@ -81,9 +82,9 @@ struct cell *carve_model(struct core *c, struct model *m, const struct worker *w
                 m->first_cell++;
             continue;
         }
-        if (worker_refuses(w, cell->model, cell->task))
+        if (worker_refuses(s->worker, cell->model, cell->task))
             continue;
-        if (carve(c, cell, w, attempt_instances(c, cell), first, count))
+        if (carve(c, cell, s->worker, attempt_instances(c, cell, s), first, count))
             return cell;
     }
     return NULL;

@@ -7,7 +7,7 @@
 
 static bool model_is_usable(const struct model *m, const struct slot *s)
 {
-    return m->free_count > 0 && !m->paused && slot_fits(s, &m->need);
+    return m->free_count > 0 && !m->paused && slot_fits(s, m);
 }
 
 bool model_is_worth_loading(const struct model *m)
@@ -28,7 +28,7 @@ struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint
 {
     if (s->model == NONE || !model_is_usable(&c->models[s->model], s))
         return NULL;
-    return carve_model(c, &c->models[s->model], s->worker, first, count);
+    return carve_model(c, &c->models[s->model], s, first, count);
 }
 
 /* Work of the model that is most worth loading. */
@@ -44,7 +44,7 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
         double worth = model_worth_ns(m);
         if (worth <= best_worth)
             continue;
-        struct cell *cell = carve_model(c, m, s->worker, &f, &n);
+        struct cell *cell = carve_model(c, m, s, &f, &n);
         if (!cell)
             continue;
         best = cell;
@@ -66,7 +66,7 @@ bool model_can_ever_run(const struct core *c, uint32_t model, const char **why)
             continue;
         connected = true;
         for (uint32_t k = 0; k < w->slot_count; k++) {
-            if (!slot_fits(&w->slots[k], &m->need))
+            if (!slot_fits(&w->slots[k], m))
                 continue;
             fits = true;
             if (!worker_refuses(w, model, NONE) && !m->paused)

@@ -14,6 +14,7 @@ struct core *core_new(const struct core_config *config)
     list_init(&c->hungry);
     list_init(&c->starving);
     list_init(&c->strikes_open);
+    (void)gpu_type_find(c, span_of(NULL, 0)); /* number 0 */
     return c;
 }
 
@@ -55,7 +56,10 @@ void core_free(struct core *c)
         free(c->models[i].cells);
         free(c->models[i].holders);
         free(c->models[i].reason);
+        gpu_type_free_model(&c->models[i]);
     }
+    for (uint32_t i = 0; i < c->gpu_type_count; i++)
+        free(c->gpu_types[i]);
     free(c->models);
     free(c->task_sizes);
     free(c->cells);
@@ -72,6 +76,7 @@ uint32_t core_add_model(struct core *c, const struct core_need *need)
     check(c->model_count < MODELS_MAX);
     c->models = xgrow(c->models, &c->model_capacity, c->model_count + 1, sizeof(*c->models));
     c->models[c->model_count] = (struct model){ .need = *need };
+    gpu_type_enter_model(c, &c->models[c->model_count]);
     return (uint32_t)c->model_count++;
 }
 

@@ -33,8 +33,21 @@ struct core_config {
 /* What one replica of a model needs of a slot. */
 struct core_need {
     uint32_t gpus, cpus;
-    uint64_t memory_bytes; /* 0: no need stated */
+    uint64_t memory_bytes;        /* 0: no need stated */
+    uint64_t gpu_memory_bytes;    /* of each of its GPUs; 0: no need stated */
+    const char *const *gpu_types; /* words that one has to find in the name of the GPUs' type */
+    size_t gpu_type_count;        /* 0: any will do */
 };
+
+/* What a slot has to offer. */
+struct core_offer {
+    uint32_t gpus, cpus;
+    uint64_t memory_bytes;     /* 0: not limited */
+    uint64_t gpu_memory_bytes; /* of each GPU; 0: not known, and then no obstacle */
+    struct span gpu_type;      /* "NVIDIA A100-SXM4-80GB"; empty: not known, or no GPU */
+};
+
+bool core_fits(const struct core_need *need, const struct core_offer *offer);
 
 struct core;
 
@@ -42,7 +55,7 @@ struct core *core_new(const struct core_config *config);
 void core_free(struct core *c);
 
 /* The sweep, before the first step: models and tasks give their index; cells in any order. */
-uint32_t core_add_model(struct core *c, const struct core_need *need);
+uint32_t core_add_model(struct core *c, const struct core_need *need); /* the need is copied */
 uint32_t core_add_task(struct core *c, uint32_t size);
 /* wanted: the instances that this sweep asks for (NULL: all). ended: those already recorded; of
  * them `failed` with a status other than OK. Both have the task's size; copied. */
@@ -94,6 +107,16 @@ struct core_model_view {
     const char *reason; /* why nothing of it can run; NULL: it can, or nothing is left */
 };
 void core_model_view(const struct core *c, uint32_t model, struct core_model_view *out);
+
+/* Types of GPUs that were ever heard of; the first is that of slots without any. */
+uint32_t core_gpu_type_count(const struct core *c);
+const char *core_gpu_type_name(const struct core *c, uint32_t type);
+
+struct core_model_on_type {
+    double instance_ns; /* learned there; 0: not known yet */
+};
+void core_model_on_type(const struct core *c, uint32_t model, uint32_t type,
+                        struct core_model_on_type *out);
 
 void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint32_t *wanted,
                       uint32_t *ended);

@@ -9,6 +9,11 @@ double cell_instance_ns(const struct core *c, const struct cell *cell)
     return cell->instance_ns > 0 ? cell->instance_ns : c->models[cell->model].instance_ns;
 }
 
+double slot_instance_ns(const struct core *c, const struct slot *s, const struct cell *cell)
+{
+    return cell_instance_ns(c, cell) * slot_factor(s, &c->models[cell->model]);
+}
+
 double model_instance_ns(const struct model *m)
 {
     return m->instance_ns > 0 ? m->instance_ns : INSTANCE_NS_GUESS;
@@ -22,7 +27,7 @@ double attempt_instance_ns(const struct core *c, const struct attempt *a)
     int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
     if (a->started_ns > 0 && done > 0)
         return (double)(c->now_ns - since) / done;
-    return cell_instance_ns(c, a->cell);
+    return slot_instance_ns(c, s, a->cell);
 }
 
 double model_load_ns(const struct model *m)
@@ -63,6 +68,7 @@ void learn_ended(struct core *c, const struct attempt *a)
         ns = 1;
     struct cell *cell = a->cell;
     struct model *m = &c->models[cell->model];
+    ns = learn_factor(s, m, ns, a->granted, cell->instance_ns);
     cell->instance_ns = cell->instance_ns > 0 ? 0.5 * (cell->instance_ns + ns) : ns;
     m->instance_ns = m->instance_ns > 0 ? 0.7 * m->instance_ns + 0.3 * ns : ns;
 }

@@ -8,12 +8,6 @@ struct worker *worker_of_session(const struct core *c, uint64_t session)
     return session ? map_find(&c->session_of, session) : NULL;
 }
 
-bool slot_fits(const struct slot *s, const struct core_need *need)
-{
-    return need->gpus <= s->gpus && need->cpus <= s->cpus &&
-           (s->memory_bytes == 0 || need->memory_bytes <= s->memory_bytes);
-}
-
 static void hold_model(struct model *m, struct slot *s)
 {
     m->holders = xgrow(m->holders, &m->holder_capacity, m->replicas + 1u, sizeof(struct slot *));

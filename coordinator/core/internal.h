@@ -13,6 +13,10 @@
 static const uint32_t NONE = UINT32_MAX; /* no constant of an enum: those are ints */
 enum { SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
 
+enum {
+    GPU_TYPES_MAX = 16 /* told apart; the last one stands for all others. At most 32: a bit each */
+};
+
 /* One (model, task) of the sweep. An instance is closed, taken or free (core.h). */
 struct cell {
     uint32_t model, task, size;
@@ -23,12 +27,18 @@ struct cell {
     struct bitmap closed;
     struct bitmap taken;  /* words NULL while nothing is taken */
     struct list attempts; /* live ones, by grant */
-    double instance_ns;   /* learned seconds an instance, a slot; 0: unknown */
+    double instance_ns;   /* learned, an instance on a slot of factor 1; 0: unknown */
+};
+
+/* A model on slots of one type of GPU. */
+struct on_type {
+    double factor; /* durations there are so many times the model's; 0: not known yet */
 };
 
 struct model {
     struct core_need need;
-    uint32_t *cells; /* index into core->cells; in task order of the sweep */
+    char **gpu_type_words; /* need.gpu_types, to be freed */
+    uint32_t *cells;       /* index into core->cells; in task order of the sweep */
     size_t cell_count, cell_capacity;
     uint32_t first_cell; /* no cell before it has a free instance */
     uint64_t free_count, taken_count, wanted, ended, failed;
@@ -37,7 +47,10 @@ struct model {
     size_t holder_capacity;
     bool paused;
     double instance_ns, load_ns;
-    char *reason; /* the newest reason why it did not start or run somewhere */
+    struct on_type on[GPU_TYPES_MAX];
+    uint32_t first_type;    /* that it was measured on; NONE: on none yet */
+    uint32_t types_allowed; /* bit i: type i is among need.gpu_types */
+    char *reason;           /* the newest reason why it did not start or run somewhere */
 };
 
 /* A range of instances of a cell on one slot, under a lease. Ranges of live attempts of a cell are
@@ -60,9 +73,10 @@ struct attempt {
 struct slot {
     struct worker *worker;
     uint32_t gpus, cpus;
-    uint64_t memory_bytes;
-    uint32_t model;  /* that its newest attempt is of, or that it has loaded */
-    uint32_t holder; /* its place among the model's holders */
+    uint64_t memory_bytes, gpu_memory_bytes;
+    uint32_t gpu_type; /* index into core->gpu_types */
+    uint32_t model;    /* that its newest attempt is of, or that it has loaded */
+    uint32_t holder;   /* its place among the model's holders */
     uint8_t state;
     uint32_t queued;       /* attempts in `attempts` */
     int64_t ready_ns;      /* when its host became ready last */
@@ -116,6 +130,8 @@ struct core {
     size_t task_count, task_capacity;
     struct cell **cells;
     size_t cell_count, cell_capacity;
+    char *gpu_types[GPU_TYPES_MAX]; /* names; the first is empty */
+    uint32_t gpu_type_count;
     struct map cell_of; /* (model + 1, task) -> struct cell */
     struct worker **workers;
     size_t worker_count, worker_capacity;
@@ -189,7 +205,7 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
                    struct span reason);
 void worker_free(struct worker *w);
 void slot_set_model(struct core *c, struct slot *s, uint32_t model);
-bool slot_fits(const struct slot *s, const struct core_need *need);
+bool slot_fits(const struct slot *s, const struct model *m);
 
 /* match.c */
 void match_wake(struct core *c); /* there is work again: the starving look once more */
@@ -203,12 +219,25 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
 bool model_is_worth_loading(const struct model *m);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
 
-/* carve.c: which free instances of a model this worker gets next; NULL: none that it can run */
-struct cell *carve_model(struct core *c, struct model *m, const struct worker *w, uint32_t *first,
+/* carve.c: which free instances of a model this slot gets next; NULL: none that it can run */
+struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
                          uint32_t *count);
 
+/* gpu_type.c */
+uint32_t gpu_type_find(struct core *c, struct span name); /* entered if it is new */
+void gpu_type_enter_model(const struct core *c, struct model *m);
+void gpu_type_free_model(struct model *m);
+double slot_factor(const struct slot *s, const struct model *m); /* of durations, there */
+bool slot_is_timed(const struct slot *s, const struct model *m); /* whether that is known */
+/* `instances` took `ns` each, there; base_ns: what they take on factor 1, 0: not known yet. Returns
+ * what these took, on factor 1. */
+double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t instances,
+                    double base_ns);
+
 /* estimate.c: nanoseconds, learned or guessed */
-double cell_instance_ns(const struct core *c, const struct cell *cell); /* 0: nothing learned */
+/* On a slot of factor 1 (gpu_type.c), and on this one; 0: nothing learned. */
+double cell_instance_ns(const struct core *c, const struct cell *cell);
+double slot_instance_ns(const struct core *c, const struct slot *s, const struct cell *cell);
 double model_instance_ns(const struct model *m);
 double attempt_instance_ns(const struct core *c, const struct attempt *a); /* as it goes here */
 double model_load_ns(const struct model *m);

@@ -33,7 +33,7 @@ static bool slot_is_sated(const struct core *c, struct slot *s)
     struct list *head = list_first(&s->attempts);
     for (struct list *n = head->next; n != &s->attempts; n = n->next) {
         const struct attempt *a = container_of(n, struct attempt, in_slot);
-        double ns = cell_instance_ns(c, a->cell);
+        double ns = slot_instance_ns(c, s, a->cell);
         waiting_ns += a->open * (ns > 0 ? ns : model_instance_ns(&c->models[a->cell->model]));
     }
     return waiting_ns >= (double)c->config.beat_ns;

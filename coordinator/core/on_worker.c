@@ -23,7 +23,7 @@ static struct worker *worker_new(struct core *c, struct span name)
 }
 
 /* A new process under this name: nothing of the old one holds any more. */
-static void start_afresh(struct worker *w, const struct core_event *e)
+static void start_afresh(struct core *c, struct worker *w, const struct core_event *e)
 {
     memcpy(w->superseded_id, w->id, WORKER_ID_BYTES);
     memcpy(w->id, e->as.hello.worker_id, WORKER_ID_BYTES);
@@ -38,6 +38,9 @@ static void start_afresh(struct worker *w, const struct core_event *e)
                             .gpus = said->gpus,
                             .cpus = said->cpus,
                             .memory_bytes = said->memory_bytes,
+                            .gpu_memory_bytes =
+                                e->as.hello.gpu_memory ? e->as.hello.gpu_memory[i] : 0,
+                            .gpu_type = gpu_type_find(c, said->gpu_type),
                             .model = NONE };
         list_init(&s->attempts);
         list_init(&s->in_hungry);
@@ -122,7 +125,7 @@ void on_hello(struct core *c, const struct core_event *e)
         worker_lose(c, w, "a new process took over its name");
     }
     if (!same_process)
-        start_afresh(w, e);
+        start_afresh(c, w, e);
 
     w->session = c->config.epoch << 32 | ++c->next_session;
     w->peer = e->as.hello.peer;

@@ -73,7 +73,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
 {
     const struct cell *cell = v->attempt->cell;
     const struct model *m = &c->models[cell->model];
-    if (!slot_fits(s, &m->need) || m->paused || worker_refuses(s->worker, cell->model, cell->task))
+    if (!slot_fits(s, m) || m->paused || worker_refuses(s->worker, cell->model, cell->task))
         return false;
     if (s->model == cell->model)
         return true;

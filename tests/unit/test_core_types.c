@@ -1,0 +1,100 @@
+/* Types of GPUs: who may run what, and how much of it. */
+#include <math.h>
+
+#include "tests/lib/core_bench.h"
+
+/* A worker with one slot of this type. */
+static struct core_event hello_of(const char *name, uint8_t id, const char *type, uint64_t *memory)
+{
+    static struct msg_slot slot;
+    struct core_event e = hello(name, id, 1);
+    slot = (struct msg_slot){ .gpus = 1, .cpus = 4, .gpu_type = span_str(type) };
+    e.as.hello.slots = &slot;
+    e.as.hello.gpu_memory = memory;
+    return e;
+}
+
+static const char *reason_of(struct bench *b, uint32_t model)
+{
+    struct core_model_view v;
+    core_model_view(b->core, model, &v);
+    return v.reason;
+}
+
+static void one_model(struct bench *b, const struct core_need *need, uint32_t size)
+{
+    core_add_model(b->core, need);
+    core_add_task(b->core, size);
+    add_cell(b, 0, 0, size);
+}
+
+TEST(a_model_runs_only_on_the_types_that_it_allows)
+{
+    const char *const types[] = { "a100", "H100" };
+    one_model(b, &(struct core_need){ .gpus = 1, .gpu_types = types, .gpu_type_count = 2 }, 100);
+    assert_string_equal(step(b, hello_of("old", 1, "NVIDIA A10", NULL)), "welcome\n");
+    assert_non_null(reason_of(b, 0));
+    const char *trace = step(b, hello_of("new", 2, "NVIDIA A100-SXM4-80GB", NULL));
+    assert_non_null(strstr(trace, "grant slot=0 0/0 [0,+16)"));
+    assert_null(reason_of(b, 0));
+}
+
+TEST(a_model_without_gpus_runs_on_any_type)
+{
+    const char *const types[] = { "A100" };
+    one_model(b, &(struct core_need){ .gpu_types = types, .gpu_type_count = 1 }, 100);
+    assert_non_null(strstr(step(b, hello_of("w", 1, "", NULL)), "grant"));
+}
+
+TEST(each_gpu_needs_the_memory_and_one_that_does_not_say_is_believed)
+{
+    uint64_t small = 16u << 20, large = 64u << 20;
+    one_model(b, &(struct core_need){ .gpus = 1, .gpu_memory_bytes = 32u << 20 }, 100);
+    assert_string_equal(step(b, hello_of("small", 1, "x", &small)), "welcome\n");
+    assert_non_null(strstr(step(b, hello_of("large", 2, "x", &large)), "grant"));
+    assert_non_null(strstr(step(b, hello_of("silent", 3, "x", NULL)), "grant"));
+}
+
+/* The slot's head attempt has these instances and takes so long; how many it is given then. */
+static uint32_t given_after(struct bench *b, uint32_t worker, uint32_t first, uint32_t count,
+                            int64_t ms)
+{
+    struct core_slot_view v;
+    core_slot_view(b->core, worker, 0, &v);
+    b->now_ms += ms;
+    step(b, range(b, v.attempt, first, count, STATUS_OK));
+    const char *grant = strstr(step(b, ended(b, v.attempt, ENDED_DONE)), ",+");
+    assert_non_null(grant);
+    return (uint32_t)strtoul(grant + 2, NULL, 10);
+}
+
+TEST(a_slower_type_gets_smaller_attempts)
+{
+    one_model(b, &(struct core_need){ .gpus = 1 }, 60000);
+    step(b, hello_of("fast", 1, "fast", NULL));
+    uint32_t fast = given_after(b, 0, 0, 16, 16 * 100);
+    assert_int_equal(fast, 30000 / 100);
+
+    b->seq = 1;
+    const char *trace = step(b, hello_of("slow", 2, "slow", NULL));
+    assert_non_null(strstr(trace, "[332,+10)")); /* a probe of a second */
+    uint32_t slow = given_after(b, 1, 332, 10, 10 * 1000);
+    assert_in_range(slow, 25, 35); /* 30 s of a second each */
+    assert_int_equal(core_gpu_type_count(b->core), 3);
+    assert_string_equal(core_gpu_type_name(b->core, 2), "slow");
+    struct core_model_on_type on_fast, on_slow;
+    core_model_on_type(b->core, 0, 1, &on_fast);
+    core_model_on_type(b->core, 0, 2, &on_slow);
+    assert_true(fabs(on_slow.instance_ns / on_fast.instance_ns - 10) < 0.5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_runs_only_on_the_types_that_it_allows),
+        cmocka_unit_test(a_model_without_gpus_runs_on_any_type),
+        cmocka_unit_test(each_gpu_needs_the_memory_and_one_that_does_not_say_is_believed),
+        cmocka_unit_test(a_slower_type_gets_smaller_attempts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
