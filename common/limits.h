@@ -21,8 +21,9 @@ enum {
     MESSAGE_BYTES_MAX = (1 << 20) + (256 << 10),
     CONTROL_BYTES_MAX = 256 << 10, /* any message that carries no block */
     MESSAGE_DEPTH_MAX = 4,
-    MESSAGE_NODES_MAX = 24576, /* msgpack objects; the fullest hello has 20,490 */
+    MESSAGE_NODES_MAX = 28672, /* msgpack objects; the fullest hello has 24,587 */
     SLOTS_MAX = 1024,          /* slots of one worker */
+    GANG_SLOTS_MAX = 16,       /* slots that run one model together: a node has 8 GPUs, or 16 */
     WORKERS_MAX = 16384,
     HELD_MAX = 2048,              /* attempts a worker may hold at hello */
     UNACKED_BYTES_MAX = 64 << 20, /* results a worker keeps until they are durable */

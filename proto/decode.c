@@ -79,6 +79,24 @@ static void get_gpu_memory(struct fields *f, struct arena *arena, struct msg_hel
         m->gpu_memory[i] = take_uint(&list, "bytes", UINT64_MAX);
 }
 
+/* Since minor 1. */
+static void get_places(struct fields *f, struct arena *arena, struct msg_hello *m)
+{
+    struct fields list = take_list(f, "places", SLOTS_MAX);
+    if (list.count == 0)
+        return;
+    if (list.count != m->slot_count)
+        fields_refuse(f, "places", "nothing, or a record a slot");
+    m->places = arena_alloc(arena, list.count * sizeof(*m->places));
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct fields p = take_record(&list);
+        m->places[i].package = take_u32(&p, "package", UINT32_MAX);
+        m->places[i].node = take_u32(&p, "node", UINT32_MAX);
+        m->places[i].near = take_u32(&p, "near", UINT32_MAX);
+        fields_end(&p);
+    }
+}
+
 static void get_hello(struct fields *f, struct arena *arena, struct msg_hello *m)
 {
     m->worker_name = take_name(f, "worker_name");
@@ -93,6 +111,8 @@ static void get_hello(struct fields *f, struct arena *arena, struct msg_hello *m
     get_held(f, arena, m);
     if (fields_left(f))
         get_gpu_memory(f, arena, m);
+    if (fields_left(f))
+        get_places(f, arena, m);
 }
 
 static void get_beat(struct fields *f, struct arena *arena, struct msg_beat *m)
@@ -158,7 +178,17 @@ static void get_define(struct fields *f, struct msg_define *m)
     m->json = take_text(f, "json", CONTROL_BYTES_MAX);
 }
 
-static void get_grant(struct fields *f, struct msg_grant *m)
+/* Since minor 1. */
+static void get_members(struct fields *f, struct arena *arena, struct msg_grant *m)
+{
+    struct fields members = take_list(f, "members", GANG_SLOTS_MAX - 1);
+    m->member_count = members.count;
+    m->members = arena_alloc(arena, members.count * sizeof(*m->members));
+    for (uint32_t i = 0; i < members.count; i++)
+        m->members[i] = take_u32(&members, "slot", SLOTS_MAX - 1);
+}
+
+static void get_grant(struct fields *f, struct arena *arena, struct msg_grant *m)
 {
     m->attempt = get_new_attempt(f);
     m->slot = take_u32(f, "slot", SLOTS_MAX - 1);
@@ -170,6 +200,8 @@ static void get_grant(struct fields *f, struct msg_grant *m)
         fields_refuse(f, "skip", "no bits, or a bit an instance");
     if (fields_left(f))
         m->inflight_max = take_u32(f, "inflight_max", UINT32_MAX);
+    if (fields_left(f))
+        get_members(f, arena, m);
 }
 
 static void get_beat_reply(struct fields *f, struct arena *arena, struct msg_beat_reply *m)
@@ -205,7 +237,7 @@ static void get_body(struct fields *f, struct arena *arena, struct msg *m)
     case MSG_WELCOME: get_welcome(f, &m->as.welcome); return;
     case MSG_DEFINE_MODEL:
     case MSG_DEFINE_TASK: get_define(f, &m->as.define); return;
-    case MSG_GRANT: get_grant(f, &m->as.grant); return;
+    case MSG_GRANT: get_grant(f, arena, &m->as.grant); return;
     case MSG_REVOKE: m->as.revoke.attempt = take_uint(f, "attempt", UINT64_MAX); return;
     case MSG_ACK: m->as.ack.seq = take_uint(f, "seq", UINT64_MAX); return;
     case MSG_BEAT_REPLY: get_beat_reply(f, arena, &m->as.beat_reply); return;

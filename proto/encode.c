@@ -51,7 +51,7 @@ static void put_bytes(msgpack_packer *p, struct span bytes)
 static void put_hello(msgpack_packer *p, const struct msg_hello *m)
 {
     check(m->slot_count <= SLOTS_MAX && m->held_count <= HELD_MAX);
-    put_array(p, 9);
+    put_array(p, 10);
     put_name(p, m->worker_name);
     put_bytes(p, span_of(m->worker_id, WORKER_ID_BYTES));
     put_name(p, m->version);
@@ -79,6 +79,13 @@ static void put_hello(msgpack_packer *p, const struct msg_hello *m)
     put_array(p, m->gpu_memory ? m->slot_count : 0);
     for (uint32_t i = 0; m->gpu_memory && i < m->slot_count; i++)
         put_uint(p, m->gpu_memory[i]);
+    put_array(p, m->places ? m->slot_count : 0);
+    for (uint32_t i = 0; m->places && i < m->slot_count; i++) {
+        put_array(p, 3);
+        put_uint(p, m->places[i].package);
+        put_uint(p, m->places[i].node);
+        put_uint(p, m->places[i].near);
+    }
 }
 
 static void put_beat(msgpack_packer *p, const struct msg_beat *m)
@@ -148,7 +155,8 @@ static void put_define(msgpack_packer *p, const struct msg_define *m)
 
 static void put_grant(msgpack_packer *p, const struct msg_grant *m)
 {
-    put_array(p, 8);
+    check(m->member_count < GANG_SLOTS_MAX);
+    put_array(p, 9);
     put_uint(p, m->attempt);
     put_uint(p, m->slot);
     put_uint(p, m->model);
@@ -157,6 +165,9 @@ static void put_grant(msgpack_packer *p, const struct msg_grant *m)
     put_uint(p, m->count);
     put_bytes(p, m->skip);
     put_uint(p, m->inflight_max);
+    put_array(p, m->member_count);
+    for (uint32_t i = 0; i < m->member_count; i++)
+        put_uint(p, m->members[i]);
 }
 
 static void put_beat_reply(msgpack_packer *p, const struct msg_beat_reply *m)

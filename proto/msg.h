@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/limits.h"
+#include "common/place.h"
 
 enum { MSG_MAJOR = 1, MSG_MINOR = 1, MSG_HEAD_BYTES = 22 };
 
@@ -74,6 +75,7 @@ struct msg_hello {
     uint32_t held_count;
     uint64_t
         *gpu_memory; /* bytes of one GPU of each slot, as slots; 0: not known. NULL: not said */
+    struct place *places; /* of the slots, as slots. NULL: not said */
 };
 
 /* X(name, text): what a slot does, for operators and for learning. */
@@ -173,6 +175,10 @@ struct msg_grant {
     uint32_t first, count;
     struct span skip; /* bit i (LSB first): instance first + i is not wanted; empty: all wanted */
     uint32_t inflight_max; /* requests of it at once; 0: as many as its host wants */
+    /* A gang: these slots and `slot`, which leads it, run the model together. With the lead at most
+     * GANG_SLOTS_MAX; none: the slot alone. */
+    uint32_t *members;
+    uint32_t member_count;
 };
 
 /* Give back what was not started; results of what was come as usual. */

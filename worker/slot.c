@@ -104,13 +104,13 @@ static const char *slot_log_path(const struct worker_slot *s, const char *model,
     return arena_format(arena, "%s/%s-slot%u.log", s->config.log_dir, name, s->config.index);
 }
 
-static err slot_open_host(struct worker_slot *s, uint32_t model, struct errmsg *msg)
+static err slot_open_host(struct worker_slot *s, uint32_t model, struct host_place place,
+                          struct errmsg *msg)
 {
     err e = catalog_model(s->config.catalog, model, &s->model, msg);
     if (e)
         return e;
     s->model_id = model;
-    struct host_place place = s->config.place;
     place.log_path = slot_log_path(s, s->model->name, &s->arena);
     struct host_config config = {
         .loop = s->config.loop,
@@ -122,12 +122,12 @@ static err slot_open_host(struct worker_slot *s, uint32_t model, struct errmsg *
     return host_open(&config, &s->host, msg);
 }
 
-void worker_slot_start(struct worker_slot *s, uint32_t model)
+void worker_slot_start(struct worker_slot *s, uint32_t model, const struct host_place *place)
 {
     check(!s->host);
     struct errmsg msg = { "" };
     arena_clear(&s->arena);
-    err e = slot_open_host(s, model, &msg);
+    err e = slot_open_host(s, model, place ? *place : s->config.place, &msg);
     if (e)
         slot_post_exited(s, HOST_END_GONE, msg.text);
     else

@@ -26,7 +26,9 @@ struct worker_slot_config {
 struct worker_slot *worker_slot_new(const struct worker_slot_config *config);
 
 /* The agent's effects. */
-void worker_slot_start(struct worker_slot *s, uint32_t model);
+/* place: of the gang that the slot leads, borrowed for the call, its log_path is ignored; NULL: the
+ * slot's own. */
+void worker_slot_start(struct worker_slot *s, uint32_t model, const struct host_place *place);
 void worker_slot_stop(struct worker_slot *s, enum agent_stop how);
 void worker_slot_request(struct worker_slot *s, const struct agent_effect *e);
 

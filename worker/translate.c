@@ -42,6 +42,8 @@ bool translate_message(const struct msg *m, struct agent_event *out)
         out->as.grant.count = m->as.grant.count;
         out->as.grant.skip = m->as.grant.skip;
         out->as.grant.inflight_max = m->as.grant.inflight_max;
+        out->as.grant.members = m->as.grant.members;
+        out->as.grant.member_count = m->as.grant.member_count;
         return true;
     case MSG_REVOKE:
         out->kind = AGENT_ON_REVOKE;

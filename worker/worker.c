@@ -115,28 +115,32 @@ static void worker_on_prepare(uv_prepare_t *prepare)
 
 /* --- the start --- */
 
+struct host_place worker_place(struct worker *w, const struct topology_slot *slot,
+                               struct arena *arena)
+{
+    return (struct host_place){
+        .launcher = w->config.launcher,
+        .cpus = topology_list_text(slot->cpus, slot->cpu_count, arena),
+        .nodes =
+            slot->node_count == 0 ? NULL : topology_list_text(slot->nodes, slot->node_count, arena),
+        .env = topology_slot_env(slot, arena),
+        .work_dir = arena_format(arena, "%s/slot-%u", w->config.work_dir, slot->index),
+        .nice = w->config.nice,
+        .family = &w->family,
+    };
+}
+
 static err worker_open_slot(struct worker *w, uint32_t i, struct errmsg *msg)
 {
-    const struct topology_slot *slot = &w->config.topology->slots[i];
     struct worker_slot_config config = {
         .loop = w->config.loop,
         .index = i,
+        .place = worker_place(w, &w->config.topology->slots[i], &w->arena),
         .log_dir = w->config.log_dir,
         .catalog = w->catalog,
         .media = w->media,
         .owner = w,
         .on_event = worker_on_event,
-    };
-    config.place = (struct host_place){
-        .launcher = w->config.launcher,
-        .cpus = topology_list_text(slot->cpus, slot->cpu_count, &w->arena),
-        .nodes = slot->node_count == 0
-                     ? NULL
-                     : topology_list_text(slot->nodes, slot->node_count, &w->arena),
-        .env = topology_slot_env(slot, &w->arena),
-        .work_dir = arena_format(&w->arena, "%s/slot-%" PRIu32, w->config.work_dir, i),
-        .nice = w->config.nice,
-        .family = &w->family,
     };
     err e = file_make_dir(config.place.work_dir, 0700, msg);
     if (e == OK)

@@ -51,6 +51,10 @@ void worker_on_message(void *owner, const struct msg *m);
 void worker_drain(struct worker *w, const char *why); /* the first time; then nothing */
 
 /* worker.c */
+/* Where the programs of a slot, or of a gang's slots together, run; its log_path is still to come.
+ * From the arena. */
+struct host_place worker_place(struct worker *w, const struct topology_slot *slot,
+                               struct arena *arena);
 /* The agent is done, or of no use any more: what still runs is asked to go, then the loop ends. */
 void worker_shut(struct worker *w);
 

@@ -25,14 +25,16 @@ static uint64_t smallest_memory(const struct topology_slot *slot)
 
 /* GPUs of one vendor may still differ: the first one's name stands for the slot, and the smallest
  * memory, since a model is spread over all of them. */
-static void worker_describe_gpus(struct worker *w, struct msg_hello *hello)
+static void worker_describe_slots(struct worker *w, struct msg_hello *hello)
 {
     hello->gpu_memory = arena_alloc(&w->scratch, w->slot_count * sizeof(*hello->gpu_memory));
+    hello->places = arena_alloc(&w->scratch, w->slot_count * sizeof(*hello->places));
     for (uint32_t i = 0; i < w->slot_count; i++) {
         const struct topology_slot *slot = &w->config.topology->slots[i];
         if (slot->gpu_count > 0 && slot->gpus[0]->model)
             hello->slots[i].gpu_type = span_str(slot->gpus[0]->model);
         hello->gpu_memory[i] = smallest_memory(slot);
+        hello->places[i] = slot->place;
     }
 }
 
@@ -53,7 +55,7 @@ static void worker_say_hello(struct worker *w)
         int64_t left_ms = (w->ends_mono_ns - clock_mono_ns()) / 1000000;
         hello->lifetime_ms = left_ms > 0 ? (uint64_t)left_ms : 1;
     }
-    worker_describe_gpus(w, hello);
+    worker_describe_slots(w, hello);
     link_say_hello(w->link, &m);
 }
 
@@ -100,12 +102,27 @@ static void worker_note(const struct agent_effect *e)
              (const char *)e->as.note.text.data);
 }
 
+/* Alone, or with all that the slots of its gang have. */
+static void worker_start_host(struct worker *w, const struct agent_effect *e)
+{
+    uint32_t lead = e->as.start_host.slot, members = e->as.start_host.member_count;
+    if (members == 0) {
+        worker_slot_start(w->slots[lead], e->as.start_host.model, NULL);
+        return;
+    }
+    unsigned slots[GANG_SLOTS_MAX] = { lead };
+    for (uint32_t i = 0; i < members; i++)
+        slots[i + 1] = e->as.start_host.members[i];
+    arena_clear(&w->scratch);
+    struct topology_slot gang = topology_join(w->config.topology, slots, members + 1, &w->scratch);
+    struct host_place place = worker_place(w, &gang, &w->scratch);
+    worker_slot_start(w->slots[lead], e->as.start_host.model, &place);
+}
+
 static void worker_do(struct worker *w, const struct agent_effect *e)
 {
     switch (e->kind) {
-    case AGENT_DO_START_HOST:
-        worker_slot_start(w->slots[e->as.start_host.slot], e->as.start_host.model);
-        break;
+    case AGENT_DO_START_HOST: worker_start_host(w, e); break;
     case AGENT_DO_STOP_HOST:
         worker_slot_stop(w->slots[e->as.stop_host.slot], e->as.stop_host.how);
         break;

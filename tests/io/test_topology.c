@@ -114,6 +114,54 @@ static void dgx2_by_fours_is_a_slot_a_switch(void **state)
     topology_release(&t);
 }
 
+static void expect_gangs(const struct topology *t, const char *lines)
+{
+    struct buf out = { 0 };
+    plan_print_text(t, &out);
+    const char *at = strstr(buf_cstr(&out), "gangs of ");
+    assert_non_null(at);
+    if (strncmp(at, lines, strlen(lines)) != 0)
+        fail_msg("expected %s at %s", lines, at);
+    buf_release(&out);
+}
+
+static void gangs_are_of_neighbours(void **state)
+{
+    (void)state;
+    struct topology t;
+    NEED_SHARED(DGX2, 1, NULL, &t);
+    expect_gangs(&t, "gangs of 2: slots 0-1 2-3 4-5 6-7 8-9 10-11 12-13 14-15\n"
+                     "gangs of 4: slots 0-3 4-7 8-11 12-15\n"
+                     "gangs of 8: slots 0-7 8-15\n"
+                     "gangs of 16: slots 0-15\n");
+    topology_release(&t);
+    NEED_SHARED(POWER8, 1, NULL, &t);
+    expect_gangs(&t, "gangs of 2: slots 0-1 2-3\ngangs of 4: slots 0-3\n");
+    topology_release(&t);
+}
+
+/* A gang's model is bound to all that its slots have, and sees their GPUs and no others. */
+static void a_gang_has_what_its_slots_have(void **state)
+{
+    (void)state;
+    struct topology t;
+    struct arena arena = { 0 };
+    NEED_SHARED(POWER8, 1, NULL, &t);
+    const unsigned slots[] = { 2, 1 };
+    struct topology_slot gang = topology_join(&t, slots, 2, &arena);
+    assert_int_equal(gang.index, 2);
+    assert_int_equal(gang.core_count, t.slots[1].core_count + t.slots[2].core_count);
+    assert_int_equal(gang.cpu_count, t.slots[1].cpu_count + t.slots[2].cpu_count);
+    assert_int_equal(gang.node_count, 2);
+    assert_true(gang.nodes[0] < gang.nodes[1]);
+    for (size_t i = 1; i < gang.cpu_count; i++)
+        assert_true(gang.cpus[i - 1] < gang.cpus[i]);
+    assert_int_equal(gang.gpu_count, 2);
+    assert_ptr_equal(gang.gpus[0], t.slots[1].gpus[0]); /* in PCI order, whoever leads */
+    arena_release(&arena);
+    topology_release(&t);
+}
+
 static void dgx2_can_be_one_slot(void **state)
 {
     (void)state;
@@ -347,6 +395,7 @@ static void the_plan_reads_well(void **state)
         "CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=0\n"
         "slot 1: node 1; 2 cores, cpus 4-5; gpu 0000:42:00.0 nvidia:1; "
         "CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=1\n"
+        "gangs of 2: slots 0-1\n"
         "note slot 0: its cores are on node 0, since nothing says where its GPUs are attached\n"
         "note slot 1: its cores are on node 1, since nothing says where its GPUs are attached\n");
     buf_release(&out);
@@ -380,7 +429,8 @@ static void the_plan_is_json_for_programs(void **state)
         "\"slot\":0,\"ignored\":null}],\"slots\":["
         "{\"index\":0,\"cores\":4,\"shares_cores\":false,\"cpus\":[0,1,2,3],\"nodes\":[0],"
         "\"gpus\":[\"0000:41:00.0\"],\"env\":{\"CUDA_DEVICE_ORDER\":\"PCI_BUS_ID\","
-        "\"CUDA_VISIBLE_DEVICES\":\"0\"}}],\"notes\":[\"slot 0: its cores are on node 0, since "
+        "\"CUDA_VISIBLE_DEVICES\":\"0\"}}],\"gangs\":[],\"notes\":[\"slot 0: its cores are on node "
+        "0, since "
         "nothing says where its GPUs are attached\"]}\n");
     buf_release(&out);
     topology_release(&t);
@@ -462,6 +512,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dgx2_is_16_slots_on_2_nodes),
         cmocka_unit_test(dgx2_by_fours_is_a_slot_a_switch),
+        cmocka_unit_test(gangs_are_of_neighbours),
+        cmocka_unit_test(a_gang_has_what_its_slots_have),
         cmocka_unit_test(dgx2_can_be_one_slot),
         cmocka_unit_test(power8_is_4_slots_on_2_nodes),
         cmocka_unit_test(power8_by_twos_is_a_slot_a_node),

@@ -32,7 +32,10 @@ static inline void trace_effect(struct world *w, const struct agent_effect *e)
     struct buf *out = &w->trace;
     switch (e->kind) {
     case AGENT_DO_START_HOST:
-        buf_printf(out, "start slot=%u model=%u\n", e->as.start_host.slot, e->as.start_host.model);
+        buf_printf(out, "start slot=%u model=%u", e->as.start_host.slot, e->as.start_host.model);
+        for (uint32_t i = 0; i < e->as.start_host.member_count; i++)
+            buf_printf(out, "%s%u", i ? "," : " members=", e->as.start_host.members[i]);
+        buf_append_byte(out, '\n');
         break;
     case AGENT_DO_STOP_HOST:
         buf_printf(out, "%s slot=%u\n", e->as.stop_host.how == AGENT_STOP_ASK ? "stop" : "kill",

@@ -19,6 +19,7 @@ static inline void make_hello(struct msg *m)
     static struct msg_held held[] = {
         { SAMPLE_ATTEMPT, .slot = 1, .model = 2, .task = 9, .first = 128, .count = 64 },
     };
+    static struct place places[] = { { 1, 3, 128 }, { 0, 1, 0 } };
     static uint64_t gpu_memory[] = { UINT64_C(80) << 30, 0 };
     slots[0].gpu_type = span_str("NVIDIA A100-SXM4-80GB");
     slots[1].gpu_type = span_str("");
@@ -32,7 +33,8 @@ static inline void make_hello(struct msg *m)
                                       .slot_count = 2,
                                       .held = held,
                                       .held_count = 1,
-                                      .gpu_memory = gpu_memory };
+                                      .gpu_memory = gpu_memory,
+                                      .places = places };
     for (unsigned i = 0; i < WORKER_ID_BYTES; i++)
         m->as.hello.worker_id[i] = (uint8_t)(16 + i);
 }
@@ -99,6 +101,7 @@ static inline void make_define_task(struct msg *m)
 static inline void make_grant(struct msg *m)
 {
     static const uint8_t skip[] = { 0x05, 0x02 };
+    static uint32_t members[] = { 2, 3 };
     m->as.grant = (struct msg_grant){ .attempt = SAMPLE_ATTEMPT + 1,
                                       .slot = 1,
                                       .model = 2,
@@ -106,7 +109,9 @@ static inline void make_grant(struct msg *m)
                                       .first = 128,
                                       .count = 10,
                                       .skip = span_of(skip, sizeof(skip)),
-                                      .inflight_max = 5 };
+                                      .inflight_max = 5,
+                                      .members = members,
+                                      .member_count = 2 };
 }
 
 static inline void make_revoke(struct msg *m)
@@ -157,10 +162,11 @@ struct sample {
 static const struct sample samples[] = {
     { MSG_HELLO, make_hello,
       "4d530101010000000000000000002900000000000000"
-      "99aa6770752d6e6f64652d37c410101112131415161718191a1b1c1d1e1fa530"
+      "9aaa6770752d6e6f64652d37c410101112131415161718191a1b1c1d1e1fa530"
       "2e312e30ad6e6f6465372e636c7573746572cd1092ce00dbba0092940210cf00"
       "00001000000000b54e564944494120413130302d53584d342d38304742940004"
-      "00a09196cf0000000700000003010209cc804092cf000000140000000000" },
+      "00a09196cf0000000700000003010209cc804092cf000000140000000000"
+      "92930103cc8093000100" },
     { MSG_BEAT, make_beat,
       "4d530101020001000000080000000000000000000000"
       "94929203029200009192cf000000070000000311ce00011170c3" },
@@ -188,7 +194,7 @@ static const struct sample samples[] = {
       "9209ad7b227375697465223a2273227d" },
     { MSG_GRANT, make_grant,
       "4d530101130001000000080000000000000000000000"
-      "98cf0000000700000004010209cc800ac402050205" },
+      "99cf0000000700000004010209cc800ac402050205920203" },
     { MSG_REVOKE, make_revoke,
       "4d530101140001000000080000000000000000000000"
       "91cf0000000700000003" },

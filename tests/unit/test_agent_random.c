@@ -23,6 +23,7 @@ struct pending {
 
 struct host_seen {
     enum host_state state;
+    uint32_t gang; /* a bit a slot that it holds, its own included */
     uint32_t model, inflight, asked;
     struct pending pending[AGENT_PLACES_MAX];
     uint32_t count;
@@ -36,7 +37,7 @@ static uint32_t run_max_of(uint32_t model)
 }
 
 struct attempt_seen {
-    uint32_t slot, model, first, count;
+    uint32_t slot, model, first, count, gang;
     bool granted, ended, wanted[COUNT_MAX], has_row[COUNT_MAX], is_pending[COUNT_MAX];
     uint32_t unflushed;
 };
@@ -69,7 +70,7 @@ static void see_request(struct world *w, const struct agent_effect *e)
     require(w, h->state == HOST_UP);
     require(w, end > first && end - first <= run_max_of(h->model) && end <= a->count);
     require(w, e->as.request.model == h->model && a->model == h->model);
-    require(w, a->granted && !a->ended && a->slot == e->as.request.slot);
+    require(w, a->granted && !a->ended && a->slot == e->as.request.slot && a->gang == h->gang);
     for (uint32_t i = first; i < end; i++) {
         require(w, a->wanted[i] && !a->has_row[i] && !a->is_pending[i]);
         a->is_pending[i] = true;
@@ -145,16 +146,25 @@ static void see_stop(struct world *w, const struct agent_effect *e)
     h->state = HOST_ASKED_TO_GO;
 }
 
+/* Nobody else has any slot of it. */
+static void see_start(struct world *w, const struct agent_effect *e)
+{
+    struct host_seen *h = &w->hosts[e->as.start_host.slot];
+    uint32_t gang = 1u << e->as.start_host.slot;
+    require(w, h->state == HOST_NONE);
+    for (uint32_t i = 0; i < e->as.start_host.member_count; i++)
+        gang |= 1u << e->as.start_host.members[i];
+    for (uint32_t i = 0; i < SLOTS; i++)
+        require(w, w->hosts[i].state == HOST_NONE || (w->hosts[i].gang & gang) == 0);
+    h->state = HOST_LOADING;
+    h->model = e->as.start_host.model;
+    h->gang = gang;
+}
+
 static void see(struct world *w, const struct agent_effect *e)
 {
-    struct host_seen *h;
     switch (e->kind) {
-    case AGENT_DO_START_HOST:
-        h = &w->hosts[e->as.start_host.slot];
-        require(w, h->state == HOST_NONE);
-        h->state = HOST_LOADING;
-        h->model = e->as.start_host.model;
-        break;
+    case AGENT_DO_START_HOST: see_start(w, e); break;
     case AGENT_DO_STOP_HOST: see_stop(w, e); break;
     case AGENT_DO_REQUEST: see_request(w, e); break;
     case AGENT_DO_RECORD: see_record(w, e); break;
@@ -193,6 +203,21 @@ static uint32_t below(struct world *w, uint32_t bound)
     return (uint32_t)rng_below(&w->rng, bound);
 }
 
+/* Any gang, also one that crosses another: no coordinator grants that, but late messages may. */
+static void draw_gang(struct world *w, struct agent_event *e, struct attempt_seen *a,
+                      uint32_t members[SLOTS])
+{
+    a->gang = 1u << a->slot;
+    e->as.grant.members = members;
+    bool is_alone = below(w, 2) == 0;
+    for (uint32_t i = 0; !is_alone && i < SLOTS; i++) {
+        if (i == a->slot || below(w, 3) == 0)
+            continue;
+        members[e->as.grant.member_count++] = i;
+        a->gang |= 1u << i;
+    }
+}
+
 static void happen_grant(struct world *w)
 {
     if (w->next_attempt > ATTEMPTS)
@@ -201,6 +226,7 @@ static void happen_grant(struct world *w)
     uint64_t id = w->next_attempt++;
     struct attempt_seen *a = &w->attempts[id];
     uint8_t skip[COUNT_MAX / 8];
+    uint32_t members[SLOTS];
     *a = (struct attempt_seen){ .slot = below(w, SLOTS),
                                 .model = 1 + below(w, MODELS),
                                 .first = below(w, 1000),
@@ -217,6 +243,7 @@ static void happen_grant(struct world *w)
     e.as.grant.first = a->first;
     e.as.grant.count = a->count;
     e.as.grant.skip = span_of(skip, (a->count + 7) / 8);
+    draw_gang(w, &e, a, members);
     e.as.grant.needs.cpus = 1;
     e.as.grant.needs.timeout_ns = 300 * MS;
     e.as.grant.needs.load_timeout_ns = 500 * MS;

@@ -29,6 +29,9 @@ static void assert_same_hello(const struct msg_hello *a, const struct msg_hello 
     assert_int_equal(a->gpu_memory != NULL, b->gpu_memory != NULL);
     for (uint32_t i = 0; a->gpu_memory && i < a->slot_count; i++)
         assert_int_equal(a->gpu_memory[i], b->gpu_memory[i]);
+    assert_int_equal(a->places != NULL, b->places != NULL);
+    for (uint32_t i = 0; a->places && i < a->slot_count; i++)
+        assert_memory_equal(&a->places[i], &b->places[i], sizeof(a->places[i]));
     assert_int_equal(a->held_count, b->held_count);
     for (uint32_t i = 0; i < a->held_count; i++) {
         assert_int_equal(a->held[i].attempt, b->held[i].attempt);
@@ -99,6 +102,9 @@ static void assert_same_grant(const struct msg_grant *a, const struct msg_grant 
     assert_int_equal(a->count, b->count);
     assert_same_text(a->skip, b->skip);
     assert_int_equal(a->inflight_max, b->inflight_max);
+    assert_int_equal(a->member_count, b->member_count);
+    for (uint32_t i = 0; i < a->member_count; i++)
+        assert_int_equal(a->members[i], b->members[i]);
 }
 
 static void assert_same_stale(const struct msg_beat_reply *a, const struct msg_beat_reply *b)
@@ -301,10 +307,14 @@ static void the_fullest_hello_arrives(void **state)
     hello->gpu_memory = xcalloc(SLOTS_MAX, sizeof(*hello->gpu_memory));
     for (uint32_t i = 0; i < SLOTS_MAX; i++)
         hello->gpu_memory[i] = UINT64_MAX;
+    hello->places = xcalloc(SLOTS_MAX, sizeof(*hello->places));
+    for (uint32_t i = 0; i < SLOTS_MAX; i++)
+        hello->places[i] = (struct place){ UINT32_MAX, UINT32_MAX, UINT32_MAX };
     assert_round_trip(&m);
     free(hello->slots);
     free(hello->held);
     free(hello->gpu_memory);
+    free(hello->places);
 }
 
 static void the_fullest_beat_and_its_reply_arrive(void **state)
@@ -389,6 +399,35 @@ static void fields_that_a_newer_minor_appends_are_skipped(void **state)
     }
 }
 
+/* What minor 0 says: its hello ends with what is held, its grant with the skipped. */
+static void fields_that_an_older_minor_lacks_are_none(void **state)
+{
+    (void)state;
+    static const uint8_t hello_body[] = "\x98\xa1w\xc4\x10"
+                                        "0123456789abcdef"
+                                        "\xa0\xa0\x01\x00\x91\x94\x01\x01\x00\xa0\x90";
+    static const uint8_t grant_body[] = "\x97\x01\x00\x01\x01\x00\x01\xc4\x00";
+    struct buf hello = { 0 }, grant = { 0 };
+    struct arena arena = { 0 };
+    struct msg m;
+    uint8_t head[MSG_HEAD_BYTES] = { 'M', 'S', MSG_MAJOR, 0, MSG_HELLO };
+    buf_append(&hello, head, sizeof(head));
+    buf_append(&hello, hello_body, sizeof(hello_body) - 1);
+    assert_decodes(buf_span(&hello), &arena, &m);
+    assert_int_equal(m.as.hello.slot_count, 1);
+    assert_null(m.as.hello.gpu_memory);
+    assert_null(m.as.hello.places);
+    head[TYPE_AT] = MSG_GRANT;
+    buf_append(&grant, head, sizeof(head));
+    buf_append(&grant, grant_body, sizeof(grant_body) - 1);
+    assert_decodes(buf_span(&grant), &arena, &m);
+    assert_int_equal(m.as.grant.inflight_max, 0);
+    assert_int_equal(m.as.grant.member_count, 0);
+    arena_release(&arena);
+    buf_release(&hello);
+    buf_release(&grant);
+}
+
 static void another_major_is_not_read_however_it_goes_on(void **state)
 {
     (void)state;
@@ -460,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_largest_block_and_the_longest_answer_to_an_operator_arrive),
         cmocka_unit_test(a_message_that_nobody_would_take_is_not_made),
         cmocka_unit_test(fields_that_a_newer_minor_appends_are_skipped),
+        cmocka_unit_test(fields_that_an_older_minor_lacks_are_none),
         cmocka_unit_test(another_major_is_not_read_however_it_goes_on),
         cmocka_unit_test(the_reserved_byte_of_the_head_is_ignored),
         cmocka_unit_test(types_have_words_and_senders),

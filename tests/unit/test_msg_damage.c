@@ -196,7 +196,7 @@ static void the_number_of_values_is_bounded(void **state)
     append_nils(&fits, MESSAGE_NODES_MAX - 1); /* the array is one, too */
     assert_refused(buf_span(&fits), "ack: seq: expected a whole number up to 18446744073709551615");
     append_nils(&over, MESSAGE_NODES_MAX);
-    assert_refused(buf_span(&over), "ack: more than 24576 values");
+    assert_refused(buf_span(&over), "ack: more than 28672 values");
     buf_release(&fits);
     buf_release(&over);
 }
@@ -413,8 +413,8 @@ static void missing_and_extra_fields_are_named_in_messages_and_in_records(void *
         { MSG_ACK, "[]", "seq: expected one more field" },
         { MSG_ACK, "[1, 2]", "expected 1 field, not 2" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, []]", "held: expected one more field" },
-        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [], 1]",
-          "expected 9 fields, not 10" },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [], [], 1]",
+          "expected 10 fields, not 11" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [7]]",
           "gpu_memory: expected nothing, or a number a slot" },
         { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [[1,1,0]], []]",
@@ -429,6 +429,28 @@ static void missing_and_extra_fields_are_named_in_messages_and_in_records(void *
         { MSG_BEAT, "[[[0,0,0]], [], 0, false]", "slots[0]: expected 2 fields, not 3" },
         { MSG_BEAT, "[[], [[1]], 0, false]", "attempts[0].done: expected one more field" },
         { MSG_BEAT, "[[], [[1,0],[1,0,0]], 0, false]", "attempts[1]: expected 2 fields, not 3" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_field_refused(&cases[i]);
+}
+
+/* Where slots are, and who is in a gang: both came with minor 1. */
+static void places_and_gangs_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    static const struct field_case cases[] = {
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [], 1]",
+          "places: expected a list of at most 1024" },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [], [], [], [[0,0,0]]]",
+          "places: expected nothing, or a record a slot" },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [[1,1,0,\"\"]], [], [], [[0,-1,0]]]",
+          "places[0].node: " U32 },
+        { MSG_HELLO, "[\"w\", " ID ", \"\", \"\", 1, 0, [[1,1,0,\"\"]], [], [], [[0,0]]]",
+          "places[0].near: expected one more field" },
+        { MSG_GRANT, "[1, 0, 1, 1, 0, 1, #, 0, [], 1]", "expected 9 fields, not 10" },
+        { MSG_GRANT, "[1, 0, 1, 1, 0, 1, #, 0, [1024]]", "members.slot: " SLOT },
+        { MSG_GRANT, "[1, 0, 1, 1, 0, 1, #, 0, [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]]",
+          "members: expected a list of at most 15" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_field_refused(&cases[i]);
@@ -558,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_field_of_the_wrong_kind_or_range_is_named),
         cmocka_unit_test(a_list_over_its_limit_is_named),
         cmocka_unit_test(missing_and_extra_fields_are_named_in_messages_and_in_records),
+        cmocka_unit_test(places_and_gangs_that_cannot_be_are_refused),
         cmocka_unit_test(records_do_not_grow_with_the_minor_version),
         cmocka_unit_test(long_forms_are_read),
         cmocka_unit_test(mutations_are_refused_or_understood),

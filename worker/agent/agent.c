@@ -99,7 +99,7 @@ static void agent_turn_down(struct turn *t, uint64_t attempt, enum ended reason,
     effect->as.ended.text = text;
 }
 
-/* Why a grant cannot be run in its slot, ever; empty: it can. */
+/* Why a grant cannot be run here, ever; empty: it can. */
 static struct span agent_grant_refusal(struct turn *t, const struct agent_event *e)
 {
     const struct agent *a = t->agent;
@@ -113,21 +113,8 @@ static struct span agent_grant_refusal(struct turn *t, const struct agent_event 
     if (e->as.grant.skip.len != 0 && e->as.grant.skip.len != (count + 7) / 8)
         return turn_format(t, "%zu bytes of skip bits for %" PRIu32 " instances",
                            e->as.grant.skip.len, count);
-    const struct slot *s = &a->slots[e->as.grant.slot];
-    const struct agent_needs *needs = &e->as.grant.needs;
-    if (needs->gpus > s->config.gpus)
-        return turn_format(t, "the model needs %" PRIu32 " GPUs, slot %" PRIu32 " has %" PRIu32,
-                           needs->gpus, s->index, s->config.gpus);
-    if (needs->cpus > s->config.cpus)
-        return turn_format(t, "the model needs %" PRIu32 " cores, slot %" PRIu32 " has %" PRIu32,
-                           needs->cpus, s->index, s->config.cpus);
-    if (s->config.memory_bytes != 0 && needs->memory_bytes > s->config.memory_bytes)
-        return turn_format(t, "the model needs %" PRIu64 " MiB, slot %" PRIu32 " has %" PRIu64,
-                           needs->memory_bytes >> 20, s->index, s->config.memory_bytes >> 20);
-    if (s->phase == PHASE_SICK)
-        return turn_format(t, "slot %" PRIu32 " is held by a process that cannot be killed",
-                           s->index);
-    return e->as.grant.refusal;
+    struct span refusal = agent_gang_refusal(t, e);
+    return refusal.len > 0 ? refusal : e->as.grant.refusal;
 }
 
 static void agent_on_grant(struct turn *t, const struct agent_event *e)
@@ -155,6 +142,7 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
     list_push_back(&s->attempts, &attempt->node);
     s->attempt_count++;
     a->live_count++;
+    a->gang_count += attempt->gang.count > 0;
     agent_attempt_settle(t, attempt); /* nothing of it may be wanted */
     agent_slot_pump(t, s);
 }

@@ -3,7 +3,8 @@
  * runs this same object code under a fake clock and network.
  *
  * What it promises:
- * - a slot holds at most one host, and a host gets requests of its own model only;
+ * - a slot is held by at most one host, its own or that of the gang it is a member of, and a host
+ *   gets requests of its own model only;
  * - every wanted instance of an attempt ends with one row, or goes back with the attempt;
  * - exactly the instance at fault is blamed: what ran beside it runs again;
  * - the message that an attempt ended comes after all of its rows; every reliable message has a

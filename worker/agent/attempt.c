@@ -15,6 +15,7 @@ struct attempt *agent_attempt_new(const struct agent_event *e)
     a->count = e->as.grant.count;
     a->inflight_max = e->as.grant.inflight_max;
     a->needs = e->as.grant.needs;
+    agent_gang_init(&a->gang, e->as.grant.members, e->as.grant.member_count);
     a->reason = ENDED_DONE;
     bitmap_init(&a->wanted, a->count);
     bitmap_fill(&a->wanted);
@@ -153,6 +154,7 @@ static void attempt_end(struct turn *t, struct attempt *a)
     bitmap_release(&a->wanted);
     agent->slots[a->slot].attempt_count--;
     agent->live_count--;
+    agent->gang_count -= a->gang.count > 0;
 }
 
 bool agent_attempt_settle(struct turn *t, struct attempt *a)

@@ -45,6 +45,8 @@ struct agent_effect {
     union {
         struct {
             uint32_t slot, model;
+            const uint32_t *members; /* of the gang that `slot` leads; until the host is gone */
+            uint32_t member_count;   /* 0: the slot alone */
         } start_host;
         struct {
             uint32_t slot;

@@ -60,7 +60,9 @@ struct agent_event {
         struct {
             uint64_t attempt;
             uint32_t slot, model, task, first, count;
-            struct span skip; /* as in struct msg_grant */
+            struct span skip;        /* as in struct msg_grant */
+            const uint32_t *members; /* as in struct msg_grant; copied */
+            uint32_t member_count;
             struct agent_needs needs;
             uint32_t inflight_max; /* 0: as many requests at once as the host wants */
             struct span refusal;   /* not empty: the shell cannot run it, and why */

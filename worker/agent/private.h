@@ -46,6 +46,12 @@ enum phase {
         PHASE_COUNT
 };
 
+/* The slots beside the lead's own that a model runs on; none: it runs alone. */
+struct gang {
+    uint32_t members[GANG_SLOTS_MAX - 1];
+    uint32_t count;
+};
+
 /* A granted attempt, until the message that it ended is durable. */
 struct attempt {
     struct list node; /* of slot->attempts while it is live, then of agent->ended */
@@ -53,6 +59,7 @@ struct attempt {
     uint32_t slot, model, task, first, count;
     uint32_t inflight_max; /* 0: as many as the host wants */
     struct agent_needs needs;
+    struct gang gang;
     struct bitmap wanted; /* bit i: instance first + i has to be run */
     uint32_t next;        /* first bit not yet looked at for starting */
     uint32_t open;        /* wanted instances without a row */
@@ -103,6 +110,8 @@ struct slot {
     uint32_t index;
     enum phase phase;
     uint32_t model;           /* of the host, or that failed to start */
+    struct gang gang;         /* of the host */
+    struct slot *holder;      /* whose host has this slot, it may be this one; NULL: none */
     int64_t deadline_mono_ns; /* by phase: WAITING try again, LOADING hello, ASKED kill, KILLED
                                  sick; else INT64_MAX */
     int64_t started_mono_ns;
@@ -142,6 +151,7 @@ struct agent {
     uint64_t row_bytes;     /* recorded, not flushed */
     uint64_t next_seq;
     uint32_t live_count; /* attempts in slots */
+    uint32_t gang_count; /* of them, those of gangs */
     bool draining, left;
     struct session session;
 };
@@ -199,7 +209,25 @@ const struct again *window_again(const struct window *w); /* the next; NULL: non
 void window_take_again(struct window *w);
 void window_forget(struct window *w, const struct attempt *a); /* nothing of it runs again */
 
+/* claim.c: who has which slots. A host holds its slot, and those of its gang, from its start until
+ * it is gone. */
+void agent_gang_init(struct gang *g, const uint32_t *members, uint32_t count);
+/* Why the slots of a grant cannot run it, ever; empty: they can. The lead exists. */
+struct span agent_gang_refusal(struct turn *t, const struct agent_event *grant);
+bool slot_can_host(const struct slot *s, const struct attempt *a); /* its model, on its slots */
+/* Nobody else holds what the attempt needs. False: hosts with nothing to do were asked to go. */
+bool slot_may_claim(struct turn *t, struct slot *s, const struct attempt *a);
+void slot_claim(struct agent *agent, struct slot *s, const struct gang *gang);
+void slot_release_claim(struct turn *t, struct slot *s); /* who waited for it goes on */
+/* Some other slot's head attempt waits for what this one's host holds. */
+bool slot_is_in_the_way(const struct agent *agent, const struct slot *s);
+/* A slot that the attempt needs and that will not come free; NULL: none. */
+const struct slot *slot_sick_for(const struct agent *agent, const struct slot *s,
+                                 const struct attempt *a);
+
 /* slot.c: the life of a host */
+struct attempt *agent_slot_head(const struct slot *s); /* NULL: nothing is granted to it */
+void slot_ask_to_go(struct turn *t, struct slot *s);
 void agent_slot_init(struct slot *s, uint32_t index, const struct agent_slot_config *config);
 void agent_slot_pump(struct turn *t, struct slot *s); /* do what can be done now */
 void agent_slot_time(struct turn *t, struct slot *s);

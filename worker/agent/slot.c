@@ -32,10 +32,10 @@ void agent_slot_init(struct slot *s, uint32_t index, const struct agent_slot_con
     window_init(&s->window);
 }
 
-static struct attempt *slot_head(struct slot *s)
+struct attempt *agent_slot_head(const struct slot *s)
 {
-    return list_empty(&s->attempts) ? NULL
-                                    : container_of(list_first(&s->attempts), struct attempt, node);
+    struct list *first = s->attempts.next;
+    return first == &s->attempts ? NULL : container_of(first, struct attempt, node);
 }
 
 static void slot_send_news(struct turn *t, const struct slot *s, bool ready, struct span text)
@@ -53,10 +53,13 @@ static void slot_start(struct turn *t, struct slot *s, const struct attempt *hea
 {
     s->model = head->model;
     s->started_mono_ns = t->now;
+    slot_claim(t->agent, s, &head->gang);
     slot_set_phase(s, PHASE_LOADING, t->now + head->needs.load_timeout_ns);
     struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_START_HOST);
     effect->as.start_host.slot = s->index;
     effect->as.start_host.model = s->model;
+    effect->as.start_host.members = s->gang.members;
+    effect->as.start_host.member_count = s->gang.count;
 }
 
 static void slot_stop(struct turn *t, struct slot *s, enum agent_stop how)
@@ -72,24 +75,50 @@ static void slot_stop(struct turn *t, struct slot *s, enum agent_stop how)
 }
 
 /* A loaded model is worth its load time: it stays until another one is wanted. */
-static bool slot_wants_host_gone(const struct turn *t, struct slot *s)
+static bool slot_wants_host_gone(const struct turn *t, const struct slot *s)
 {
-    const struct attempt *head = slot_head(s);
-    return head ? head->model != s->model : t->agent->draining;
+    const struct attempt *head = agent_slot_head(s);
+    return head ? !slot_can_host(s, head) : t->agent->draining || slot_is_in_the_way(t->agent, s);
+}
+
+void slot_ask_to_go(struct turn *t, struct slot *s)
+{
+    if ((s->phase == PHASE_LOADING || s->phase == PHASE_LOADED) && slot_wants_host_gone(t, s))
+        slot_stop(t, s, AGENT_STOP_ASK);
+}
+
+/* Attempts that need a slot which will not come free go back, one after the other. */
+static const struct attempt *slot_next_head(struct turn *t, struct slot *s)
+{
+    struct attempt *head;
+    while ((head = agent_slot_head(s))) {
+        const struct slot *sick = slot_sick_for(t->agent, s, head);
+        if (!sick)
+            break;
+        agent_attempt_give_back(
+            t, head, ENDED_HOST_FAILED,
+            turn_format(t, "slot %u is held by a process that cannot be killed", sick->index));
+    }
+    return head;
+}
+
+/* Its slot is empty: start what is granted, once nobody else holds what it needs. */
+static void slot_try_start(struct turn *t, struct slot *s)
+{
+    const struct attempt *head = slot_next_head(t, s);
+    if (head && slot_may_claim(t, s, head))
+        slot_start(t, s, head);
 }
 
 void agent_slot_pump(struct turn *t, struct slot *s)
 {
-    const struct attempt *head = slot_head(s);
+    const struct attempt *head = agent_slot_head(s);
     switch (s->phase) {
-    case PHASE_EMPTY:
-        if (head)
-            slot_start(t, s, head);
-        break;
+    case PHASE_EMPTY: slot_try_start(t, s); break;
     case PHASE_WAITING:
-        if (head && head->model != s->model) { /* the failures were another model's */
+        if (head && !slot_can_host(s, head)) { /* the failures were another model's */
             s->start_failures = 0;
-            slot_start(t, s, head);
+            slot_try_start(t, s);
         }
         break;
     case PHASE_LOADING:
@@ -136,6 +165,7 @@ static void slot_vacate(struct turn *t, struct slot *s)
         slot_set_phase(s, PHASE_EMPTY, INT64_MAX);
     else
         slot_set_phase(s, PHASE_WAITING, t->now + (s->start_failures == 1 ? 1 : 5) * SECOND_NS);
+    slot_release_claim(t, s);
     agent_slot_pump(t, s);
 }
 
@@ -191,6 +221,8 @@ static void slot_sicken(struct turn *t, struct slot *s)
     turn_note(t, true, "slot_sick slot=%u model=%u", s->index, s->model);
     slot_send_news(t, s, false, text);
     slot_fail_attempts(t, s, true, text);
+    for (uint32_t i = 0; t->agent->gang_count > 0 && i < t->agent->slot_count; i++)
+        agent_slot_pump(t, &t->agent->slots[i]); /* a gang that waits for this slot */
 }
 
 static void slot_request_timeout(struct turn *t, struct slot *s)

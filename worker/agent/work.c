@@ -7,7 +7,7 @@ static struct attempt *work_next_attempt(struct slot *s)
 {
     for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = n->next) {
         struct attempt *a = container_of(n, struct attempt, node);
-        if (a->model != s->model)
+        if (!slot_can_host(s, a))
             return NULL;
         if (agent_attempt_has_more(a))
             return a;

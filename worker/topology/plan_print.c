@@ -1,6 +1,7 @@
 /* The plan, for people and for programs. */
 #include "worker/topology/plan_print.h"
 
+#include "common/limits.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -20,6 +21,36 @@ static size_t count_ignored(const struct topology *t)
     size_t count = 0;
     for (size_t i = 0; i < t->gpu_count; i++)
         count += t->gpus[i].ignored ? 1 : 0;
+    return count;
+}
+
+/* --- gangs --- */
+
+typedef void gang_visit_f(const unsigned *slots, unsigned width, struct arena *scratch,
+                          struct buf *out);
+
+static bool has_gangs(const struct topology *t, unsigned width)
+{
+    return width <= GANG_SLOTS_MAX && width <= t->slot_count && t->slots[0].gpu_count > 0;
+}
+
+/* The gangs of so many slots, as the coordinator forms them; returns how many. */
+static size_t each_gang(const struct topology *t, unsigned width, gang_visit_f *visit,
+                        struct arena *scratch, struct buf *out)
+{
+    struct place *places = arena_alloc(scratch, t->slot_count * sizeof *places);
+    uint32_t *group_of = arena_alloc(scratch, t->slot_count * sizeof *group_of);
+    for (size_t s = 0; s < t->slot_count; s++)
+        places[s] = t->slots[s].place;
+    size_t count = place_groups(places, (uint32_t)t->slot_count, width, group_of);
+    for (uint32_t lead = 0; lead < t->slot_count; lead++) {
+        unsigned slots[GANG_SLOTS_MAX], found = 0;
+        for (uint32_t s = lead; group_of[lead] == lead && s < t->slot_count; s++)
+            if (group_of[s] == lead)
+                slots[found++] = s;
+        if (found > 0)
+            visit(slots, found, scratch, out);
+    }
     return count;
 }
 
@@ -89,6 +120,20 @@ static void text_slot(const struct topology_slot *slot, struct arena *scratch, s
     buf_append_byte(out, '\n');
 }
 
+static void text_gang(const unsigned *slots, unsigned width, struct arena *scratch, struct buf *out)
+{
+    buf_printf(out, " %s", topology_list_text(slots, width, scratch));
+}
+
+static void text_gangs(const struct topology *t, struct arena *scratch, struct buf *out)
+{
+    for (unsigned width = 2; has_gangs(t, width); width *= 2) {
+        buf_printf(out, "gangs of %u: slots", width);
+        each_gang(t, width, text_gang, scratch, out);
+        buf_append_byte(out, '\n');
+    }
+}
+
 void plan_print_text(const struct topology *t, struct buf *out)
 {
     struct arena scratch = { 0 };
@@ -96,6 +141,7 @@ void plan_print_text(const struct topology *t, struct buf *out)
     text_ignored(t, out);
     for (size_t s = 0; s < t->slot_count; s++)
         text_slot(&t->slots[s], &scratch, out);
+    text_gangs(t, &scratch, out);
     for (size_t i = 0; i < t->note_count; i++) {
         buf_append_str(out, "note ");
         append_safe(out, t->notes[i]);
@@ -195,6 +241,26 @@ static void json_slot(struct buf *out, const struct topology_slot *slot, struct 
     buf_append_byte(out, '}');
 }
 
+static void json_gang(const unsigned *slots, unsigned width, struct arena *scratch, struct buf *out)
+{
+    (void)scratch;
+    for (unsigned i = 0; i < width; i++)
+        buf_printf(out, "%s%u", i ? "," : "[", slots[i]);
+    buf_append_str(out, "],");
+}
+
+static void json_gangs(const struct topology *t, struct arena *scratch, struct buf *out)
+{
+    buf_append_str(out, ",\"gangs\":[");
+    for (unsigned width = 2; has_gangs(t, width); width *= 2) {
+        buf_printf(out, "%s{\"slots\":%u,\"groups\":[", width > 2 ? "," : "", width);
+        if (each_gang(t, width, json_gang, scratch, out) > 0)
+            out->len--; /* the comma behind the last */
+        buf_append_str(out, "]}");
+    }
+    buf_append_byte(out, ']');
+}
+
 static void json_machine(struct buf *out, const struct topology *t)
 {
     buf_append_str(out, "\"machine\":{\"name\":");
@@ -222,7 +288,9 @@ void plan_print_json(const struct topology *t, struct buf *out)
             buf_append_byte(out, ',');
         json_slot(out, &t->slots[s], &scratch);
     }
-    buf_append_str(out, "],\"notes\":[");
+    buf_append_byte(out, ']');
+    json_gangs(t, &scratch, out);
+    buf_append_str(out, ",\"notes\":[");
     for (size_t i = 0; i < t->note_count; i++) {
         if (i)
             buf_append_byte(out, ',');

@@ -185,6 +185,7 @@ err topology_share(struct topology *t, const struct topology_rules *rules, struc
         return e;
     for (size_t s = 0; s < t->slot_count; s++)
         t->slots[s].index = (unsigned)s;
+    place_slots(t);
     note_spans(t);
     return OK;
 }

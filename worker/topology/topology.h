@@ -11,6 +11,7 @@
 
 #include "common/arena.h"
 #include "common/err.h"
+#include "common/place.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,7 @@ struct topology_slot {
     size_t node_count;
     const struct topology_gpu *const *gpus; /* of one vendor, in PCI order */
     size_t gpu_count;
+    struct place place; /* of its first GPU, else of its cores */
 };
 
 struct topology {
@@ -114,6 +116,11 @@ static inline struct topology_rules topology_rules_default(void)
 err topology_open(const struct topology_source *source, const struct topology_rules *rules,
                   struct topology *out, struct errmsg *msg);
 void topology_release(struct topology *t);
+
+/* What these slots have together, for a model that runs on all of them: a gang. `slots` has at
+ * least one, each once. Its index and place are those of the first. From the arena. */
+struct topology_slot topology_join(const struct topology *t, const unsigned *slots, size_t count,
+                                   struct arena *arena);
 
 /* The variables that show a model the slot's GPUs and no others, as "NAME=VALUE", ended by NULL.
  * Never both CUDA's and ROCm's: HIP reads both, and would then find none. From the arena. */

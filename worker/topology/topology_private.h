@@ -48,6 +48,9 @@ void share_cores_by_gpus(struct topology *t);
  * if any node has that many, else inside a package, else anywhere. */
 void share_cores_alone(struct topology *t, size_t per_slot, size_t slots_max);
 
+/* place.c: say where each slot is. They have their GPUs and nodes. */
+void place_slots(struct topology *t);
+
 /* Add a sentence for people. */
 void topology_note(struct topology *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
