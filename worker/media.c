@@ -34,6 +34,8 @@ err media_open(const char *media_dir, const char *tmp_dir, struct media **out, s
 {
     err e = file_make_dir(media_dir, 0700, msg);
     if (e == OK)
+        e = file_sync_dir(media_dir, msg); /* folders of a process that was cut short */
+    if (e == OK)
         e = file_make_dir(tmp_dir, 0700, msg);
     if (e)
         return e;
@@ -92,6 +94,8 @@ static err media_read(const struct media *m, const char *name, struct buf *out, 
     for (size_t left = e ? 0 : (size_t)st.st_size; left > 0;) {
         buf_reserve(out, left);
         ssize_t count = read(fd, out->data + out->len, left);
+        if (count < 0 && errno == EINTR)
+            continue;
         if (count <= 0) {
             e = err_say(msg, ERR_INVALID, "the file %s became shorter while it was read", name);
             break;
@@ -121,8 +125,8 @@ static err media_keep(const struct media *m, const char *relative, struct span b
     const char *dir = arena_format(arena, "%s/%.2s", m->media_dir, relative);
     const char *path = arena_format(arena, "%s/%s", m->media_dir, relative);
     *out_path = path;
-    if (file_exists(path))
-        return OK; /* the same content, by its name */
+    if (file_exists(path)) /* the same content, by its name; who made it may have been cut short */
+        return file_sync_dir(dir, msg);
     err e = file_make_dir(dir, 0700, msg);
     return e ? e : file_write_atomic(path, bytes, 0600, msg);
 }

@@ -123,17 +123,15 @@ static int write_new(const char *path, struct span bytes, mode_t mode)
     return -1;
 }
 
-/* A name is safe only once its folder is on the disk too. */
-static int sync_dir(const char *dir)
+err file_sync_dir(const char *dir, struct errmsg *msg)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int failed = fsync(fd);
-    int error = errno;
-    (void)close(fd); /* nothing was written through it */
-    errno = error;
-    return failed;
+    err e = OK;
+    if (fd < 0 || fsync(fd) != 0)
+        e = say_errno(msg, "sync the folder", dir);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written through it */
+    return e;
 }
 
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg)
@@ -148,18 +146,28 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
     } else if (rename(temporary, path) != 0) {
         e = say_errno(msg, "replace", path);
         (void)unlink(temporary); /* the first failure is the one to report */
-    } else if (sync_dir(dir) != 0) {
-        e = say_errno(msg, "sync the folder", dir);
+    } else {
+        e = file_sync_dir(dir, msg);
     }
     free(temporary);
     free(dir);
     return e;
 }
 
+/* A name is safe only once the folder that it is in is on the disk too. A folder that may be
+ * written and not read cannot be synced: then that is up to the system. */
+static err sync_name(const char *path, struct errmsg *msg)
+{
+    char *parent = file_dir_of(path);
+    err e = file_sync_dir(parent, msg);
+    free(parent);
+    return e == ERR_DENIED ? OK : e;
+}
+
 static err make_one(const char *path, mode_t mode, struct errmsg *msg)
 {
     if (mkdir(path, mode) == 0)
-        return OK;
+        return sync_name(path, msg);
     int error = errno;
     if (file_is_dir(path)) /* also when a parent is on a read-only file system */
         return OK;

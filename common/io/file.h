@@ -13,8 +13,11 @@ err file_read(const char *path, size_t max_bytes, struct buf *out, struct errmsg
 /* Replace path by these bytes: temporary file beside it, fsync, rename, fsync of the folder. */
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
 
-/* Make the folder and its parents with this mode; fine if it is there already. */
+/* Make the folder and its parents with this mode, durably; fine if it is there already. */
 err file_make_dir(const char *path, unsigned mode, struct errmsg *msg);
+
+/* Make the names in this folder durable. */
+err file_sync_dir(const char *dir, struct errmsg *msg);
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/mem.h"
 
 enum {
     /* Set aside more than asked for, in proportion, so that it is seldom done. */
@@ -42,25 +43,20 @@ err store_guard_look(const struct store_config *config, struct errmsg *msg)
     return refuse_network(config, msg);
 }
 
-static err sync_folder(const char *folder, struct errmsg *msg)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 || fsync(fd);
-    err e = OK;
-    if (failed)
-        e = err_say(msg, ERR_IO, "cannot sync the folder '%s': %s", folder, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written through it */
-    return e;
-}
-
 err store_guard_sync(const char *folder, struct errmsg *msg)
 {
-    char *parent = file_dir_of(folder);
-    err e = sync_folder(folder, msg);
-    if (!e)
-        e = sync_folder(parent, msg);
-    free(parent);
+    enum { LEVELS = 3 }; /* STATE/store: the file, the store, the state */
+    char *at = xstrdup(folder);
+    err e = file_sync_dir(at, msg);
+    for (int level = 1; level < LEVELS && !e; level++) {
+        char *parent = file_dir_of(at);
+        e = file_sync_dir(parent, msg);
+        if (e == ERR_DENIED)
+            e = OK; /* somebody else's folder, which must not be read: it is older than we are */
+        free(at);
+        at = parent;
+    }
+    free(at);
     return e;
 }
 

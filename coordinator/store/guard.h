@@ -10,7 +10,8 @@ err store_guard_take(const struct store_config *config, int *out_lock_fd, struct
 /* The same without making or locking anything: for reading. ERR_NOT_FOUND: no folder. */
 err store_guard_look(const struct store_config *config, struct errmsg *msg);
 
-/* Make the names in this folder, and its own, durable. */
+/* Make the names in this folder, its own and its parent's durable: at every opening to write, since
+ * a start that was cut short may have made them and no more. */
 err store_guard_sync(const char *folder, struct errmsg *msg);
 
 /* Have the file system set aside `need` bytes behind the first `used` ones of the file, so that a

@@ -120,7 +120,7 @@ static err make_store(const char *folder, const char *data_path, struct errmsg *
     remove_leftovers(new_path, new_lock);
     free(new_path);
     free(new_lock);
-    return rc ? say_lmdb(rc, "make", folder, msg) : store_guard_sync(folder, msg);
+    return rc ? say_lmdb(rc, "make", folder, msg) : OK;
 }
 
 /* Before LMDB trusts the file: are its first pages what it thinks? */
@@ -244,6 +244,8 @@ static err open_all(struct store *s, const struct store_config *config, struct e
         s->read_only ? store_guard_look(config, msg) : store_guard_take(config, &s->lock_fd, msg);
     if (!e && !s->read_only && !file_exists(s->data_path))
         e = make_store(config->path, s->data_path, msg);
+    if (!e && !s->read_only)
+        e = store_guard_sync(config->path, msg);
     if (!e)
         e = look_at_metas(s, config->path, msg);
     if (!e)

@@ -149,6 +149,15 @@ static void a_folder_is_not_replaced_by_a_file(void **state)
     assert_int_equal(file_write_atomic(in(f, "no/such"), span_str("x"), 0600, &msg), ERR_NOT_FOUND);
 }
 
+static void a_folder_that_is_not_there_cannot_be_synced(void **state)
+{
+    struct folder *f = *state;
+    struct errmsg msg;
+    assert_int_equal(file_sync_dir(f->dir, &msg), OK);
+    assert_int_equal(file_sync_dir(in(f, "none"), &msg), ERR_NOT_FOUND);
+    assert_non_null(strstr(msg.text, f->path));
+}
+
 static void folders_are_made_with_their_parents(void **state)
 {
     struct folder *f = *state;
@@ -348,6 +357,7 @@ int main(void)
         TEST(what_cannot_be_read_is_named),
         TEST(a_failed_write_leaves_the_old_file),
         TEST(a_folder_is_not_replaced_by_a_file),
+        TEST(a_folder_that_is_not_there_cannot_be_synced),
         TEST(folders_are_made_with_their_parents),
         TEST(paths_are_joined_and_split),
         TEST(a_real_path_has_no_links),
