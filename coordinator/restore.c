@@ -60,10 +60,14 @@ static void restore_strike(void *owner, const struct strike *s)
 static void add_axes(const struct plan *plan, struct core *core)
 {
     for (size_t i = 0; i < plan->model_count; i++) {
-        const struct model_resources *r = &plan->models[i].spec->definition.resources;
+        const struct spec_model *spec = plan->models[i].spec;
+        const struct model_resources *r = &spec->definition.resources;
         core_add_model(core, &(struct core_need){ .gpus = r->gpus,
                                                   .cpus = r->cpus,
-                                                  .memory_bytes = r->memory_bytes });
+                                                  .memory_bytes = r->memory_bytes,
+                                                  .gpu_memory_bytes = spec->gpus.memory_bytes,
+                                                  .gpu_types = spec->gpus.types,
+                                                  .gpu_type_count = spec->gpus.type_count });
     }
     for (size_t i = 0; i < plan->task_count; i++)
         core_add_task(core, plan->tasks[i].task->size);

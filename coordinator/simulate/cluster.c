@@ -69,8 +69,8 @@ static void read_die(struct loader *l, const struct yaml_node *node, struct clus
 static void read_group(struct loader *l, const struct yaml_node *node, struct cluster_group *g)
 {
     static const char *const keys[] = {
-        "count", "slots", "gpus_per_slot", "cpus_per_slot", "memory_per_slot", "gpu", "speed",
-        "slow",  "die"
+        "count", "slots",      "gpus_per_slot", "cpus_per_slot", "memory_per_slot",
+        "gpu",   "gpu_memory", "speed",         "slow",          "die"
     };
     *g = (struct cluster_group){ .count = 1,
                                  .slots = 1,
@@ -91,6 +91,7 @@ static void read_group(struct loader *l, const struct yaml_node *node, struct cl
     yaml_bytes(doc, yaml_find(node, "memory_per_slot"), 1, MODEL_MEMORY_BYTES_MAX,
                &g->memory_per_slot);
     yaml_text(doc, yaml_find(node, "gpu"), &g->gpu);
+    yaml_bytes(doc, yaml_find(node, "gpu_memory"), 1, MODEL_MEMORY_BYTES_MAX, &g->gpu_memory);
     yaml_real(doc, yaml_find(node, "speed"), FACTOR_MIN, FACTOR_MAX, &g->speed);
     read_slow(l, yaml_find(node, "slow"), g);
     read_die(l, yaml_find(node, "die"), g);

@@ -20,7 +20,8 @@ struct cluster_group {
     uint32_t slots; /* of one worker */
     uint32_t gpus_per_slot, cpus_per_slot;
     uint64_t memory_per_slot; /* bytes; 0: not limited */
-    const char *gpu;          /* type, for people; "" if not given */
+    uint64_t gpu_memory;      /* bytes of one GPU; 0: not known, and then no obstacle */
+    const char *gpu;          /* their type; "" if not given */
     double speed;             /* durations are divided by it */
     uint32_t slow_every;      /* every so many workers one is slow; 0: none is */
     double slow_factor;

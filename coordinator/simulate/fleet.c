@@ -68,10 +68,12 @@ uint64_t fleet_fits(const struct fleet *f, const struct core_need *need)
     uint64_t fits = 0;
     for (size_t i = 0; i < f->cluster->group_count; i++) {
         const struct cluster_group *g = &f->cluster->groups[i];
-        bool is_large_enough =
-            need->gpus <= g->gpus_per_slot && need->cpus <= g->cpus_per_slot &&
-            (g->memory_per_slot == 0 || need->memory_bytes <= g->memory_per_slot);
-        fits |= (uint64_t)is_large_enough << i;
+        struct core_offer offer = { .gpus = g->gpus_per_slot,
+                                    .cpus = g->cpus_per_slot,
+                                    .memory_bytes = g->memory_per_slot,
+                                    .gpu_memory_bytes = g->gpu_memory,
+                                    .gpu_type = span_str(g->gpu) };
+        fits |= (uint64_t)core_fits(need, &offer) << i;
     }
     return fits;
 }

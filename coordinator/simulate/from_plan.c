@@ -23,9 +23,13 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
     for (size_t i = 0; i < plan->model_count; i++) {
         const struct plan_model *m = &plan->models[i];
         const struct model_definition *d = &m->spec->definition;
+        const struct spec_gpus *gpus = &m->spec->gpus;
         struct core_need need = { .gpus = d->resources.gpus,
                                   .cpus = d->resources.cpus,
-                                  .memory_bytes = d->resources.memory_bytes };
+                                  .memory_bytes = d->resources.memory_bytes,
+                                  .gpu_memory_bytes = gpus->memory_bytes,
+                                  .gpu_types = gpus->types,
+                                  .gpu_type_count = gpus->type_count };
         struct cluster_timing timing = cluster_timing_of(fleet->cluster, d->name);
         uint32_t added = work_add_model(out, d->name, &need, &timing);
         if (fleet_fits(fleet, &need) == 0) {

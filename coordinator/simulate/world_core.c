@@ -117,11 +117,14 @@ void world_hello(struct world *w, uint32_t worker)
     const struct fleet_worker *f = &w->fleet->workers[worker];
     const struct cluster_group *g = &w->fleet->cluster->groups[f->group];
     struct msg_slot *slots = xcalloc(f->slot_count, sizeof(*slots));
-    for (uint32_t i = 0; i < f->slot_count; i++)
+    uint64_t *gpu_memory = xcalloc(f->slot_count, sizeof(*gpu_memory));
+    for (uint32_t i = 0; i < f->slot_count; i++) {
+        gpu_memory[i] = g->gpu_memory;
         slots[i] = (struct msg_slot){ .gpus = g->gpus_per_slot,
                                       .cpus = g->cpus_per_slot,
                                       .memory_bytes = g->memory_per_slot,
                                       .gpu_type = span_str(g->gpu) };
+    }
     char name[NAME_BYTES];
     uint8_t id[WORKER_ID_BYTES] = { 0 };
     snprintf(name, sizeof(name), "worker-%u", worker);
@@ -132,9 +135,11 @@ void world_hello(struct world *w, uint32_t worker)
                                                       .name = span_str(name),
                                                       .worker_id = id,
                                                       .slots = slots,
-                                                      .slot_count = f->slot_count } });
+                                                      .slot_count = f->slot_count,
+                                                      .gpu_memory = gpu_memory } });
     w->workers[worker].next_seq = 1;
     free(slots);
+    free(gpu_memory);
 }
 
 static uint8_t state_of(const struct virtual_slot *s)

@@ -45,9 +45,25 @@ static void add_counts(struct plan_counts *to, const struct plan_counts *from)
 
 /* ---- Obstacles ---- */
 
-static const char *obstacle_of(const struct model_resources *need,
-                               const struct plan_machine *machine, struct arena *arena)
+/* A GPU that is too small, or of another type than those that the model may run on. */
+static const char *gpu_obstacle(const struct spec_gpus *need, const struct plan_machine *machine,
+                                struct arena *arena)
 {
+    if (machine->gpu_memory_bytes != 0 && need->memory_bytes > machine->gpu_memory_bytes)
+        return arena_format(
+            arena, "a replica needs GPUs of %" PRIu64 " MiB each, the largest has %" PRIu64,
+            need->memory_bytes >> 20, machine->gpu_memory_bytes >> 20);
+    bool is_allowed = need->type_count == 0 || !machine->gpu_type;
+    for (size_t i = 0; i < need->type_count && !is_allowed; i++)
+        is_allowed = text_has_words(span_str(machine->gpu_type), need->types[i]);
+    return is_allowed ? NULL
+                      : arena_format(arena, "its gpu_types do not name %s", machine->gpu_type);
+}
+
+static const char *obstacle_of(const struct spec_model *model, const struct plan_machine *machine,
+                               struct arena *arena)
+{
+    const struct model_resources *need = &model->definition.resources;
     if (!machine)
         return NULL;
     if (need->gpus > machine->gpus_per_slot)
@@ -59,7 +75,8 @@ static const char *obstacle_of(const struct model_resources *need,
     if (machine->memory_bytes != 0 && need->memory_bytes > machine->memory_bytes)
         return arena_format(arena, "a replica needs %" PRIu64 " MiB of memory, a slot has %" PRIu64,
                             need->memory_bytes >> 20, machine->memory_bytes >> 20);
-    return machine->slots == 0 ? "there is no slot" : NULL;
+    const char *gpus = gpu_obstacle(&model->gpus, machine, arena);
+    return gpus ? gpus : machine->slots == 0 ? "there is no slot" : NULL;
 }
 
 /* ---- Earlier results ---- */
@@ -148,7 +165,7 @@ static void report_model(struct plan_report *r, size_t index, const struct plan_
     }
     for (size_t i = 0; i < model->gap_count; i++)
         m->gaps[plan->gaps[model->first_gap + i].reason]++;
-    m->obstacle = obstacle_of(&model->spec->definition.resources, machine, &r->arena);
+    m->obstacle = obstacle_of(model->spec, machine, &r->arena);
     if (store && store->earlier)
         list_earlier(r, m, store);
     if (m->obstacle)

@@ -18,7 +18,9 @@ enum {
 struct plan_machine {
     uint32_t slots;
     uint32_t gpus_per_slot, cores_per_slot;
-    uint64_t memory_bytes; /* of a slot; 0: not limited */
+    uint64_t memory_bytes;     /* of a slot; 0: not limited */
+    uint64_t gpu_memory_bytes; /* of the largest GPU of a slot; 0: not known */
+    const char *gpu_type;      /* of all of them; NULL: not known, or several */
 };
 
 /* What a store holds of a cell. */

@@ -10,7 +10,7 @@
 #include "coordinator/spec/yaml_doc.h"
 #include "proto/definition/definition.h"
 
-enum { SUITES_MAX = 1000, GLOBS_MAX = 10000, STRIKES_MAX = 10 };
+enum { SUITES_MAX = 1000, GLOBS_MAX = 10000, STRIKES_MAX = 10, GPU_TYPES_NAMED_MAX = 64 };
 
 /* X(name, text): the rule of General-Level that is shown first; both are always computed. */
 #define SPEC_RULE_LIST(X)                                                                          \
@@ -72,6 +72,13 @@ struct spec_suite {
     uint32_t line;
 };
 
+/* Where replicas may run, beside what definition.resources asks for. Of no account to workers. */
+struct spec_gpus {
+    uint64_t memory_bytes;    /* of each; 0: no need stated */
+    const char *const *types; /* whole words of the names of their types */
+    size_t type_count;        /* 0: any */
+};
+
 struct spec_model {
     struct model_definition definition; /* its command is command.words */
     struct spec_command command;        /* HOST_EXEC */
@@ -79,6 +86,7 @@ struct spec_model {
      * for a secret (its name ends in KEY, TOKEN, SECRET or PASSWORD) that comes from a variable,
      * the reference as written: changing a password changes no answer, and stores no password. */
     const char *const *env_identity;
+    struct spec_gpus gpus;
     const char *revision;  /* NULL: from the content of the command's files */
     const char *precision; /* NULL: not given */
     enum spec_role role;

@@ -75,11 +75,33 @@ static void read_env(struct loader *l, const struct yaml_node *node, struct spec
 
 /* ---- Resources and the sim's parameters ---- */
 
-static void read_resources(struct loader *l, const struct yaml_node *node,
-                           struct model_resources *out)
+/* What is asked of GPUs that the model does not take would be ignored in silence. */
+static void refuse_without_gpus(struct loader *l, const struct yaml_node *resources,
+                                const char *key)
 {
-    static const char *const keys[] = { "gpus", "cpus", "memory" };
-    if (!yaml_mapping(&l->doc, node, keys, COUNT(keys)))
+    const struct yaml_node *node = yaml_find(resources, key);
+    if (node)
+        yaml_problem(&l->doc, node, "means nothing with \"gpus: 0\"; say how many GPUs it takes");
+}
+
+static void read_gpus(struct loader *l, const struct yaml_node *node, struct spec_model *out)
+{
+    if (out->definition.resources.gpus == 0) {
+        refuse_without_gpus(l, node, "gpu_memory");
+        refuse_without_gpus(l, node, "gpu_types");
+        return;
+    }
+    yaml_bytes(&l->doc, yaml_find(node, "gpu_memory"), 1, MODEL_MEMORY_BYTES_MAX,
+               &out->gpus.memory_bytes);
+    yaml_texts(&l->doc, yaml_find(node, "gpu_types"), "a list of types, such as A100",
+               GPU_TYPES_NAMED_MAX, &out->gpus.types, &out->gpus.type_count);
+}
+
+static void read_resources(struct loader *l, const struct yaml_node *node, struct spec_model *model)
+{
+    static const char *const keys[] = { "gpus", "cpus", "memory", "gpu_memory", "gpu_types" };
+    struct model_resources *out = &model->definition.resources;
+    if (!node || !yaml_mapping(&l->doc, node, keys, COUNT(keys)))
         return;
     uint64_t gpus = out->gpus, cpus = out->cpus;
     yaml_whole(&l->doc, yaml_find(node, "gpus"), 0, MODEL_GPUS_MAX, &gpus);
@@ -87,6 +109,7 @@ static void read_resources(struct loader *l, const struct yaml_node *node,
     yaml_bytes(&l->doc, yaml_find(node, "memory"), 1, MODEL_MEMORY_BYTES_MAX, &out->memory_bytes);
     out->gpus = (uint32_t)gpus;
     out->cpus = (uint32_t)cpus;
+    read_gpus(l, node, model);
 }
 
 static void read_sim(struct loader *l, const struct yaml_node *node, struct sim_parameters *out)
@@ -194,7 +217,7 @@ void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec
     yaml_choice(doc, yaml_find(node, "role"), role_words, SPEC_ROLE_COUNT, &role);
     out->role = (enum spec_role)role;
     spec_read_globs(l, yaml_find(node, "tasks"), &out->tasks);
-    read_resources(l, yaml_find(node, "resources"), &d->resources);
+    read_resources(l, yaml_find(node, "resources"), out);
     yaml_duration_ms(doc, yaml_find(node, "timeout"), 1, MODEL_TIMEOUT_MS_MAX, &d->timeout_ms);
     yaml_duration_ms(doc, yaml_find(node, "load_timeout"), 1, MODEL_TIMEOUT_MS_MAX,
                      &d->load_timeout_ms);

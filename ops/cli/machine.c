@@ -1,5 +1,7 @@
 #include "ops/cli/machine.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "worker/topology/topology.h"
@@ -33,6 +35,30 @@ static void largest_replica(const struct spec *spec, const struct topology *t, u
     }
 }
 
+static bool same_type(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* The type is told only if all GPUs of all slots are of it: a model may run on any of them. */
+static void measure_gpus(const struct topology *t, struct machine *out)
+{
+    const char *type = NULL;
+    bool is_one = true;
+    for (size_t i = 0; i < t->slot_count; i++)
+        for (size_t k = 0; k < t->slots[i].gpu_count; k++) {
+            const struct topology_gpu *gpu = t->slots[i].gpus[k];
+            if (gpu->memory_bytes > out->slots.gpu_memory_bytes)
+                out->slots.gpu_memory_bytes = gpu->memory_bytes;
+            is_one &= gpu->model && (!type || same_type(type, gpu->model));
+            type = gpu->model;
+        }
+    if (!type || !is_one)
+        return;
+    snprintf(out->gpu_type, sizeof(out->gpu_type), "%s", type);
+    out->slots.gpu_type = out->gpu_type;
+}
+
 static void measure(const struct topology *t, struct plan_machine *out)
 {
     *out = (struct plan_machine){ .slots = (uint32_t)t->slot_count };
@@ -62,6 +88,7 @@ err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct mac
     if (e)
         return e;
     measure(&t, &out->slots);
+    measure_gpus(&t, out);
     topology_release(&t);
     return OK;
 }

@@ -109,7 +109,7 @@ static void mistakes_are_told_with_line_and_key(void **state)
           ":2: workers[0]: the key \"count\" is missing: expected the number of workers\n" },
         { "workers:\n  - {count: 2, slots: 2, sped: 2}\n",
           ":2: workers[0]: unknown key \"sped\"; did you mean \"speed\"? Known keys: count, slots, "
-          "gpus_per_slot, cpus_per_slot, memory_per_slot, gpu, speed, slow, die\n" },
+          "gpus_per_slot, cpus_per_slot, memory_per_slot, gpu, gpu_memory, speed, slow, die\n" },
         { "workers:\n  - count: none\n    slots: 1\n",
           ":2: workers[0].count: expected a whole number from 1 to 16384, found \"none\"\n" },
         { "workers:\n  - count: 1\n    slots: 1\n    speed: 0\n",

@@ -449,6 +449,12 @@ static const struct bad bad_values[] = {
     { "    env: {THREADS: 1}\n", "    sim: {seed: 7}\n",
       "sweep.yaml:15: models[0].sim: a model with \"host: exec\" takes no \"sim\"\n" },
     /* Types. */
+    { "gpus: 1", "gpus: 0, gpu_memory: 40GiB",
+      "sweep.yaml:18: models[0].resources.gpu_memory: means nothing with \"gpus: 0\"; say how many "
+      "GPUs it takes\n" },
+    { "gpus: 1", "gpus: 1, gpu_types: A100",
+      "sweep.yaml:18: models[0].resources.gpu_types: expected a list of types, such as A100, found "
+      "\"A100\"\n" },
     { "gpus: 1", "gpus: two",
       "sweep.yaml:18: models[0].resources.gpus: expected a whole number from 0 to 64, found "
       "\"two\"\n" },
@@ -466,6 +472,7 @@ static const struct bad bad_values[] = {
       "\"0\"\n" },
     { "{gpus: 1, cpus: 2, memory: 2GiB}", "7",
       "sweep.yaml:18: models[0].resources: expected a mapping with the keys gpus, cpus, memory, "
+      "gpu_memory, gpu_types, "
       "found \"7\"\n" },
     { "[\"image/**\", nlp/Capitals]", "image/**",
       "sweep.yaml:8: suites[0].tasks: expected a list of globs over task paths, such as "

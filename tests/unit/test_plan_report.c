@@ -8,8 +8,10 @@
 
 /* ---- A plan of two models and three tasks: the first model does not do the last task ---- */
 
+static const char *const vision_types[] = { "A100" };
 static struct spec_model specs[] = {
     { .definition = { .name = "org/vision", .resources = { 2, 4, 8ull << 30 } },
+      .gpus = { .memory_bytes = 40ull << 30, .types = vision_types, .type_count = 1 },
       .role = SPEC_ROLE_GENERALIST },
     { .definition = { .name = "fast", .resources = { 0, 1, 0 } }, .role = SPEC_ROLE_SPECIALIST },
 };
@@ -164,12 +166,22 @@ static void a_replica_must_fit_into_a_slot(void **state)
         struct plan_machine machine;
         const char *obstacle;
     } cases[] = {
-        { { 1, 2, 4, 8ull << 30 }, NULL },
-        { { 1, 2, 4, 0 }, NULL }, /* memory is not limited */
-        { { 1, 1, 4, 0 }, "a replica needs 2 GPUs, a slot has 1" },
-        { { 1, 2, 3, 0 }, "a replica needs 4 cores, a slot has 3" },
-        { { 1, 2, 4, 1ull << 30 }, "a replica needs 8192 MiB of memory, a slot has 1024" },
-        { { 0, 2, 4, 0 }, "there is no slot" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .memory_bytes = 8ull << 30 },
+          NULL },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4 }, NULL }, /* no limit is known */
+        { { .slots = 1, .gpus_per_slot = 1, .cores_per_slot = 4 },
+          "a replica needs 2 GPUs, a slot has 1" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 3 },
+          "a replica needs 4 cores, a slot has 3" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .memory_bytes = 1ull << 30 },
+          "a replica needs 8192 MiB of memory, a slot has 1024" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .gpu_memory_bytes = 16ull << 30 },
+          "a replica needs GPUs of 40960 MiB each, the largest has 16384" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .gpu_type = "Tesla T4" },
+          "its gpu_types do not name Tesla T4" },
+        { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .gpu_type = "NVIDIA A100" },
+          NULL },
+        { { .slots = 0, .gpus_per_slot = 2, .cores_per_slot = 4 }, "there is no slot" },
     };
     struct plan plan = make_plan();
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -186,7 +198,7 @@ static void what_cannot_run_is_not_in_the_total(void **state)
 {
     (void)state;
     struct plan plan = make_plan();
-    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct plan_machine no_gpus = { .slots = 4, .cores_per_slot = 8 };
     struct plan_report r = report_of(&plan, &no_gpus, NULL);
     assert_int_equal(r.total.missing, 1520);
     assert_int_equal(r.blocked, 1020);
@@ -232,7 +244,7 @@ static void the_text_says_it_all(void **state)
 {
     (void)state;
     struct plan plan = make_plan();
-    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct plan_machine no_gpus = { .slots = 4, .cores_per_slot = 8 };
     struct fake_store store = { .done = { .ended = 900, .rows = 900, .micros = 900 },
                                 .earlier = earlier,
                                 .earlier_count = COUNT(earlier) };
@@ -269,7 +281,7 @@ static void the_json_says_the_same(void **state)
 {
     (void)state;
     struct plan plan = make_plan();
-    struct plan_machine no_gpus = { 4, 0, 8, 0 };
+    struct plan_machine no_gpus = { .slots = 4, .cores_per_slot = 8 };
     struct fake_store store = { .earlier = &earlier[1], .earlier_count = 1 };
     struct plan_report r = report_of(&plan, &no_gpus, &store);
     struct buf out = { 0 };
