@@ -55,11 +55,22 @@ void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct b
     c->ended += cell->ended;
     c->failed += failed;
     c->free_count += open;
+    model_settle(c, model);
 }
 
 uint32_t cell_free_count(const struct cell *cell)
 {
     return cell->wanted - cell->ended - cell->taken_count;
+}
+
+void model_settle(struct core *c, uint32_t model)
+{
+    const struct model *m = &c->models[model];
+    bool is_open = m->free_count > 0 && !m->paused;
+    if (is_open && bitmap_set(&c->open_models, model))
+        c->open_count++;
+    else if (!is_open && bitmap_clear(&c->open_models, model))
+        c->open_count--;
 }
 
 void cell_take(struct core *c, struct cell *cell, uint32_t instance)
@@ -69,27 +80,30 @@ void cell_take(struct core *c, struct cell *cell, uint32_t instance)
         bitmap_init(&cell->taken, cell->size);
     check(bitmap_set(&cell->taken, instance));
     cell->taken_count++;
-    c->models[cell->model].taken_count++;
-    c->models[cell->model].free_count--;
+    struct model *m = &c->models[cell->model];
+    m->taken_count++;
     c->free_count--;
+    if (--m->free_count == 0)
+        model_settle(c, cell->model);
 }
 
 static void untake(struct core *c, struct cell *cell, uint32_t instance)
 {
     check(bitmap_clear(&cell->taken, instance));
     c->models[cell->model].taken_count--;
-    c->models[cell->model].free_count++;
-    c->free_count++;
     if (--cell->taken_count == 0)
         bitmap_release(&cell->taken);
 }
 
 void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
 {
+    struct model *m = &c->models[cell->model];
     untake(c, cell, instance);
+    c->free_count++;
+    if (m->free_count++ == 0)
+        model_settle(c, cell->model);
     if (instance < cell->next)
         cell->next = instance;
-    struct model *m = &c->models[cell->model];
     if (cell->place < m->first_cell)
         m->first_cell = cell->place;
     match_wake(c);
@@ -97,12 +111,15 @@ void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
 
 void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed)
 {
-    if (cell_is_taken(cell, instance))
-        untake(c, cell, instance);
-    check(bitmap_set(&cell->closed, instance));
     struct model *m = &c->models[cell->model];
-    m->free_count--;
-    c->free_count--;
+    if (cell_is_taken(cell, instance)) {
+        untake(c, cell, instance);
+    } else {
+        c->free_count--;
+        if (--m->free_count == 0)
+            model_settle(c, cell->model);
+    }
+    check(bitmap_set(&cell->closed, instance));
     cell->ended++;
     m->ended++;
     c->ended++;

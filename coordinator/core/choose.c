@@ -36,7 +36,8 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
 {
     struct cell *best = NULL;
     double best_worth = -INFINITY;
-    for (uint32_t i = 0; i < c->model_count; i++) {
+    for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
+         i = bitmap_next_set(&c->open_models, i + 1)) {
         struct model *m = &c->models[i];
         uint32_t f, n;
         if (i == s->model || !model_is_usable(m, s))

@@ -13,6 +13,8 @@ struct core *core_new(const struct core_config *config)
     rng_seed(&c->rng, config->seed);
     list_init(&c->hungry);
     list_init(&c->starving);
+    list_init(&c->wanting);
+    bitmap_init(&c->open_models, MODELS_MAX);
     list_init(&c->strikes_open);
     (void)gpu_type_find(c, span_of(NULL, 0)); /* number 0 */
     return c;
@@ -64,7 +66,9 @@ void core_free(struct core *c)
     free(c->task_sizes);
     free(c->cells);
     free(c->workers);
+    bitmap_release(&c->open_models);
     map_release(&c->cell_of);
+    map_release(&c->worker_of);
     map_release(&c->session_of);
     map_release(&c->attempt_of);
     map_release(&c->strike_of);

@@ -8,6 +8,35 @@ struct worker *worker_of_session(const struct core *c, uint64_t session)
     return session ? map_find(&c->session_of, session) : NULL;
 }
 
+static uint64_t name_hash(struct span name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ name.data[i]) * UINT64_C(0x100000001b3);
+    return hash | 1; /* 0 is no id of a map */
+}
+
+struct worker *worker_by_name(const struct core *c, struct span name)
+{
+    struct worker *w = map_find(&c->worker_of, name_hash(name));
+    while (w && !span_equal(span_str(w->name), name))
+        w = w->same_hash;
+    return w;
+}
+
+struct worker *worker_new(struct core *c, struct span name)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->index = (uint32_t)c->worker_count;
+    w->name = xstrndup((const char *)name.data, name.len);
+    w->same_hash = map_find(&c->worker_of, name_hash(name));
+    map_put(&c->worker_of, name_hash(name), w);
+    c->workers =
+        xgrow(c->workers, &c->worker_capacity, c->worker_count + 1, sizeof(struct worker *));
+    c->workers[c->worker_count++] = w;
+    return w;
+}
+
 static void hold_model(struct model *m, struct slot *s)
 {
     m->holders = xgrow(m->holders, &m->holder_capacity, m->replicas + 1u, sizeof(struct slot *));

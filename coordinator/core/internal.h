@@ -82,7 +82,7 @@ struct slot {
     int64_t ready_ns;      /* when its host became ready last */
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
-    struct list in_hungry; /* of core->hungry or core->starving, else unlinked */
+    struct list in_hungry; /* of core->hungry, starving or wanting, else unlinked */
 };
 
 /* What a worker said it cannot run. */
@@ -93,6 +93,7 @@ struct refusal {
 struct worker {
     uint32_t index;
     char *name;
+    struct worker *same_hash; /* the next one in core->worker_of; NULL: the last */
     uint8_t id[WORKER_ID_BYTES], superseded_id[WORKER_ID_BYTES]; /* all 0: none */
     uint64_t session, peer;                                      /* session 0: not connected */
     uint64_t expected_seq;                                       /* of the next reliable message */
@@ -135,14 +136,18 @@ struct core {
     struct map cell_of; /* (model + 1, task) -> struct cell */
     struct worker **workers;
     size_t worker_count, worker_capacity;
+    struct map worker_of;  /* hash of a name -> the first struct worker of that hash */
     struct map session_of; /* session -> struct worker */
     struct map attempt_of; /* attempt id -> struct attempt */
     struct map strike_of;  /* cell and instance -> struct strike */
     struct list strikes_open;
-    struct heap backoffs, dues;   /* strikes that wait; connected workers */
-    struct list hungry, starving; /* slots that could take more; those that found nothing */
+    struct heap backoffs, dues;    /* strikes that wait; connected workers */
+    struct list hungry;            /* slots that could take more */
+    struct list starving, wanting; /* those that found nothing: idle ones, and those with work */
     uint64_t next_attempt, next_session;
     uint64_t wanted, ended, failed, free_count;
+    struct bitmap open_models; /* those that have a free instance and are not paused */
+    uint32_t open_count;
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
     int64_t tail_ns;          /* when to look for work to take back; INT64_MAX: nobody starves */
     struct core_effects *out; /* of the step */
@@ -161,6 +166,7 @@ static inline bool cell_is_taken(const struct cell *cell, uint32_t instance)
 {
     return cell->taken.words && bitmap_get(&cell->taken, instance);
 }
+void model_settle(struct core *c, uint32_t model); /* keeps open_models; after a pause too */
 uint32_t cell_free_count(const struct cell *cell);
 void cell_destroy(struct cell *cell);
 
@@ -198,6 +204,8 @@ void strike_ready(struct core *c);
 
 /* fleet.c */
 struct worker *worker_of_session(const struct core *c, uint64_t session);
+struct worker *worker_by_name(const struct core *c, struct span name); /* NULL: never seen */
+struct worker *worker_new(struct core *c, struct span name);
 void worker_lose(struct core *c, struct worker *w, const char *why);
 void worker_drain(struct core *c, struct worker *w); /* nothing more is granted to it */
 bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task);

@@ -1,6 +1,7 @@
 /* Who is served when: a slot that could take more is `hungry`; match_all serves the hungry in turn,
  * first one attempt each, then one waiting behind it. A slot for which there is nothing is
- * `starving` until work becomes free again. choose.c says what a slot gets, carve.c how much. */
+ * `starving`, or `wanting` if it has work in hand, until work becomes free again. choose.c says
+ * what a slot gets, carve.c how much. */
 #include "coordinator/core/internal.h"
 
 /* ---- Who waits for work ---- */
@@ -13,13 +14,26 @@ void match_slot_changed(struct core *c, struct worker *w, uint32_t slot)
         list_push_back(&c->hungry, &s->in_hungry);
 }
 
+static void move_all(struct list *from, struct list *to)
+{
+    while (!list_empty(from)) {
+        struct list *n = list_first(from);
+        list_remove(n);
+        list_push_back(to, n);
+    }
+}
+
 void match_wake(struct core *c)
 {
-    while (!list_empty(&c->starving)) {
-        struct list *n = list_first(&c->starving);
-        list_remove(n);
-        list_push_back(&c->hungry, n);
-    }
+    if (c->open_count == 0)
+        return; /* what opens a model wakes them again */
+    move_all(&c->starving, &c->hungry);
+    move_all(&c->wanting, &c->hungry);
+}
+
+static void put_to_rest(struct core *c, struct slot *s)
+{
+    list_push_back(s->queued == 0 ? &c->starving : &c->wanting, &s->in_hungry);
 }
 
 /* Enough in hand: one attempt runs, and what waits behind it lasts for a while. */
@@ -87,11 +101,7 @@ static void serve_holders(struct core *c)
         if (cell)
             grant(c, s, cell, first, count);
     }
-    while (!list_empty(&served)) {
-        struct list *n = list_first(&served);
-        list_remove(n);
-        list_push_back(&c->hungry, n);
-    }
+    move_all(&served, &c->hungry);
 }
 
 /* One attempt more. Another model can wait until the slot is free to load it. */
@@ -110,12 +120,16 @@ void match_all(struct core *c)
 {
     if (c->stopping || list_empty(&c->hungry))
         return;
-    serve_holders(c);
+    if (c->open_count > 0)
+        serve_holders(c);
     while (!list_empty(&c->hungry)) {
         struct slot *s = container_of(list_first(&c->hungry), struct slot, in_hungry);
         list_remove(&s->in_hungry);
         if (slot_is_sated(c, s))
             continue; /* it comes back when an attempt of it ends */
-        list_push_back(serve(c, s) ? &c->hungry : &c->starving, &s->in_hungry);
+        if (c->open_count > 0 && serve(c, s))
+            list_push_back(&c->hungry, &s->in_hungry);
+        else
+            put_to_rest(c, s);
     }
 }

@@ -32,6 +32,7 @@ static void drain(struct core *c)
 static void pause_model(struct core *c, uint32_t model)
 {
     c->models[model].paused = true;
+    model_settle(c, model);
     for (size_t i = 0; i < c->models[model].cell_count; i++) {
         struct list *attempts = &c->cells[c->models[model].cells[i]]->attempts;
         for (struct list *n = list_first(attempts); n != attempts; n = n->next) {
@@ -46,12 +47,13 @@ static void pause_model(struct core *c, uint32_t model)
 
 void on_order(struct core *c, const struct core_event *e)
 {
+    struct worker *w;
     switch (e->kind) {
     case CORE_DRAIN: drain(c); return;
     case CORE_DRAIN_WORKER:
-        for (size_t i = 0; i < c->worker_count; i++)
-            if (span_equal(span_str(c->workers[i]->name), e->as.order.worker))
-                drain_worker(c, c->workers[i], "an operator asked for it");
+        w = worker_by_name(c, e->as.order.worker);
+        if (w)
+            drain_worker(c, w, "an operator asked for it");
         return;
     case CORE_PAUSE_MODEL:
         check(e->as.order.model < c->model_count);
@@ -60,6 +62,7 @@ void on_order(struct core *c, const struct core_event *e)
     case CORE_RESUME_MODEL:
         check(e->as.order.model < c->model_count);
         c->models[e->as.order.model].paused = false;
+        model_settle(c, e->as.order.model);
         match_wake(c);
         return;
     case CORE_TIME:

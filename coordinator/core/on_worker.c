@@ -3,25 +3,6 @@
 
 #include <stdlib.h>
 
-static struct worker *worker_by_name(const struct core *c, struct span name)
-{
-    for (size_t i = 0; i < c->worker_count; i++)
-        if (span_equal(span_str(c->workers[i]->name), name))
-            return c->workers[i];
-    return NULL;
-}
-
-static struct worker *worker_new(struct core *c, struct span name)
-{
-    struct worker *w = xcalloc(1, sizeof(*w));
-    w->index = (uint32_t)c->worker_count;
-    w->name = xstrndup((const char *)name.data, name.len);
-    c->workers =
-        xgrow(c->workers, &c->worker_capacity, c->worker_count + 1, sizeof(struct worker *));
-    c->workers[c->worker_count++] = w;
-    return w;
-}
-
 /* A new process under this name: nothing of the old one holds any more. */
 static void start_afresh(struct core *c, struct worker *w, const struct core_event *e)
 {

@@ -95,8 +95,6 @@ void tail_look(struct core *c)
     size_t count = find_victims(c, victims);
     for (struct list *n = c->starving.next; n != &c->starving && count > 0; n = n->next) {
         const struct slot *s = container_of(n, struct slot, in_hungry);
-        if (s->queued > 0)
-            continue; /* it has work in hand, and only wants more */
         for (size_t i = 0; i < count; i++) {
             if (!victims[i].attempt || !would_help(c, s, &victims[i]))
                 continue;
@@ -109,10 +107,7 @@ void tail_look(struct core *c)
 
 void tail_arm(struct core *c)
 {
-    bool starving = false;
-    for (const struct list *n = c->starving.next; n != &c->starving && !starving; n = n->next)
-        starving = container_of_const(n, struct slot, in_hungry)->queued == 0;
-    if (!starving || c->attempt_of.count == 0)
+    if (list_empty(&c->starving) || c->attempt_of.count == 0)
         c->tail_ns = INT64_MAX;
     else if (c->tail_ns == INT64_MAX)
         c->tail_ns = c->now_ns + c->config.beat_ns;

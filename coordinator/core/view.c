@@ -80,6 +80,18 @@ static void check_worker(const struct core *c, const struct worker *w)
     }
 }
 
+static void check_open(const struct core *c)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < c->model_count; i++) {
+        const struct model *m = &c->models[i];
+        bool is_open = m->free_count > 0 && !m->paused;
+        check(bitmap_get(&c->open_models, i) == is_open);
+        open += is_open;
+    }
+    check(open == c->open_count);
+}
+
 void core_selfcheck(const struct core *c)
 {
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
@@ -102,4 +114,5 @@ void core_selfcheck(const struct core *c)
             with_model += c->workers[i]->slots[k].model != NONE;
     }
     check(replicas == with_model);
+    check_open(c);
 }
