@@ -21,7 +21,7 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
     check(a->open > 0);
     a->granted = a->open;
     if (list_empty(&s->attempts))
-        a->started_ns = c->now_ns;
+        a->started_ns = s->accounted_ns = c->now_ns;
     list_push_back(&cell->attempts, &a->in_cell);
     list_push_back(&s->attempts, &a->in_slot);
     s->queued++;

@@ -75,6 +75,8 @@ static bool carve(struct core *c, struct cell *cell, const struct worker *w, uin
 struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
                          uint32_t *count)
 {
+    struct cell *best = NULL;
+    double best_ns = -1;
     for (size_t i = m->first_cell; i < m->cell_count; i++) {
         struct cell *cell = c->cells[m->cells[i]];
         if (cell_free_count(cell) == 0) {
@@ -82,10 +84,15 @@ struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, 
                 m->first_cell++;
             continue;
         }
-        if (worker_refuses(s->worker, cell->model, cell->task))
+        double ns = cell_instance_ns(c, cell);
+        uint32_t f, n;
+        if (ns <= best_ns || worker_refuses(s->worker, cell->model, cell->task) ||
+            !carve(c, cell, s->worker, attempt_instances(c, cell, s), &f, &n))
             continue;
-        if (carve(c, cell, s->worker, attempt_instances(c, cell, s), first, count))
-            return cell;
+        best = cell;
+        best_ns = ns;
+        *first = f;
+        *count = n;
     }
-    return NULL;
+    return best;
 }

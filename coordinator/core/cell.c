@@ -112,6 +112,7 @@ void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
 void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed)
 {
     struct model *m = &c->models[cell->model];
+    learn_closed(m, cell);
     if (cell_is_taken(cell, instance)) {
         untake(c, cell, instance);
     } else {

@@ -1,26 +1,57 @@
-/* Which model for a slot. A loaded model is worth its load time: a slot stays with its model while
- * there is free work for it on this worker; otherwise the model with the most remaining time per
- * replica, less its load, gets the slot. */
+/* Which model for a slot: its own while that needs it, else the one that would take it longest. */
 #include "coordinator/core/internal.h"
 
 #include <math.h>
+
+static const double SPARE_SHARE = 0.02; /* of what a replica does until the plan ends */
+static const double LEAVE_LOADS = 3;    /* a load has to pay for the change */
 
 static bool model_is_usable(const struct model *m, const struct slot *s)
 {
     return m->free_count > 0 && !m->paused && slot_fits(s, m);
 }
 
-bool model_is_worth_loading(const struct model *m)
+bool model_is_worth_loading(const struct core *c, const struct model *m)
 {
     return m->replicas == 0 || m->taken_count == 0 ||
-           model_remaining_ns(m) / m->replicas >= model_load_ns(m);
+           model_remaining_ns(c, m) / m->replicas >= model_load_ns(c, m);
 }
 
-static double model_worth_ns(const struct model *m)
+/* How long a slot would be busy with it until the plan ends, its load included: those that take
+ * longest begin first, so that the rest fills the gaps. */
+static double model_piece_ns(const struct core *c, const struct model *m)
 {
-    if (!model_is_worth_loading(m))
+    double load_ns = model_load_ns(c, m);
+    double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
+    if (!model_is_worth_loading(c, m) || (m->taken_count > 0 && rest_ns <= 0))
         return -INFINITY;
-    return model_remaining_ns(m) / (m->replicas + 1.0) - model_load_ns(m);
+    return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
+}
+
+static bool is_worth_more_elsewhere(const struct core *c, const struct slot *s)
+{
+    for (uint32_t i = 0; i < c->model_count; i++) {
+        const struct model *m = &c->models[i];
+        if (i != s->model && model_is_usable(m, s) && !worker_refuses(s->worker, i, NONE) &&
+            model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m))
+            return true;
+    }
+    return false;
+}
+
+/* Whether there is something better for the slot to do than its model: the others that hold it will
+ * be through by the end of the plan without it, and another model will not. One slot that goes at
+ * once has time to be worth its load; all of them that go in the end, together, have not. */
+bool choose_leaves(struct core *c, struct slot *s)
+{
+    if (s->model == NONE)
+        return false;
+    const struct model *m = &c->models[s->model];
+    slot_set_leaving(c, s, false);
+    plan_make(c);
+    double share_ns = plan_share_ns(c, m, s), spare_ns = -plan_shortage_ns(c, m) - share_ns;
+    slot_set_leaving(c, s, spare_ns >= SPARE_SHARE * share_ns && is_worth_more_elsewhere(c, s));
+    return s->is_leaving;
 }
 
 /* Work of the model that the slot has, or is about to have. */
@@ -34,6 +65,7 @@ struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint
 /* Work of the model that is most worth loading. */
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count)
 {
+    plan_make(c);
     struct cell *best = NULL;
     double best_worth = -INFINITY;
     for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
@@ -42,7 +74,7 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
         uint32_t f, n;
         if (i == s->model || !model_is_usable(m, s))
             continue;
-        double worth = model_worth_ns(m);
+        double worth = model_piece_ns(c, m);
         if (worth <= best_worth)
             continue;
         struct cell *cell = carve_model(c, m, s, &f, &n);

@@ -1,12 +1,33 @@
-/* What things will take: learned durations, or a guess before anything is learned. */
+/* What things will take: learned, or guessed.
+ *
+ * A slot's time is accounted for message by message: what passed since the last one, or since its
+ * host was ready, was spent on the rows of this one. So a first row already teaches something, long
+ * before its attempt ends. An unknown cell is expected to be like the known ones of its model, an
+ * unknown model like the known models. */
 #include "coordinator/core/internal.h"
 
 static const double INSTANCE_NS_GUESS = 100e6;
 static const double LOAD_NS_GUESS = 1e9;
+static const double ROWS_REMEMBERED =
+    4096; /* older ones fade: a host may become faster, or slower */
+
+enum {
+    EXPECTED_CELLS = 4,
+    EXPECTED_ROWS = 16,
+    SHRINK_ROWS = 8
+}; /* what an expectation weighs, beside what is learned */
+
+/* ---- What is known ---- */
+
+/* Also of an instance of a cell that nothing is known of yet. */
+double model_mean_ns(const struct model *m)
+{
+    return m->known_cells > 0 ? m->known_cells_ns / m->known_cells : 0;
+}
 
 double cell_instance_ns(const struct core *c, const struct cell *cell)
 {
-    return cell->instance_ns > 0 ? cell->instance_ns : c->models[cell->model].instance_ns;
+    return cell->instance_ns > 0 ? cell->instance_ns : model_mean_ns(&c->models[cell->model]);
 }
 
 double slot_instance_ns(const struct core *c, const struct slot *s, const struct cell *cell)
@@ -14,12 +35,38 @@ double slot_instance_ns(const struct core *c, const struct slot *s, const struct
     return cell_instance_ns(c, cell) * slot_factor(s, &c->models[cell->model]);
 }
 
-double model_instance_ns(const struct model *m)
+/* The mean of the known models: this way the first of them to be known speak for all. */
+void estimate_typical(struct core *c)
 {
-    return m->instance_ns > 0 ? m->instance_ns : INSTANCE_NS_GUESS;
+    double instance_ns = 0, load_ns = 0;
+    uint32_t instances = 0, loads = 0;
+    for (size_t i = 0; i < c->model_count; i++) {
+        const struct model *m = &c->models[i];
+        instance_ns += model_mean_ns(m);
+        instances += m->known_cells > 0;
+        load_ns += m->load_ns;
+        loads += m->load_ns > 0;
+    }
+    c->typical_instance_ns = instances ? instance_ns / instances : INSTANCE_NS_GUESS;
+    c->typical_load_ns = loads ? load_ns / loads : LOAD_NS_GUESS;
 }
 
-/* Seconds an instance in this slot: as the attempt itself goes, else as learned. */
+double model_instance_ns(const struct core *c, const struct model *m)
+{
+    double ns = model_mean_ns(m);
+    return ns > 0 ? ns : c->typical_instance_ns;
+}
+
+/* A first load that is under way takes at least what it has taken so far. */
+double model_load_ns(const struct core *c, const struct model *m)
+{
+    if (m->load_ns > 0)
+        return m->load_ns;
+    double so_far = m->load_started_ns > 0 ? (double)(c->now_ns - m->load_started_ns) : 0;
+    return so_far > c->typical_load_ns ? so_far : c->typical_load_ns;
+}
+
+/* An instance in this slot: as the attempt itself goes, else as learned. */
 double attempt_instance_ns(const struct core *c, const struct attempt *a)
 {
     const struct slot *s = &a->worker->slots[a->slot];
@@ -30,14 +77,12 @@ double attempt_instance_ns(const struct core *c, const struct attempt *a)
     return slot_instance_ns(c, s, a->cell);
 }
 
-double model_load_ns(const struct model *m)
+double model_remaining_ns(const struct core *c, const struct model *m)
 {
-    return m->load_ns > 0 ? m->load_ns : LOAD_NS_GUESS;
-}
-
-double model_remaining_ns(const struct model *m)
-{
-    return (double)(m->free_count + m->taken_count) * model_instance_ns(m);
+    uint64_t open = m->free_count + m->taken_count;
+    double known_ns = m->known_open > 0 && m->known_ns > 0 ? m->known_ns : 0;
+    uint64_t unknown = open - m->known_open;
+    return known_ns + (unknown ? (double)unknown * model_instance_ns(c, m) : 0);
 }
 
 int64_t core_remaining_ns(const struct core *c)
@@ -47,9 +92,9 @@ int64_t core_remaining_ns(const struct core *c)
         const struct model *m = &c->models[i];
         if (m->free_count + m->taken_count == 0)
             continue;
-        if (m->instance_ns <= 0)
+        if (m->known_cells == 0)
             return -1;
-        work += (double)(m->free_count + m->taken_count) * m->instance_ns;
+        work += model_remaining_ns(c, m);
     }
     uint32_t slots = 0;
     for (size_t i = 0; i < c->worker_count; i++)
@@ -58,22 +103,78 @@ int64_t core_remaining_ns(const struct core *c)
     return slots ? (int64_t)(work / slots) : -1;
 }
 
-/* What an attempt that ran through teaches about durations. */
-void learn_ended(struct core *c, const struct attempt *a)
+/* ---- Learning ---- */
+
+static void set_instance_ns(struct model *m, struct cell *cell, double ns)
 {
-    const struct slot *s = &a->worker->slots[a->slot];
-    int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
-    double ns = (double)(c->now_ns - since) / a->granted;
-    if (ns < 1)
-        ns = 1;
-    struct cell *cell = a->cell;
-    struct model *m = &c->models[cell->model];
-    ns = learn_factor(s, m, ns, a->granted, cell->instance_ns);
-    cell->instance_ns = cell->instance_ns > 0 ? 0.5 * (cell->instance_ns + ns) : ns;
-    m->instance_ns = m->instance_ns > 0 ? 0.7 * m->instance_ns + 0.3 * ns : ns;
+    uint32_t open = cell->wanted - cell->ended;
+    if (cell->instance_ns > 0) {
+        m->known_ns -= open * cell->instance_ns;
+        m->known_cells_ns -= cell->instance_ns;
+    } else {
+        m->known_open += open;
+        m->known_cells++;
+    }
+    m->known_ns += open * ns;
+    m->known_cells_ns += ns;
+    cell->instance_ns = ns;
 }
 
-void learn_loaded(struct model *m, double ns)
+void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns)
 {
+    check(model < c->model_count && load_ns >= 0 && instance_ns >= 0);
+    struct model *m = &c->models[model];
+    m->load_ns = (double)load_ns;
+    if (instance_ns > 0) {
+        m->known_cells += EXPECTED_CELLS;
+        m->known_cells_ns += EXPECTED_CELLS * instance_ns;
+    }
+}
+
+void core_expect_cell(struct core *c, uint32_t model, uint32_t task, double instance_ns)
+{
+    struct cell *cell = cell_find(c, model, task);
+    if (!cell || instance_ns <= 0)
+        return;
+    cell->spent_rows = EXPECTED_ROWS;
+    cell->spent_ns = EXPECTED_ROWS * instance_ns;
+    set_instance_ns(&c->models[model], cell, instance_ns);
+}
+
+/* So many rows of a cell came from the slot. */
+void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows)
+{
+    struct model *m = &c->models[cell->model];
+    double ns = (double)(c->now_ns - s->accounted_ns);
+    s->accounted_ns = c->now_ns;
+    s->loading_ns = 0;
+    if (cell->spent_rows <= 0 && model_mean_ns(m) > 0) {
+        cell->spent_rows = SHRINK_ROWS;
+        cell->spent_ns = SHRINK_ROWS * model_mean_ns(m);
+    }
+    if (cell->spent_rows > ROWS_REMEMBERED) {
+        cell->spent_ns *= 0.5;
+        cell->spent_rows *= 0.5;
+    }
+    if (ns > 0)
+        cell->spent_ns += rows * learn_factor(s, m, ns / rows, rows, cell->instance_ns);
+    cell->spent_rows += rows;
+    if (cell->spent_ns > 0)
+        set_instance_ns(m, cell, cell->spent_ns / cell->spent_rows);
+}
+
+/* One of its instances was closed: it takes nothing more. */
+void learn_closed(struct model *m, const struct cell *cell)
+{
+    if (cell->instance_ns <= 0)
+        return;
+    m->known_open--;
+    m->known_ns -= cell->instance_ns;
+}
+
+void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns)
+{
+    s->ready_ns = s->accounted_ns = c->now_ns;
+    s->loading_ns = 0;
     m->load_ns = m->load_ns > 0 ? 0.5 * (m->load_ns + ns) : ns;
 }

@@ -52,14 +52,25 @@ static void release_model(struct model *m, struct slot *s)
     last->holder = s->holder;
 }
 
+void slot_set_leaving(struct core *c, struct slot *s, bool is_leaving)
+{
+    if (s->is_leaving != is_leaving)
+        c->models[s->model].leaving += is_leaving ? 1u : -1u;
+    s->is_leaving = is_leaving;
+}
+
 void slot_set_model(struct core *c, struct slot *s, uint32_t model)
 {
     if (s->model == model)
         return;
     if (s->model != NONE) {
+        slot_set_leaving(c, s, false);
         release_model(&c->models[s->model], s);
         match_wake(c); /* another slot may be worth loading it now */
     }
+    s->loading_ns = model != NONE ? c->now_ns : 0;
+    if (model != NONE && c->models[model].load_started_ns == 0)
+        c->models[model].load_started_ns = c->now_ns;
     s->model = model;
     if (model != NONE)
         hold_model(&c->models[model], s);
@@ -72,6 +83,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
     emit(c, EFFECT_GONE, w->session);
     map_take(&c->session_of, w->session);
     w->session = 0;
+    c->fleet_has_changed = true;
     heap_remove(&c->dues, &w->due);
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
@@ -85,6 +97,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
 void worker_drain(struct core *c, struct worker *w)
 {
     w->draining = true;
+    c->fleet_has_changed = true;
     if (!w->session)
         return;
     for (uint32_t i = 0; i < w->slot_count; i++)
@@ -113,6 +126,7 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
         return;
     w->refusals =
         xgrow(w->refusals, &w->refusal_capacity, w->refusal_count + 1, sizeof(*w->refusals));
+    c->fleet_has_changed = true;
     w->refusals[w->refusal_count++] = (struct refusal){ model, task };
 }
 

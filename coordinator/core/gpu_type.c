@@ -107,13 +107,13 @@ double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t i
     }
     if (m->first_type == s->gpu_type)
         return ns;
-    double said = ns / (base_ns > 0 ? base_ns : m->instance_ns);
+    double said = ns / (base_ns > 0 ? base_ns : model_mean_ns(m));
     said = said > FACTOR_MAX ? FACTOR_MAX : said < 1 / FACTOR_MAX ? 1 / FACTOR_MAX : said;
     uint32_t weighty = instances < WEIGHTY_INSTANCES ? instances : WEIGHTY_INSTANCES;
     if (*factor <= 0)
         *factor = said;
     else if (base_ns > 0)
-        *factor += 0.3 * weighty / WEIGHTY_INSTANCES * (said - *factor);
+        *factor += 0.05 * weighty / WEIGHTY_INSTANCES * (said - *factor);
     return ns / *factor;
 }
 
@@ -135,5 +135,5 @@ void core_model_on_type(const struct core *c, uint32_t model, uint32_t type,
 {
     check(model < c->model_count && type < c->gpu_type_count);
     const struct model *m = &c->models[model];
-    *out = (struct core_model_on_type){ .instance_ns = m->instance_ns * m->on[type].factor };
+    *out = (struct core_model_on_type){ .instance_ns = model_mean_ns(m) * m->on[type].factor };
 }

@@ -25,13 +25,15 @@ struct cell {
     uint32_t taken_count;
     uint32_t next; /* no free instance below it */
     struct bitmap closed;
-    struct bitmap taken;  /* words NULL while nothing is taken */
-    struct list attempts; /* live ones, by grant */
-    double instance_ns;   /* learned, an instance on a slot of factor 1; 0: unknown */
+    struct bitmap taken;         /* words NULL while nothing is taken */
+    struct list attempts;        /* live ones, by grant */
+    double spent_ns, spent_rows; /* of slots on its instances, as far as that is remembered */
+    double instance_ns; /* their quotient, on a slot of factor 1: learned; 0: nothing yet */
 };
 
 /* A model on slots of one type of GPU. */
 struct on_type {
+    uint32_t fits; /* plan.c: slots that it may run on */
     double factor; /* durations there are so many times the model's; 0: not known yet */
 };
 
@@ -46,11 +48,23 @@ struct model {
     uint32_t replicas;     /* of them */
     size_t holder_capacity;
     bool paused;
-    double instance_ns, load_ns;
     struct on_type on[GPU_TYPES_MAX];
     uint32_t first_type;    /* that it was measured on; NONE: on none yet */
     uint32_t types_allowed; /* bit i: type i is among need.gpu_types */
-    char *reason;           /* the newest reason why it did not start or run somewhere */
+    /* estimate.c */
+    double load_ns;          /* learned; 0: nothing yet */
+    double known_ns;         /* what the open instances of cells with a learned time take */
+    uint64_t known_open;     /* how many they are */
+    uint32_t known_cells;    /* cells with a learned time, */
+    double known_cells_ns;   /* and the sum of these times */
+    int64_t load_started_ns; /* its first load here; 0: none yet */
+    /* plan.c */
+    uint32_t fits;         /* slots that it may run on, one by one */
+    double average_factor; /* of the slots that it may run on */
+    double held;           /* one of its replicas counts for so many slots of that factor */
+    uint32_t leaving;      /* replicas that finish what they have of it, and go */
+    double pending_ns;     /* what they still have to load */
+    char *reason;          /* the newest reason why it did not start or run somewhere */
 };
 
 /* A range of instances of a cell on one slot, under a lease. Ranges of live attempts of a cell are
@@ -80,6 +94,9 @@ struct slot {
     uint8_t state;
     uint32_t queued;       /* attempts in `attempts` */
     int64_t ready_ns;      /* when its host became ready last */
+    int64_t loading_ns;    /* since when it loads its model; 0: it does not, as far as is known */
+    int64_t accounted_ns;  /* what it did before is known: learned from, or idle, or a load */
+    bool is_leaving;       /* its model needs it no longer: it finishes what it has */
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
     struct list in_hungry; /* of core->hungry, starving or wanting, else unlinked */
@@ -149,7 +166,12 @@ struct core {
     struct bitmap open_models; /* those that have a free instance and are not paused */
     uint32_t open_count;
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
-    int64_t tail_ns;          /* when to look for work to take back; INT64_MAX: nobody starves */
+    int64_t tail_ns; /* when to look for work to take back; INT64_MAX: nobody starves */
+    double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
+    /* plan.c */
+    int64_t plan_at_ns;       /* when the plan was made; -1: it has to be made anew */
+    bool fleet_has_changed;   /* since then */
+    double plan_end_ns;       /* from now: when all is done, if all goes as well as it may */
     struct core_effects *out; /* of the step */
 };
 
@@ -212,6 +234,7 @@ bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task);
 void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t task,
                    struct span reason);
 void worker_free(struct worker *w);
+void slot_set_leaving(struct core *c, struct slot *s, bool is_leaving); /* it has a model */
 void slot_set_model(struct core *c, struct slot *s, uint32_t model);
 bool slot_fits(const struct slot *s, const struct model *m);
 
@@ -222,9 +245,11 @@ void match_all(struct core *c);
 
 /* choose.c: which model for a slot. NULL: none; else the cell and the range to grant of it. */
 struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint32_t *count);
+/* Whether the slot is to be given nothing more of its model, and to go. */
+bool choose_leaves(struct core *c, struct slot *s);
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether another replica would be loaded before those there are were through. */
-bool model_is_worth_loading(const struct model *m);
+bool model_is_worth_loading(const struct core *c, const struct model *m);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
 
 /* carve.c: which free instances of a model this slot gets next; NULL: none that it can run */
@@ -246,13 +271,25 @@ double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t i
 /* On a slot of factor 1 (gpu_type.c), and on this one; 0: nothing learned. */
 double cell_instance_ns(const struct core *c, const struct cell *cell);
 double slot_instance_ns(const struct core *c, const struct slot *s, const struct cell *cell);
-double model_instance_ns(const struct model *m);
+double model_instance_ns(const struct core *c, const struct model *m);
+double model_mean_ns(const struct model *m); /* of what is learned of it; 0: nothing */
 double attempt_instance_ns(const struct core *c, const struct attempt *a); /* as it goes here */
-double model_load_ns(const struct model *m);
-double model_remaining_ns(const struct model *m);          /* of one slot that would do it all */
-int64_t core_remaining_ns(const struct core *c);           /* of the slots there are; -1: unknown */
-void learn_ended(struct core *c, const struct attempt *a); /* it ran through */
-void learn_loaded(struct model *m, double ns);
+double model_load_ns(const struct core *c, const struct model *m);
+double model_remaining_ns(const struct core *c, const struct model *m); /* of one slot, for all */
+int64_t core_remaining_ns(const struct core *c); /* of the slots there are; -1: unknown */
+void estimate_typical(struct core *c);           /* what models nothing is known of are like */
+void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows);
+void learn_closed(struct model *m, const struct cell *cell);
+void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
+
+/* plan.c: when all could be done */
+void plan_make(struct core *c); /* unless it is fresh */
+double plan_left_ns(const struct core *c);
+/* Work of the model that those who stay with it will not have done by then; negative: they could do
+ * so much more. */
+double plan_shortage_ns(const struct core *c, const struct model *m);
+/* What this slot would do of the model until then, if it has it loaded. */
+double plan_share_ns(const struct core *c, const struct model *m, const struct slot *s);
 
 /* tail.c */
 void tail_look(struct core *c); /* take unstarted work back for those that starve */

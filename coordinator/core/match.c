@@ -48,7 +48,7 @@ static bool slot_is_sated(const struct core *c, struct slot *s)
     for (struct list *n = head->next; n != &s->attempts; n = n->next) {
         const struct attempt *a = container_of(n, struct attempt, in_slot);
         double ns = slot_instance_ns(c, s, a->cell);
-        waiting_ns += a->open * (ns > 0 ? ns : model_instance_ns(&c->models[a->cell->model]));
+        waiting_ns += a->open * (ns > 0 ? ns : model_instance_ns(c, &c->models[a->cell->model]));
     }
     return waiting_ns >= (double)c->config.beat_ns;
 }
@@ -97,7 +97,8 @@ static void serve_holders(struct core *c)
         list_remove(&s->in_hungry);
         list_push_back(&served, &s->in_hungry);
         uint32_t first, count;
-        struct cell *cell = s->queued == 0 ? choose_loaded(c, s, &first, &count) : NULL;
+        struct cell *cell =
+            s->queued == 0 && !choose_leaves(c, s) ? choose_loaded(c, s, &first, &count) : NULL;
         if (cell)
             grant(c, s, cell, first, count);
     }
@@ -108,9 +109,12 @@ static void serve_holders(struct core *c)
 static bool serve(struct core *c, struct slot *s)
 {
     uint32_t first, count;
-    struct cell *cell = choose_loaded(c, s, &first, &count);
+    bool leaves = choose_leaves(c, s);
+    struct cell *cell = leaves ? NULL : choose_loaded(c, s, &first, &count);
     if (!cell && s->queued == 0)
         cell = choose_another(c, s, &first, &count);
+    if (!cell && leaves && s->queued == 0)
+        cell = choose_loaded(c, s, &first, &count);
     if (cell)
         grant(c, s, cell, first, count);
     return cell != NULL;

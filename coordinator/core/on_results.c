@@ -116,7 +116,9 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
     }
     struct attempt *owner = a;
     uint32_t rows = e->as.results.rows, kept = 0;
-    if (!a)
+    if (a)
+        learn_rows(c, &w->slots[a->slot], cell, rows);
+    else
         c->rows_late += rows;
     struct bitmap keep = { .words = arena_alloc(&c->out->arena, (rows + 63u) / 64 * 8),
                            .bits = rows };
@@ -153,7 +155,7 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
         return;
     struct slot *s = &w->slots[a->slot];
     switch (e->as.ended.reason) {
-    case ENDED_DONE: learn_ended(c, a); break;
+    case ENDED_DONE:
     case ENDED_RETURNED: break;
     case ENDED_HOST_FAILED: worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text); break;
     case ENDED_REFUSED: worker_refuse(c, w, a->cell->model, a->cell->task, e->as.ended.text); break;

@@ -113,6 +113,7 @@ void on_hello(struct core *c, const struct core_event *e)
     w->expected_seq = e->as.hello.next_seq;
     map_put(&c->session_of, w->session, w);
     worker_heard(c, w);
+    c->fleet_has_changed = true;
     note(c, false, "worker_hello worker=%s session=%llx slots=%u held=%u", w->name,
          (unsigned long long)w->session, w->slot_count, e->as.hello.held_count);
     emit(c, EFFECT_WELCOME, w->session)->as.welcome.peer = w->peer;
@@ -133,6 +134,10 @@ static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat
                       uint32_t model)
 {
     s->state = said->state;
+    if (said->state == SLOT_LOADING)
+        s->accounted_ns = c->now_ns; /* should the news be lost that the load is over */
+    if ((said->state == SLOT_READY || said->state == SLOT_RUNNING) && model == s->model)
+        s->loading_ns = 0;
     if (s->queued == 0)
         slot_set_model(c, s, model); /* what it has loaded, or nothing */
 }
@@ -174,8 +179,7 @@ void on_host(struct core *c, struct worker *w, const struct core_event *e)
     struct slot *s = &w->slots[e->as.host.slot];
     struct model *m = &c->models[e->as.host.model];
     if (e->as.host.ready) {
-        s->ready_ns = c->now_ns;
-        learn_loaded(m, (double)e->as.host.load_ns);
+        learn_loaded(c, s, m, (double)e->as.host.load_ns);
         return;
     }
     note(c, true, "host_failed worker=%s slot=%u model=%u text=\"%.*s\"", w->name, e->as.host.slot,

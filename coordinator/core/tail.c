@@ -19,7 +19,7 @@ struct victim {
 
 static double load_ns_of(const struct core *c, const struct attempt *a)
 {
-    return model_load_ns(&c->models[a->cell->model]);
+    return model_load_ns(c, &c->models[a->cell->model]);
 }
 
 /* An instance that failed elsewhere was sent here on purpose: the slot that starves may be the very
@@ -77,7 +77,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
         return false;
     if (s->model == cell->model)
         return true;
-    return model_is_worth_loading(m) &&
+    return model_is_worth_loading(c, m) &&
            v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
 }
 

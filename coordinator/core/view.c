@@ -24,14 +24,15 @@ void core_model_view(const struct core *c, uint32_t model, struct core_model_vie
 {
     check(model < c->model_count);
     const struct model *m = &c->models[model];
-    *out = (struct core_model_view){ .wanted = m->wanted,
-                                     .ended = m->ended,
-                                     .failed = m->failed,
-                                     .taken = m->taken_count,
-                                     .replicas = m->replicas,
-                                     .paused = m->paused,
-                                     .instance_ns = m->instance_ns,
-                                     .load_ns = m->load_ns };
+    *out =
+        (struct core_model_view){ .wanted = m->wanted,
+                                  .ended = m->ended,
+                                  .failed = m->failed,
+                                  .taken = m->taken_count,
+                                  .replicas = m->replicas,
+                                  .paused = m->paused,
+                                  .instance_ns = m->known_cells > 0 ? model_instance_ns(c, m) : 0,
+                                  .load_ns = m->load_ns };
     if (m->ended < m->wanted)
         model_can_ever_run(c, model, &out->reason);
 }
@@ -92,6 +93,19 @@ static void check_open(const struct core *c)
     check(open == c->open_count);
 }
 
+static void check_model(const struct core *c, const struct model *m)
+{
+    uint64_t known_open = 0;
+    uint32_t leaving = 0;
+    for (size_t i = 0; i < m->cell_count; i++) {
+        const struct cell *cell = c->cells[m->cells[i]];
+        known_open += cell->instance_ns > 0 ? cell->wanted - cell->ended : 0;
+    }
+    for (uint32_t i = 0; i < m->replicas; i++)
+        leaving += m->holders[i]->is_leaving;
+    check(known_open == m->known_open && leaving == m->leaving);
+}
+
 void core_selfcheck(const struct core *c)
 {
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
@@ -105,6 +119,8 @@ void core_selfcheck(const struct core *c)
     }
     check(wanted == c->wanted && ended == c->ended && failed == c->failed);
     check(c->free_count == wanted - ended - taken);
+    for (size_t i = 0; i < c->model_count; i++)
+        check_model(c, &c->models[i]);
     uint32_t replicas = 0, with_model = 0;
     for (size_t i = 0; i < c->model_count; i++)
         replicas += c->models[i].replicas;

@@ -43,6 +43,8 @@ static void open_world(struct world *w, const struct simulate_options *options, 
     config.seed = options->seed;
     w->core = core_new(&config);
     world_add_work(w);
+    if (options->tells_timing)
+        world_tell_timing(w);
 }
 
 static void close_world(struct world *w)

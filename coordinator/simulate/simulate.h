@@ -32,7 +32,8 @@ struct simulate_options {
     enum policy policy;
     uint32_t chunk; /* instances; chunk-reload, chunk-queue. 0: CHUNK_INSTANCES */
     bool keeps_spans;
-    uint64_t seed; /* of the core's own draws */
+    bool tells_timing; /* muster is told each model's load and mean instance, as by `estimate` */
+    uint64_t seed;     /* of the core's own draws */
 };
 
 /* Every model with work fits some slot of the fleet (fleet_fits). work and fleet are borrowed for

@@ -119,6 +119,7 @@ static inline bool held_skips(const struct held *h, uint32_t i)
 
 /* world_core.c: events to the core, and what it wants done */
 void world_add_work(struct world *w);
+void world_tell_timing(struct world *w);
 void world_hello(struct world *w, uint32_t worker);
 void world_beat(struct world *w, uint32_t worker);
 void world_deliver(struct world *w, const struct wire_message *m); /* from a worker */

@@ -26,6 +26,15 @@ void world_add_work(struct world *w)
     }
 }
 
+void world_tell_timing(struct world *w)
+{
+    for (uint32_t i = 0; i < w->work->model_count; i++) {
+        const struct cluster_timing *t = &w->work->models[i].timing;
+        double mean = work_mean_factor(t->spread) * work_mean_factor(t->task_spread);
+        core_expect_model(w->core, i, t->load_ns, (double)t->instance_ns * mean);
+    }
+}
+
 /* ---- What the core wants ---- */
 
 /* Rows are recorded once, and only those that are wanted: the simulation counts for itself. */

@@ -119,7 +119,7 @@ static void print_row(const char *name, const struct outcome *o, const struct lo
 
 /* The chunk policies get the size that suits this workload best, which nobody knows beforehand. */
 static bool run_policy(const struct work *work, const struct fleet *fleet, enum policy policy,
-                       const struct lower_bound *bound)
+                       bool tells_timing, const struct lower_bound *bound)
 {
     static const uint32_t chunks[] = { 16, 32, 64, 128, 256, 512, 1024, 2048 };
     bool has_chunks = policy == POLICY_CHUNK_RELOAD || policy == POLICY_CHUNK_QUEUE;
@@ -128,7 +128,9 @@ static bool run_policy(const struct work *work, const struct fleet *fleet, enum 
     int64_t start_ns = clock_mono_ns();
     for (size_t i = 0; i < tries; i++) {
         struct outcome o;
-        struct simulate_options options = { .policy = policy, .seed = 1, .chunk = chunks[i] };
+        struct simulate_options options = {
+            .policy = policy, .seed = 1, .chunk = chunks[i], .tells_timing = tells_timing
+        };
         simulate(work, fleet, &options, &o);
         if (i > 0 && o.makespan_ns >= best.makespan_ns) {
             outcome_release(&o);
@@ -142,7 +144,7 @@ static bool run_policy(const struct work *work, const struct fleet *fleet, enum 
     if (has_chunks)
         snprintf(name, sizeof(name), "%s/%u", policy_texts[policy], chunks[best_try]);
     else
-        snprintf(name, sizeof(name), "%s", policy_texts[policy]);
+        snprintf(name, sizeof(name), "%s%s", policy_texts[policy], tells_timing ? ", told" : "");
     print_row(name, &best, bound, since_s(start_ns) / (double)tries);
     bool is_complete = best.is_complete;
     outcome_release(&best);
@@ -176,8 +178,11 @@ static bool run_workload(const struct workload *l)
         "  policy             makespan  / bound  busy%%  load%%  idle%%    loads  attempts    twice"
         "   lost h  wall s\n");
     bool is_complete = true;
-    for (int p = 0; p < POLICY_COUNT; p++)
-        is_complete &= run_policy(&work, &fleet, (enum policy)p, &bound);
+    for (int p = 0; p < POLICY_COUNT; p++) {
+        is_complete &= run_policy(&work, &fleet, (enum policy)p, false, &bound);
+        if (p == POLICY_MUSTER)
+            is_complete &= run_policy(&work, &fleet, (enum policy)p, true, &bound);
+    }
     work_release(&work);
     fleet_release(&fleet);
     cluster_release(&cluster);
@@ -199,7 +204,8 @@ int main(int argc, char **argv)
     printf(
         "Virtual time; one thread; seed 1; beats of 1 s, leases of 15 s, attempts of 30 s,\n"
         "chunks of the best of eight sizes (behind the slash). twice: instances that ran twice;\n"
-        "lost h: slot hours of dead workers; wall s: of one simulation. Models behind caps\n"
+        "lost h: slot hours of dead workers; wall s: of one simulation. told: muster knows each\n"
+        "model's load and mean instance beforehand, as the sweep file may say. Models behind caps\n"
         "(APIs) are not simulated: the core has no caps.\n");
     for (int i = 1; i < argc; i++) {
         const struct workload *l = find(argv[i]);

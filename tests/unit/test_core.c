@@ -347,9 +347,10 @@ TEST(what_others_have_not_started_is_taken_back_for_a_slot_that_starves)
     step(b, hello("a", 1, 1)); /* [0,+16) runs, [16,+12) waits */
     uint64_t waiting = b->attempt;
     step(b, hello("b", 2, 1)); /* it gets the other 12, and is through with them */
+    b->now_ms += 1200;
     step(b, range(b, waiting + 1, 28, 12, STATUS_OK));
     for (uint64_t id = waiting + 1, last = b->attempt; id <= last; id++) {
-        b->now_ms += 1200;
+        b->now_ms += 500;
         step(b, ended(b, id, ENDED_DONE));
     }
     b->now_ms += 1001; /* a beat's time later */

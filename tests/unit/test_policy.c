@@ -1,0 +1,138 @@
+/* The scheduling policy, one rule a test: who loads what, and when, on a cluster small enough to
+ * follow. muster is told the true durations, so that what it does is its policy, not its guesses.
+ */
+#include "tests/lib/test.h"
+
+#include "coordinator/simulate/simulate.h"
+
+#define S 1000000000ll
+
+struct scene {
+    struct cluster cluster;
+    struct fleet fleet;
+    struct work work;
+    struct outcome outcome;
+};
+
+/* `workers` and `models` of a cluster file; instances do not vary. */
+static void scene_open(struct scene *s, const char *yaml)
+{
+    struct problems problems = { 0 };
+    assert_int_equal(cluster_parse("cluster.yaml", span_str(yaml), &s->cluster, &problems), OK);
+    problems_release(&problems);
+    fleet_init(&s->fleet, &s->cluster, 1);
+    s->work = (struct work){ .seed = 1 };
+}
+
+/* One task of so many instances that take a second each. */
+static void add_model(struct scene *s, const char *name, uint32_t seconds)
+{
+    struct cluster_timing timing = cluster_timing_of(&s->cluster, name);
+    uint32_t task = work_add_task(&s->work, seconds);
+    work_add_model(&s->work, name, &(struct core_need){ .gpus = 1, .cpus = 1 }, &timing);
+    work_add_cell(&s->work, task, NULL, 1e9);
+}
+
+/* "a@0 b@0 a@75": the loads by their start in whole seconds, and how it ended. */
+static const char *loads(struct scene *s)
+{
+    static char text[1000];
+    struct simulate_options options = { .seed = 1, .keeps_spans = true, .tells_timing = true };
+    size_t used = 0;
+    simulate(&s->work, &s->fleet, &options, &s->outcome);
+    assert_true(s->outcome.is_complete);
+    for (size_t i = 0; i < s->outcome.span_count; i++) {
+        const struct outcome_span *span = &s->outcome.spans[i];
+        if (span->kind == SPAN_LOAD)
+            used +=
+                (size_t)snprintf(text + used, sizeof(text) - used, "%s%s@%lld", used ? " " : "",
+                                 s->work.models[span->model].name, (long long)(span->start_ns / S));
+    }
+    snprintf(text + used, sizeof(text) - used, " end@%lld",
+             (long long)(s->outcome.makespan_ns / S));
+    return text;
+}
+
+static void scene_close(struct scene *s)
+{
+    outcome_release(&s->outcome);
+    work_release(&s->work);
+    fleet_release(&s->fleet);
+    cluster_release(&s->cluster);
+}
+
+#define SCENE(name, ...)                                                                           \
+    static void name##_body(struct scene *s);                                                      \
+    static void name(void **unused)                                                                \
+    {                                                                                              \
+        (void)unused;                                                                              \
+        struct scene s;                                                                            \
+        scene_open(&s, __VA_ARGS__);                                                               \
+        name##_body(&s);                                                                           \
+        scene_close(&s);                                                                           \
+    }                                                                                              \
+    static void name##_body(struct scene *s)
+
+/* What takes longest begins first; whoever is free in the end helps where a load still pays. */
+SCENE(the_longest_begin_first_and_the_last_is_split,
+      "workers: [{count: 2, slots: 1}]\n"
+      "models: [{load: 10s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "small", 100);
+    add_model(s, "large", 300);
+    add_model(s, "middle", 160);
+    assert_string_equal(loads(s), "large@0 middle@0 small@170 large@280 end@300");
+}
+
+SCENE(replicas_follow_the_remaining_work, "workers: [{count: 4, slots: 1}]\n"
+                                          "models: [{load: 20s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "one", 300);
+    add_model(s, "three", 900);
+    assert_string_equal(loads(s), "three@0 one@0 three@0 three@0 end@320");
+}
+
+SCENE(no_slot_loads_what_is_through_before_it_would_be_loaded,
+      "workers: [{count: 4, slots: 1}]\n"
+      "models: [{load: 100s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "a", 60);
+    assert_string_equal(loads(s), "a@0 end@160");
+}
+
+/* a would be through at 760 with both slots; one of them can have it done by 1,000 when the other
+ * goes at 550, with time to be worth its load of b. */
+SCENE(a_slot_leaves_for_another_model_as_soon_as_the_rest_can_do_without_it,
+      "workers: [{count: 4, slots: 1}]\n"
+      "models: [{load: 60s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "a", 1400);
+    add_model(s, "b", 1400);
+    add_model(s, "c", 900);
+    assert_string_equal(loads(s), "a@0 b@0 c@0 a@0 b@550 b@960 end@1031");
+}
+
+/* Three slots for a would be four loads of it, and nobody for the others: two have it to the end.
+ */
+SCENE(a_model_gets_no_more_slots_than_it_needs_while_others_wait,
+      "workers: [{count: 3, slots: 1}]\n"
+      "models: [{load: 60s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "a", 1500);
+    add_model(s, "b", 200);
+    add_model(s, "c", 200);
+    add_model(s, "d", 200);
+    assert_string_equal(loads(s), "a@0 a@0 b@0 c@260 d@520 end@810");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_longest_begin_first_and_the_last_is_split),
+        cmocka_unit_test(replicas_follow_the_remaining_work),
+        cmocka_unit_test(no_slot_loads_what_is_through_before_it_would_be_loaded),
+        cmocka_unit_test(a_slot_leaves_for_another_model_as_soon_as_the_rest_can_do_without_it),
+        cmocka_unit_test(a_model_gets_no_more_slots_than_it_needs_while_others_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
