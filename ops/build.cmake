@@ -1,7 +1,9 @@
-# How targets are declared. Four functions, so that a room's CMakeLists.txt reads as a list:
+# How targets are declared. Six functions, so that a room's CMakeLists.txt reads as a list:
 #   muster_library(NAME sources... )          a static library; link lines follow and are the architecture
 #   muster_program(NAME sources... )          a program, built to <build>/bin
 #   muster_test(LABEL NAME libraries... )     tests/LABEL/NAME.c, a cmocka program run by ctest under LABEL
+#   muster_bench(NAME libraries... )          tests/bench/NAME.c, a benchmark
+#   muster_bench_test(NAME program args... )  what ctest runs of a benchmark, as bench.NAME
 #   muster_fuzz(NAME libraries... )           tests/fuzz/NAME.c, a fuzz target over tests/fuzz/corpus/NAME
 
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
@@ -69,6 +71,24 @@ function(muster_test label name)
     add_test(NAME ${label}.${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 120
         ENVIRONMENT "MUSTER_SHARED=${PROJECT_SOURCE_DIR}/../shared")
+endfunction()
+
+# It prints what it measured and under which conditions, and never fails because of a time.
+function(muster_bench name)
+    if(NOT MUSTER_BUILD_TESTS)
+        return()
+    endif()
+    add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/bench/${name}.c)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_link_libraries(${name} PRIVATE muster_build ${ARGN})
+endfunction()
+
+# muster_bench_test(NAME program arguments...): what ctest runs of a benchmark, as bench.NAME
+function(muster_bench_test name program)
+    if(MUSTER_BUILD_TESTS)
+        add_test(NAME bench.${name} COMMAND ${program} ${ARGN})
+        set_tests_properties(bench.${name} PROPERTIES LABELS bench TIMEOUT 600)
+    endif()
 endfunction()
 
 # A target is a file with LLVMFuzzerTestOneInput. Without libFuzzer it links a main that replays the
