@@ -23,8 +23,12 @@ static const char HELP[] =
     "\n"
     "  --sweep FILE          the sweep file (YAML)\n"
     "  --state DIR           where everything is kept; made if absent, never shared\n"
-    "  --listen ENDPOINT     also listen for workers there: tcp://127.0.0.1:PORT; may be repeated\n"
-    "  --insecure            allow --listen beyond this machine without keys: closed networks "
+    "  --listen ENDPOINT     also listen for workers there: tcp://0.0.0.0:PORT; may be repeated\n"
+    "  --listen-operators ENDPOINT  and for operators: muster status --connect ...\n"
+    "  --keys DIR            keys and allow list for tcp (default: keys in the state folder); "
+    "made\n"
+    "                        if absent, and the list is read again at SIGHUP\n"
+    "  --insecure            tcp without encryption, open to whoever connects: closed networks "
     "only\n"
     "  --exit-when-done      end when nothing is left to do (else serve until told to stop)\n"
     "  --retry-failures      open failed instances again\n"
@@ -43,6 +47,8 @@ enum {
     OPT_SWEEP = 256,
     OPT_STATE,
     OPT_LISTEN,
+    OPT_LISTEN_OPERATORS,
+    OPT_KEYS,
     OPT_INSECURE,
     OPT_EXIT,
     OPT_RETRY,
@@ -59,6 +65,8 @@ static const struct option OPTIONS[] = {
     { "sweep", required_argument, NULL, OPT_SWEEP },
     { "state", required_argument, NULL, OPT_STATE },
     { "listen", required_argument, NULL, OPT_LISTEN },
+    { "listen-operators", required_argument, NULL, OPT_LISTEN_OPERATORS },
+    { "keys", required_argument, NULL, OPT_KEYS },
     { "insecure", no_argument, NULL, OPT_INSECURE },
     { "exit-when-done", no_argument, NULL, OPT_EXIT },
     { "retry-failures", no_argument, NULL, OPT_RETRY },
@@ -113,11 +121,14 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Beyond this machine only when asked for in so many words: the wire has no keys yet. */
-static bool may_listen(const char *endpoint, bool insecure)
+static int take_endpoint(const char *option, const char **list, size_t *count)
 {
-    return insecure || starts_with(endpoint, "ipc://") || starts_with(endpoint, "tcp://127.") ||
-           starts_with(endpoint, "tcp://[::1]");
+    if (!starts_with(optarg, "tcp://") && !starts_with(optarg, "ipc://"))
+        return wrong(option, optarg, "tcp://ADDRESS:PORT or ipc://PATH");
+    if (*count == LISTEN_MAX)
+        return wrong(option, optarg, "at most 16 endpoints");
+    list[(*count)++] = optarg;
+    return 0;
 }
 
 static int take_option(int option, struct config *c)
@@ -125,11 +136,10 @@ static int take_option(int option, struct config *c)
     switch (option) {
     case OPT_SWEEP: c->sweep = optarg; return 0;
     case OPT_STATE: c->state = optarg; return 0;
-    case OPT_LISTEN:
-        if (c->listen_count == LISTEN_MAX)
-            return wrong("--listen", optarg, "at most 16 endpoints");
-        c->listen[c->listen_count++] = optarg;
-        return 0;
+    case OPT_LISTEN: return take_endpoint("--listen", c->listen, &c->listen_count);
+    case OPT_LISTEN_OPERATORS:
+        return take_endpoint("--listen-operators", c->listen_operators, &c->listen_operators_count);
+    case OPT_KEYS: c->keys = optarg; return 0;
     case OPT_INSECURE: c->insecure = true; return 0;
     case OPT_EXIT: c->exit_when_done = true; return 0;
     case OPT_RETRY: c->retry_failures = true; return 0;
@@ -168,10 +178,6 @@ static int check_config(const struct config *c, int argc, char **argv)
         fprintf(stderr, "muster-coordinator: --lease must be at least three times --beat\n");
         return STOP_BAD_INPUT;
     }
-    for (size_t i = 0; i < c->listen_count; i++)
-        if (!may_listen(c->listen[i], c->insecure))
-            return wrong("--listen", c->listen[i],
-                         "tcp://127.0.0.1:PORT or ipc://PATH (or --insecure on a closed network)");
     return 0;
 }
 

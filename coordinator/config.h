@@ -11,11 +11,14 @@
 enum { LISTEN_MAX = 16 };
 
 struct config {
-    const char *sweep; /* file */
-    const char *state; /* folder */
-    const char *listen[LISTEN_MAX];
+    const char *sweep;              /* file */
+    const char *state;              /* folder */
+    const char *listen[LISTEN_MAX]; /* for workers */
     size_t listen_count;
-    bool insecure; /* listen beyond loopback without encryption or keys */
+    const char *listen_operators[LISTEN_MAX];
+    size_t listen_operators_count;
+    const char *keys; /* folder; NULL: the state folder's */
+    bool insecure;    /* TCP without encryption or keys */
     bool exit_when_done;
     bool retry_failures;
     bool allow_network_fs;

@@ -10,6 +10,7 @@
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/mem.h"
+#include "coordinator/access/keys.h"
 #include "coordinator/config.h"
 #include "coordinator/endpoints.h"
 #include "coordinator/exit_code.h"
@@ -128,12 +129,15 @@ static int serve(struct coordinator *c, struct errmsg *msg)
     struct endpoints endpoints;
     if (endpoints_of(c->config.state, &endpoints, msg))
         return EXIT_INFRASTRUCTURE;
-    const char *workers[LISTEN_MAX + 1] = { endpoints.workers };
-    memcpy(workers + 1, c->config.listen, c->config.listen_count * sizeof(workers[0]));
+    char *keys = keys_dir(c->config.keys, c->config.state);
     struct server_config config = { .sweep_name = c->spec.name,
-                                    .worker_endpoints = workers,
-                                    .worker_endpoint_count = c->config.listen_count + 1,
+                                    .worker_endpoint = endpoints.workers,
                                     .operator_endpoint = endpoints.operators,
+                                    .listen = c->config.listen,
+                                    .listen_count = c->config.listen_count,
+                                    .listen_operators = c->config.listen_operators,
+                                    .listen_operators_count = c->config.listen_operators_count,
+                                    .keys_dir = c->config.insecure ? NULL : keys,
                                     .beat_ms = c->config.beat_ms,
                                     .lease_ms = c->config.lease_ms,
                                     .exit_when_done = c->config.exit_when_done,
@@ -141,7 +145,9 @@ static int serve(struct coordinator *c, struct errmsg *msg)
                                     .store = c->store,
                                     .core = c->core,
                                     .epoch = c->info.epoch };
-    return server_run(&config, &c->ended_as, msg) ? EXIT_INFRASTRUCTURE : 0;
+    err e = server_run(&config, &c->ended_as, msg);
+    free(keys);
+    return e ? EXIT_INFRASTRUCTURE : 0;
 }
 
 /* What the sweep came to, as an exit code; the reports are written in every case. */

@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "coordinator/admin/admin.h"
 #include "coordinator/commit.h"
+#include "coordinator/door.h"
 #include "coordinator/exit_code.h"
 #include "coordinator/translate.h"
 #include "proto/msg.h"
@@ -34,11 +35,12 @@ struct server {
     struct translate *translate;
     struct commit *commit;
     struct admin admin;
+    struct door door;
     struct core_effects effects;
     struct incoming incoming; /* reused: its arena keeps a chunk */
     struct arena scratch;
     uv_timer_t tick;
-    uv_signal_t sigint, sigterm;
+    uv_signal_t sigint, sigterm, sighup;
     int64_t over_since_ns; /* when the sweep was found to be over; 0: it is not */
     bool finishing;        /* workers were told to go */
     enum sweep_state ended_as;
@@ -61,7 +63,7 @@ static struct zpeer to_zpeer(const struct outbox_peer *p)
 
 static struct outbox_peer from_zpeer(uint8_t port, const struct zpeer *z)
 {
-    struct outbox_peer p = { .port = port, .len = z->len };
+    struct outbox_peer p = { .holder = access_holder(z->user), .port = port, .len = z->len };
     check(z->len <= OUTBOX_PEER_BYTES_MAX);
     memcpy(p.bytes, z->bytes, z->len);
     return p;
@@ -86,6 +88,14 @@ static void log_notes(struct turn *turn)
     }
 }
 
+static void end_session(struct server *s, uint64_t session)
+{
+    struct core_event gone = { .kind = CORE_GOODBYE,
+                               .now_mono_ns = clock_mono_ns(),
+                               .session = session };
+    step(s, &gone, NULL);
+}
+
 /* A worker whose queue is full has not read for 65,536 messages: it is gone for us. */
 static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
 {
@@ -93,10 +103,7 @@ static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
     if (!session)
         return; /* it was given up at an earlier message of this turn */
     log_warn("peer_stuck session=%llx", (unsigned long long)session);
-    struct core_event gone = { .kind = CORE_GOODBYE,
-                               .now_mono_ns = clock_mono_ns(),
-                               .session = session };
-    step(s, &gone, NULL);
+    end_session(s, session);
 }
 
 static void say(void *owner, struct turn *turn)
@@ -134,21 +141,35 @@ static void reject(struct server *s, const struct outbox_peer *to, enum reject c
 
 /* ---- Reading ---- */
 
-/* Decode a frame that this port's peers may send; otherwise answer it and return false. */
-static bool read_frame(struct server *s, const struct outbox_peer *from, struct span body,
-                       char sender, struct arena *arena, struct msg *m)
+static enum key_role port_role(uint8_t port)
+{
+    return port == PORT_WORKERS ? KEY_WORKER : KEY_OPERATOR;
+}
+
+static void refuse(struct server *s, const struct outbox_peer *to, enum reject code,
+                   const char *text)
+{
+    door_refused(&s->door, port_role(to->port), text);
+    reject(s, to, code, text);
+}
+
+/* Decode a frame that this port's peers may send; otherwise answer it and return false. A key that
+ * was taken off the list is still connected: nothing that it sends is even read. */
+static bool read_frame(struct server *s, const struct outbox_peer *from, const char *user,
+                       struct span body, struct arena *arena, struct msg *m)
 {
     struct errmsg msg = { 0 };
-    err e = msg_decode(body, arena, m, &msg);
-    if (e) {
-        log_warn("message_refused port=%d text=\"%s\"", from->port, msg.text);
-        reject(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
+    if (!door_admits(&s->door, user, port_role(from->port))) {
+        refuse(s, from, REJECT_ROLE, "this key is no longer allowed");
         return false;
     }
-    if (msg_sender(m->type) != sender) {
-        log_warn("message_refused port=%d type=%s text=\"not from this side\"", from->port,
-                 msg_type_text(m->type));
-        reject(s, from, REJECT_ROLE, "this connection may not send that");
+    err e = msg_decode(body, arena, m, &msg);
+    if (e) {
+        refuse(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
+        return false;
+    }
+    if (msg_sender(m->type) != (from->port == PORT_WORKERS ? 'w' : 'o')) {
+        refuse(s, from, REJECT_ROLE, "this connection may not send that");
         return false;
     }
     return true;
@@ -161,13 +182,11 @@ static void on_worker_message(void *owner, const struct zpeer *peer, struct span
     struct incoming *in = &s->incoming;
     struct errmsg msg = { 0 };
     struct msg m;
-    if (read_frame(s, &from, body, 'w', &in->arena, &m)) {
-        if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg)) {
-            log_warn("message_refused type=%s text=\"%s\"", msg_type_text(m.type), msg.text);
-            reject(s, &from, REJECT_MALFORMED, msg.text);
-        } else {
+    if (read_frame(s, &from, peer->user, body, &in->arena, &m)) {
+        if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg))
+            refuse(s, &from, REJECT_MALFORMED, msg.text);
+        else
             step(s, &in->event, in);
-        }
     }
     incoming_clear(in);
 }
@@ -179,7 +198,7 @@ static void on_operator_message(void *owner, const struct zpeer *peer, struct sp
     struct server *s = owner;
     struct outbox_peer from = from_zpeer(PORT_OPERATORS, peer);
     struct msg m;
-    if (read_frame(s, &from, body, 'o', &s->scratch, &m)) {
+    if (read_frame(s, &from, peer->user, body, &s->scratch, &m)) {
         struct buf json = { 0 };
         struct admin_order order;
         s->admin.now_mono_ns = clock_mono_ns();
@@ -301,6 +320,9 @@ static void on_tick(uv_timer_t *timer)
     struct core_totals t;
     core_totals(s->config->core, &t);
     progress_sample(&s->admin.progress, clock_mono_ns(), t.ended);
+    s->door.handshakes_failed =
+        zsock_handshakes_failed(s->workers) + zsock_handshakes_failed(s->operators);
+    door_tick(&s->door);
     if (!s->closing)
         end_turn(s);
 }
@@ -321,6 +343,28 @@ static void on_signal(uv_signal_t *handle, int number)
     end_turn(s);
 }
 
+static bool is_shut_out(const void *owner, const struct outbox_peer *peer)
+{
+    return !door_keeps(owner, peer->holder);
+}
+
+/* SIGHUP: the allow list may have changed. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct server *s = handle->data;
+    uint64_t session;
+    door_reload(&s->door);
+    while ((session = translate_find(s->translate, is_shut_out, &s->door)) != 0) {
+        const struct outbox_peer *peer = translate_peer(s->translate, session);
+        log_warn("session_ended session=%llx key=%s: the key is no longer allowed",
+                 (unsigned long long)session, access_name(s->door.access, peer->holder));
+        end_session(s, session);
+    }
+    if (!s->closing)
+        end_turn(s);
+}
+
 /* ---- Start and stop ---- */
 
 static err open_sockets(struct server *s, struct errmsg *msg)
@@ -334,24 +378,31 @@ static err open_sockets(struct server *s, struct errmsg *msg)
     z.on_message = on_worker_message;
     z.on_turn = on_turn;
     err e = zsock_open(&s->loop, &z, &s->workers, msg);
-    for (size_t i = 0; !e && i < config->worker_endpoint_count; i++)
-        e = zsock_bind(s->workers, config->worker_endpoints[i], msg);
+    if (!e)
+        e = zsock_bind(s->workers, config->worker_endpoint, msg);
+    if (!e)
+        e = door_listen(&s->door, s->zmq, config->keys_dir, s->workers, KEY_WORKER, config->listen,
+                        config->listen_count, msg);
     z.on_message = on_operator_message;
     z.message_bytes_max = CONTROL_BYTES_MAX;
     if (!e)
         e = zsock_open(&s->loop, &z, &s->operators, msg);
     if (!e)
         e = zsock_bind(s->operators, config->operator_endpoint, msg);
-    return e;
+    return e ? e
+             : door_listen(&s->door, s->zmq, config->keys_dir, s->operators, KEY_OPERATOR,
+                           config->listen_operators, config->listen_operators_count, msg);
 }
 
 static void start_handles(struct server *s)
 {
-    s->tick.data = s->sigint.data = s->sigterm.data = s;
+    s->tick.data = s->sigint.data = s->sigterm.data = s->sighup.data = s;
     check(uv_timer_init(&s->loop, &s->tick) == 0);
     check(uv_timer_start(&s->tick, on_tick, 1, TICK_MS) == 0);
     check(uv_signal_init(&s->loop, &s->sigint) == 0);
     check(uv_signal_init(&s->loop, &s->sigterm) == 0);
+    check(uv_signal_init(&s->loop, &s->sighup) == 0);
+    check(uv_signal_start(&s->sighup, on_hangup, SIGHUP) == 0);
     check(uv_signal_start(&s->sigint, on_signal, SIGINT) == 0);
     check(uv_signal_start(&s->sigterm, on_signal, SIGTERM) == 0);
 }
@@ -366,6 +417,8 @@ static void start_admin(struct server *s)
                                .catalog = config->catalog,
                                .core = config->core,
                                .commit = s->commit,
+                               .translate = s->translate,
+                               .door = &s->door,
                                .store = config->store };
     progress_start(&s->admin.progress, clock_mono_ns(), t.ended);
 }
@@ -405,8 +458,10 @@ static void close_all(struct server *s)
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->sigint, NULL);
     uv_close((uv_handle_t *)&s->sigterm, NULL);
+    uv_close((uv_handle_t *)&s->sighup, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&s->loop) == 0);
+    door_close(&s->door);
     zmq_ctx_term(s->zmq);
     translate_free(s->translate);
     incoming_release(&s->incoming);

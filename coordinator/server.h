@@ -11,9 +11,12 @@
 
 struct server_config {
     const char *sweep_name;
-    const char *const *worker_endpoints; /* to bind */
-    size_t worker_endpoint_count;
-    const char *operator_endpoint;
+    const char *worker_endpoint, *operator_endpoint; /* Unix sockets, for this user alone */
+    const char *const *listen;                       /* more of them for workers, ... */
+    size_t listen_count;
+    const char *const *listen_operators; /* ... and for operators */
+    size_t listen_operators_count;
+    const char *keys_dir; /* of the TCP endpoints among them; NULL: without keys */
     uint32_t beat_ms, lease_ms;
     bool exit_when_done; /* else serve until told to stop */
     const struct catalog *catalog;
@@ -23,9 +26,10 @@ struct server_config {
 };
 
 /* Runs until the sweep is over (exit_when_done), an operator stops it, or SIGTERM or SIGINT: the
- * first drains, the second stops at once. *ended_as: the state in which it was found to be over.
- * ERR_*: it could not start; msg says why. A store that fails ends the process (commit.h); so does
- * the order to stop while the disk is full, with EXIT_STORE_FAILED as well. */
+ * first drains, the second stops at once. SIGHUP: the allow list is read again. *ended_as: the
+ * state in which it was found to be over. ERR_*: it could not start; msg says why. A store that
+ * fails ends the process (commit.h); so does the order to stop while the disk is full, with
+ * EXIT_STORE_FAILED as well. */
 err server_run(const struct server_config *config, enum sweep_state *ended_as, struct errmsg *msg);
 
 #endif

@@ -79,14 +79,32 @@ static bool same_peer(const struct outbox_peer *a, const struct outbox_peer *b)
     return a->port == b->port && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-uint64_t translate_session(const struct translate *t, const struct outbox_peer *peer)
+static bool is_same_peer(const void *owner, const struct outbox_peer *peer)
+{
+    return same_peer(owner, peer);
+}
+
+uint64_t translate_find(const struct translate *t,
+                        bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),
+                        const void *owner)
 {
     for (const struct list *n = t->all.next; n != &t->all; n = n->next) {
         const struct connection *c = container_of_const(n, struct connection, in_all);
-        if (same_peer(&c->peer, peer))
+        if (is_wanted(owner, &c->peer))
             return c->session;
     }
     return 0;
+}
+
+uint64_t translate_session(const struct translate *t, const struct outbox_peer *peer)
+{
+    return translate_find(t, is_same_peer, peer);
+}
+
+const struct outbox_peer *translate_peer(const struct translate *t, uint64_t session)
+{
+    const struct connection *c = session ? map_find(&t->by_session, session) : NULL;
+    return c ? &c->peer : NULL;
 }
 
 /* A session belongs to one connection: from another one it is as good as unknown. */

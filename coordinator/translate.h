@@ -35,6 +35,14 @@ void incoming_release(struct incoming *in);
 /* The session that is spoken to at this connection; 0: none. */
 uint64_t translate_session(const struct translate *t, const struct outbox_peer *peer);
 
+/* The peer of this session; NULL: there is no such session. Borrowed until the next call. */
+const struct outbox_peer *translate_peer(const struct translate *t, uint64_t session);
+
+/* A session whose peer is_wanted; 0: there is none. */
+uint64_t translate_find(const struct translate *t,
+                        bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),
+                        const void *owner);
+
 /* Carry the effects of a step over into the turn. in: the message that was stepped; NULL: none. */
 void translate_out(struct translate *t, const struct core_effects *effects,
                    const struct incoming *in, struct turn *turn);

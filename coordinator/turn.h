@@ -6,8 +6,10 @@
 
 enum { OUTBOX_PEER_BYTES_MAX = 32 };
 
-/* A connection, as the transport names it. `port` tells which socket it came in by. */
+/* A connection, as the transport names it. `port` tells which socket it came in by, `holder` whose
+ * key it uses (access/access.h); 0: none. */
 struct outbox_peer {
+    uint32_t holder;
     uint8_t port;
     uint8_t len;
     uint8_t bytes[OUTBOX_PEER_BYTES_MAX];

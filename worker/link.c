@@ -94,6 +94,12 @@ static void link_on_message(void *owner, const struct zpeer *peer, struct span b
         log_debug("message_of_another_session type=%s", msg_type_text(m.type));
 }
 
+static void link_on_trouble(void *owner, const char *why)
+{
+    (void)owner;
+    log_error("cannot_connect text=\"%s\"", why);
+}
+
 err link_open(const struct link_config *config, struct link **out, struct errmsg *msg)
 {
     struct link *l = xcalloc(1, sizeof *l);
@@ -108,6 +114,8 @@ err link_open(const struct link_config *config, struct link **out, struct errmsg
         .owner = l,
         .on_message = link_on_message,
         .before_sleep = link_before_sleep,
+        .key = config->key,
+        .on_trouble = link_on_trouble,
     };
     err e = zsock_open(config->loop, &socket, &l->socket, msg);
     if (e == OK)

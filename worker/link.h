@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "common/io/key.h"
 #include "proto/msg.h"
 
 struct link;
@@ -13,6 +14,7 @@ struct spool;
 struct link_config {
     uv_loop_t *loop;
     const char *endpoint;
+    const struct key_file *key; /* borrowed until link_close; NULL: none */
     struct spool *spool;
     void *owner;
     /* A valid message of a coordinator; borrowed. Messages of another session than ours, but for

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -175,6 +176,21 @@ static int run_worker(const struct worker_config *config, struct errmsg *msg)
     return end == WORKER_REJECTED ? EXIT_VERSION : 0;
 }
 
+/* A key on a Unix socket, or none on TCP: the first is a slip, the second may be meant. */
+static err read_key(const struct worker_options *o, struct key_file *key,
+                    struct worker_config *config, struct errmsg *msg)
+{
+    if (!o->key)
+        return OK;
+    if (strncmp(o->connect, "tcp://", 6) != 0)
+        return err_say(msg, ERR_INVALID, "--key goes with --connect tcp://...: %s needs no key",
+                       o->connect);
+    err e = key_read_for(KEY_WORKER, o->key, key, msg);
+    if (e == OK)
+        config->key = key;
+    return e;
+}
+
 static int serve(const struct worker_options *o, const struct topology *topology, pid_t parent)
 {
     struct arena arena = { 0 };
@@ -190,15 +206,19 @@ static int serve(const struct worker_options *o, const struct topology *topology
         .lifetime_ms = o->lifetime_ms,
         .nice = o->nice,
     };
+    struct key_file key = { .role = KEY_WORKER };
     check(uv_loop_init(&loop) == 0);
-    if (prepare_process(o, parent, &msg) != OK ||
-        prepare_state(o, config.name, &config, &lock_fd, &arena, &msg) != OK)
+    if (read_key(o, &key, &config, &msg) != OK)
+        code = fail(EXIT_USAGE, &msg);
+    else if (prepare_process(o, parent, &msg) != OK ||
+             prepare_state(o, config.name, &config, &lock_fd, &arena, &msg) != OK)
         (void)fail(code, &msg);
     else
         code = run_worker(&config, &msg);
     (void)uv_loop_close(&loop); /* busy only if a process could not be killed */
     if (lock_fd >= 0)
         (void)close(lock_fd);
+    key_forget(&key);
     arena_release(&arena);
     return code;
 }

@@ -16,6 +16,8 @@ const char worker_usage[] =
     "the coordinator, the end of its lifetime). A second signal stops everything at once.\n"
     "\n"
     "  --connect ENDPOINT     the coordinator's, as tcp://host:7770 or ipc:///path\n"
+    "  --key FILE             a worker's key, from the coordinator's keys/worker.key or of\n"
+    "                         muster keygen; needed for tcp unless the coordinator is --insecure\n"
     "  --name NAME            this worker's, the same after a restart (the host name)\n"
     "  --state DIR            logs, temporary files, media\n"
     "                         (~/.local/state/muster/worker-NAME)\n"
@@ -39,6 +41,7 @@ const char worker_usage[] =
 
 enum choice {
     TAKE_CONNECT = 1,
+    TAKE_KEY,
     TAKE_NAME,
     TAKE_STATE,
     TAKE_MEDIA,
@@ -59,6 +62,7 @@ enum choice {
 
 static const struct option long_options[] = {
     { "connect", required_argument, NULL, TAKE_CONNECT },
+    { "key", required_argument, NULL, TAKE_KEY },
     { "name", required_argument, NULL, TAKE_NAME },
     { "state", required_argument, NULL, TAKE_STATE },
     { "media", required_argument, NULL, TAKE_MEDIA },
@@ -136,6 +140,7 @@ static const char *take(enum choice choice, const char *text, struct worker_opti
     switch (choice) {
     case TAKE_CONNECT:
         return take_endpoint(text, &o->connect) ? NULL : "tcp://HOST:PORT or ipc://PATH";
+    case TAKE_KEY: return take_path(text, &o->key) ? NULL : "a file";
     case TAKE_NAME:
         return take_name(text, &o->name) ? NULL : "a name of up to 200 bytes without \"/\"";
     case TAKE_STATE: return take_path(text, &o->state) ? NULL : "a folder";

@@ -10,6 +10,7 @@
 
 struct worker_options {
     const char *connect;  /* NULL only with plan, help or version */
+    const char *key;      /* file; NULL: none */
     const char *name;     /* NULL: the machine's */
     const char *state;    /* NULL: see worker_state_dir */
     const char *media;    /* NULL: in the state folder */

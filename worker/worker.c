@@ -195,6 +195,7 @@ err worker_new(const struct worker_config *config, struct worker **out, struct e
     struct link_config link = {
         .loop = config->loop,
         .endpoint = config->endpoint,
+        .key = config->key,
         .spool = w->spool,
         .owner = w,
         .on_message = worker_on_message,

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "common/io/key.h"
 #include "worker/host/host.h"
 #include "worker/topology/topology.h"
 
@@ -13,6 +14,7 @@ struct worker;
 struct worker_config {
     uv_loop_t *loop;
     const char *endpoint;
+    const struct key_file *key; /* to connect with; NULL: none. Lives as long as the worker */
     const char *name;
     const char *media_dir;
     const char *tmp_dir;

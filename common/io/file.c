@@ -82,13 +82,45 @@ static err read_regular(int fd, const char *path, size_t max_bytes, struct buf *
     return OK;
 }
 
+/* Not blocking: opening a FIFO would wait for a writer. */
+static int open_to_read(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 err file_read(const char *path, size_t max_bytes, struct buf *out, struct errmsg *msg)
 {
-    /* Not blocking: opening a FIFO would wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open_to_read(path);
     if (fd < 0)
         return say_errno(msg, "open", path);
     err e = read_regular(fd, path, max_bytes, out, msg);
+    (void)close(fd); /* nothing was written */
+    return e;
+}
+
+static err check_closed_to_others(int fd, const char *path, struct errmsg *msg)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return say_errno(msg, "read", path);
+    if (st.st_uid != geteuid())
+        return err_say(msg, ERR_DENIED, "'%s' holds a secret and belongs to another user", path);
+    if ((st.st_mode & 077) != 0)
+        return err_say(msg, ERR_DENIED,
+                       "'%s' holds a secret, and others may open it (mode %04o); chmod 600 it, and "
+                       "replace the key if others did",
+                       path, (unsigned)st.st_mode & 07777);
+    return OK;
+}
+
+err file_read_secret(const char *path, size_t max_bytes, struct buf *out, struct errmsg *msg)
+{
+    int fd = open_to_read(path);
+    if (fd < 0)
+        return say_errno(msg, "open", path);
+    err e = check_closed_to_others(fd, path, msg);
+    if (e == OK)
+        e = read_regular(fd, path, max_bytes, out, msg);
     (void)close(fd); /* nothing was written */
     return e;
 }

@@ -10,6 +10,10 @@
  * files (a FIFO or device is ERR_INVALID). */
 err file_read(const char *path, size_t max_bytes, struct buf *out, struct errmsg *msg);
 
+/* The same, for a file that holds a secret. ERR_DENIED: others than its owner may read or write it,
+ * or it belongs to somebody else. */
+err file_read_secret(const char *path, size_t max_bytes, struct buf *out, struct errmsg *msg);
+
 /* Replace path by these bytes: temporary file beside it, fsync, rename, fsync of the folder. */
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
 

@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/io/file.h"
+#include "common/io/zsock_private.h"
 #include "common/mem.h"
 #include "common/rng.h"
 
@@ -17,21 +18,8 @@ enum {
     ACCEPT_BACKLOG = 1024,       /* a fleet that starts at once */
     RECONNECT_FIRST_MS = 50,     /* the first wait is drawn from [50, 150]: a fleet that lost */
     RECONNECT_SPREAD_MS = 100,   /* its coordinator does not come back in step */
-    RECONNECT_LAST_MS = 5000
-};
-
-struct zsock {
-    struct zsock_config config;
-    void *socket;
-    uv_poll_t poll;       /* wakes the loop; its callback does nothing */
-    uv_prepare_t prepare; /* before the loop sleeps: is anything ready? */
-    uv_idle_t idle;       /* active: the loop does not sleep */
-    uv_check_t check;     /* delivers */
-    unsigned open_handles;
-    bool closing;
-    bool paused;   /* by the owner */
-    bool skipping; /* inside a message with too many frames */
-    uint64_t malformed_count;
+    RECONNECT_LAST_MS = 5000,
+    ZAP_ENFORCE_DOMAIN = 93 /* no answer of ZAP: nobody, not everybody. zmq.h hides the name */
 };
 
 static int set_int(void *socket, int option, int value)
@@ -74,7 +62,7 @@ static int set_options(void *socket, const struct zsock_config *config)
     return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof(bytes_max));
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+void zsock_wake(uv_poll_t *poll, int status, int events)
 {
     /* That the loop woke up is all: the prepare handle asks what it was. Nothing may close the
      * handle here either: libuv 1.44 would go on using it. */
@@ -132,11 +120,14 @@ static bool read_peer(zmq_msg_t *frame, struct zpeer *peer)
 }
 
 /* The frame holds the last thing asked for: deliver it if the message ends here. */
-static void deliver(struct zsock *z, const struct zpeer *peer, zmq_msg_t *body, bool well_formed)
+static void deliver(struct zsock *z, struct zpeer *peer, zmq_msg_t *body, bool well_formed)
 {
     z->skipping = zmq_msg_more(body);
     if (well_formed && !z->skipping) {
         struct span bytes = span_of(zmq_msg_data(body), zmq_msg_size(body));
+        if (peer)
+            peer->user = zmq_msg_gets(body, "User-Id"); /* of this part: a part read ahead of an
+                                                           answer of ZAP may have none */
         z->config.on_message(z->config.owner, peer, bytes);
     } else {
         z->malformed_count++;
@@ -172,6 +163,7 @@ static void on_check(uv_check_t *handle)
 {
     struct zsock *z = container_of(handle, struct zsock, check);
     uv_idle_stop(&z->idle);
+    zsock_dial_turn(z);
     unsigned left = ZSOCK_TURN_MAX;
     while (left > 0 && !z->paused && !z->closing && receive(z)) /* callbacks may pause and close */
         left--;
@@ -203,7 +195,7 @@ static void start_handles(struct zsock *z, uv_loop_t *loop)
     /* None of these can fail on a handle that was just made. */
     check(uv_prepare_init(loop, &z->prepare) == 0 && uv_idle_init(loop, &z->idle) == 0 &&
           uv_check_init(loop, &z->check) == 0);
-    check(uv_poll_start(&z->poll, UV_READABLE, on_poll) == 0 &&
+    check(uv_poll_start(&z->poll, UV_READABLE, zsock_wake) == 0 &&
           uv_prepare_start(&z->prepare, on_prepare) == 0 &&
           uv_check_start(&z->check, on_check) == 0);
 }
@@ -227,11 +219,17 @@ err zsock_open(uv_loop_t *loop, const struct zsock_config *config, struct zsock 
         return err_say(msg, ERR_IO, "cannot watch a ZeroMQ socket: %s", uv_strerror(failed));
     }
     start_handles(z, loop);
+    if (config->type == ZMQ_DEALER && config->on_trouble)
+        e = zsock_dial_watch(z, loop, msg);
+    if (e) {
+        zsock_close(z);
+        return e;
+    }
     *out = z;
     return OK;
 }
 
-static err say_endpoint(struct errmsg *msg, const char *what, const char *endpoint)
+err zsock_say_endpoint(struct errmsg *msg, const char *what, const char *endpoint)
 {
     int error = zmq_errno();
     const char *hint = "";
@@ -258,16 +256,37 @@ static err say_endpoint(struct errmsg *msg, const char *what, const char *endpoi
     return err_say(msg, e, "cannot %s '%s': %s%s", what, endpoint, zmq_strerror(error), hint);
 }
 
-err zsock_bind(struct zsock *z, const char *endpoint, struct errmsg *msg)
+/* For the endpoints bound from now on; ZeroMQ knows no way back. 0, or -1 and errno. */
+static int set_keys(void *socket, const struct key_file *key, const char *domain)
 {
-    check(!z->closing);
-    return zmq_bind(z->socket, endpoint) == 0 ? OK : say_endpoint(msg, "listen on", endpoint);
+    if (set_int(socket, ZMQ_CURVE_SERVER, 1) != 0 || set_int(socket, ZAP_ENFORCE_DOMAIN, 1) != 0 ||
+        zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) != 0)
+        return -1;
+    return zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, KEY_TEXT_BYTES);
 }
 
-err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg)
+static err bind_socket(struct zsock *z, const char *endpoint, struct errmsg *msg)
 {
-    check(!z->closing);
-    return zmq_connect(z->socket, endpoint) == 0 ? OK : say_endpoint(msg, "connect to", endpoint);
+    return zmq_bind(z->socket, endpoint) == 0 ? OK : zsock_say_endpoint(msg, "listen on", endpoint);
+}
+
+err zsock_bind(struct zsock *z, const char *endpoint, struct errmsg *msg)
+{
+    check(!z->closing && !z->asks_for_keys);
+    return bind_socket(z, endpoint, msg);
+}
+
+err zsock_bind_with_keys(struct zsock *z, const char *endpoint, const struct key_file *key,
+                         const char *domain, struct errmsg *msg)
+{
+    check(!z->closing && domain[0]);
+    err e = zsock_dial_watch(z, z->prepare.loop, msg);
+    if (e)
+        return e;
+    if (set_keys(z->socket, key, domain) != 0)
+        return err_say(msg, ERR_IO, "cannot use a key: %s", zmq_strerror(zmq_errno()));
+    z->asks_for_keys = true;
+    return bind_socket(z, endpoint, msg);
 }
 
 err zsock_endpoint(struct zsock *z, char *out, size_t out_bytes)
@@ -316,6 +335,11 @@ uint64_t zsock_malformed_count(const struct zsock *z)
     return z->malformed_count;
 }
 
+uint64_t zsock_handshakes_failed(const struct zsock *z)
+{
+    return z->dial.failed_count;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct zsock *z = handle->data;
@@ -323,7 +347,7 @@ static void on_closed(uv_handle_t *handle)
         free(z);
 }
 
-static void close_handle(struct zsock *z, uv_handle_t *handle)
+void zsock_close_handle(struct zsock *z, uv_handle_t *handle)
 {
     handle->data = z;
     z->open_handles++;
@@ -335,10 +359,11 @@ void zsock_close(struct zsock *z)
     check(!z->closing);
     z->closing = true;
     /* Before the socket goes, and its descriptor with it. */
-    close_handle(z, (uv_handle_t *)&z->poll);
-    close_handle(z, (uv_handle_t *)&z->prepare);
-    close_handle(z, (uv_handle_t *)&z->idle);
-    close_handle(z, (uv_handle_t *)&z->check);
+    zsock_close_handle(z, (uv_handle_t *)&z->poll);
+    zsock_close_handle(z, (uv_handle_t *)&z->prepare);
+    zsock_close_handle(z, (uv_handle_t *)&z->idle);
+    zsock_close_handle(z, (uv_handle_t *)&z->check);
+    zsock_dial_close(z);
     check(zmq_close(z->socket) == 0);
     z->socket = NULL;
 }

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "common/err.h"
+#include "common/io/key.h"
 #include "common/span.h"
 
 enum { ZSOCK_TURN_MAX = 64, ZSOCK_PEER_BYTES_MAX = 32 };
@@ -22,12 +23,18 @@ enum { ZSOCK_TURN_MAX = 64, ZSOCK_PEER_BYTES_MAX = 32 };
 struct zpeer {
     uint8_t len;
     uint8_t bytes[ZSOCK_PEER_BYTES_MAX];
+    /* Whom ZAP took its key for; NULL where no keys are used. Borrowed until the callback returns.
+     */
+    const char *user;
 };
 
 struct zsock;
 
 /* body borrows until the callback returns. peer is NULL on a DEALER. */
 typedef void zsock_message_f(void *owner, const struct zpeer *peer, struct span body);
+/* Connecting fails, and for a reason that waiting does not mend: a sentence for people. It is tried
+ * again all the same, less and less often, and told again each time. */
+typedef void zsock_trouble_f(void *owner, const char *why);
 /* Once a turn of the loop, after the messages of the turn (zero or more) were delivered. */
 typedef void zsock_turn_f(void *owner);
 
@@ -43,13 +50,23 @@ struct zsock_config {
      * place to try again what could not be sent. Sending anywhere else in that phase may use up
      * the one sign that a message or a connection has come. May be NULL. */
     zsock_turn_f *before_sleep;
+    /* DEALER: the key that it connects with; NULL: without encryption. Borrowed until it closes. */
+    const struct key_file *key;
+    zsock_trouble_f *on_trouble; /* DEALER; may be NULL */
 };
 
 /* ROUTER: mandatory (a vanished peer is an error, not a silent drop). Heartbeats of ZMTP on,
  * linger bounded, reconnect with jitter. */
 err zsock_open(uv_loop_t *loop, const struct zsock_config *config, struct zsock **out,
                struct errmsg *msg);
+/* An endpoint that takes whoever connects. Before those with keys: they are for good. */
 err zsock_bind(struct zsock *z, const char *endpoint, struct errmsg *msg);
+/* A ROUTER's endpoint that only takes encrypted connections of peers that ZAP lets in. key: the
+ * coordinator's own, borrowed for the call. domain: what ZAP is asked about, not empty. ZAP is
+ * answered in the same context; while nobody does, nobody gets in. */
+err zsock_bind_with_keys(struct zsock *z, const char *endpoint, const struct key_file *key,
+                         const char *domain, struct errmsg *msg);
+/* A DEALER's endpoint; one a socket. */
 err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg);
 /* The bound endpoint with its port filled in, after zsock_bind to tcp port "*". */
 err zsock_endpoint(struct zsock *z, char *out, size_t out_bytes);
@@ -65,6 +82,9 @@ void zsock_pause(struct zsock *z, bool paused);
 
 /* Messages dropped for having the wrong number of frames. */
 uint64_t zsock_malformed_count(const struct zsock *z);
+/* Handshakes that failed, for whatever reason, while they were watched: with keys, or on_trouble.
+ */
+uint64_t zsock_handshakes_failed(const struct zsock *z);
 
 /* Closes handles and socket; the memory goes in the last close callback. Safe inside a callback
  * of this very socket. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/check.h"
 #include "common/text.h"
@@ -110,6 +111,18 @@ static const char *state_text(enum sweep_state s)
     return NULL;
 }
 
+static json_t *endpoints(const struct door *door)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < door->endpoint_count; i++) {
+        const struct door_endpoint *e = &door->endpoints[i];
+        json_array_append_new(list,
+                              json_pack("{s:o,s:s,s:b}", "endpoint", safe_string(span_str(e->text)),
+                                        "for", key_role_text(e->role), "keys", e->with_keys));
+    }
+    return list;
+}
+
 static json_t *counters(const struct admin *a, const struct core_totals *t)
 {
     struct commit_counters c;
@@ -121,6 +134,9 @@ static json_t *counters(const struct admin *a, const struct core_totals *t)
     json_object_set_new(o, "rows_late", count(t->rows_late));
     json_object_set_new(o, "strikes", count(t->strikes));
     json_object_set_new(o, "leases_expired", count(t->leases_expired));
+    json_object_set_new(o, "messages_refused", count(a->door->messages_refused));
+    json_object_set_new(o, "connections_refused", count(a->door->connections_refused));
+    json_object_set_new(o, "handshakes_failed", count(a->door->handshakes_failed));
     json_object_set_new(o, "commits", count(c.commits));
     json_object_set_new(o, "commit_us_last", count(c.last_us));
     json_object_set_new(o, "commit_us_max", count(c.max_us));
@@ -141,6 +157,9 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     json_object_set_new(o, "state", json_string(state_text(t.state)));
     json_object_set_new(o, "blocked", blocked ? safe_string(span_str(blocked)) : json_null());
     json_object_set_new(o, "epoch", count(a->epoch));
+    json_object_set_new(o, "pid", count((uint64_t)getpid()));
+    json_object_set_new(o, "insecure", json_boolean(a->door->insecure));
+    json_object_set_new(o, "listen", endpoints(a->door));
     json_object_set_new(o, "done", count(t.ended));
     json_object_set_new(o, "total", count(t.wanted));
     json_object_set_new(o, "failed", count(t.failed));
@@ -157,6 +176,14 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
 }
 
 /* ---- workers ---- */
+
+/* The name of the key that a worker connected with; null: a Unix socket, no keys, or it is gone. */
+static json_t *key_name(const struct admin *a, uint64_t session)
+{
+    const struct outbox_peer *peer = translate_peer(a->translate, session);
+    return peer && peer->holder ? json_string(access_name(a->door->access, peer->holder))
+                                : json_null();
+}
 
 static json_t *slot_status(const struct admin *a, uint32_t worker, uint32_t slot)
 {
@@ -186,6 +213,7 @@ static json_t *worker_status(const struct admin *a, uint32_t i)
                         json_string(!v.live      ? "lost"
                                     : v.draining ? "draining"
                                                  : "live"));
+    json_object_set_new(o, "key", key_name(a, v.live ? v.session : 0));
     json_object_set_new(o, "heard_s", json_real((double)(a->now_mono_ns - v.heard_mono_ns) * 1e-9));
     json_object_set_new(o, "done", count(v.rows));
     json_object_set_new(o, "failed", count(v.failures));
@@ -201,6 +229,7 @@ static json_t *workers(struct admin *a, const json_t *ask)
 {
     json_t *o = json_object();
     json_object_set_new(o, "schema", json_integer(SCHEMA));
+    json_object_set_new(o, "insecure", json_boolean(a->door->insecure));
     set_page(o, "workers", a, ask, core_worker_count(a->core), worker_status);
     return o;
 }

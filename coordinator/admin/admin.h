@@ -6,6 +6,8 @@
 #include "coordinator/catalog.h"
 #include "coordinator/commit.h"
 #include "coordinator/core/core.h"
+#include "coordinator/door.h"
+#include "coordinator/translate.h"
 
 /* What answers are made of. Borrowed; the loop thread's. */
 struct admin {
@@ -14,6 +16,8 @@ struct admin {
     const struct catalog *catalog;
     const struct core *core;
     const struct commit *commit;
+    const struct translate *translate;
+    const struct door *door;
     struct store *store;
     struct progress progress;
     int64_t now_mono_ns; /* of this ask */

@@ -22,28 +22,32 @@ enum {
 struct ask_options {
     const char *command;
     char *state;
-    const char *sweep_file; /* NULL: a state folder was named */
-    const char *model;      /* failures, pause, resume */
-    const char *worker;     /* drain */
+    const char *connect, *key; /* at an endpoint instead of a state folder; NULL: no */
+    const char *sweep_file;    /* NULL: a state folder was named */
+    const char *model;         /* failures, pause, resume */
+    const char *worker;        /* drain */
     uint64_t limit;
     bool json;
 };
 
 static const char HELP[] =
-    "Usage: muster %s [SWEEP.yaml | --state DIR] %s[--json]\n"
+    "Usage: muster %s [SWEEP.yaml | --state DIR | --connect ENDPOINT --key FILE] %s[--json]\n"
     "\n"
     "%s\n"
     "\n"
     "Asks the coordinator that runs the sweep. SWEEP.yaml stands for its state folder,\n"
-    "SWEEP.muster; without either, the only *.muster folder here is meant.\n"
+    "SWEEP.muster; without either, the only *.muster folder here is meant. From another machine:\n"
+    "the ENDPOINT of its --listen-operators, and an operator's key.\n"
     "\n"
     "Exit: 0 answered; 2 bad input; 4 no coordinator answers.\n";
 
 static int parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
 {
-    enum { STATE = 256, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
+    enum { STATE = 256, CONNECT, KEY, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
     static const struct option options[] = {
         { "state", required_argument, NULL, STATE },
+        { "connect", required_argument, NULL, CONNECT },
+        { "key", required_argument, NULL, KEY },
         { "model", required_argument, NULL, MODEL },
         { "worker", required_argument, NULL, WORKER },
         { "limit", required_argument, NULL, LIMIT },
@@ -57,6 +61,8 @@ static int parse(int argc, char **argv, const char *extra, const char *what, str
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case STATE: given = optarg; break;
+        case CONNECT: o->connect = optarg; break;
+        case KEY: o->key = optarg; break;
         case MODEL: o->model = optarg; break;
         case WORKER: o->worker = optarg; break;
         case LIMIT:
@@ -69,6 +75,13 @@ static int parse(int argc, char **argv, const char *extra, const char *what, str
         default: return EXIT_BAD_INPUT;
         }
     }
+    if (o->connect && (given || optind < argc))
+        return say_error(argv[0], EXIT_BAD_INPUT,
+                         "--connect ENDPOINT or a sweep of this machine, not both");
+    if (o->key && !o->connect)
+        return say_error(argv[0], EXIT_BAD_INPUT, "--key goes with --connect tcp://HOST:PORT");
+    if (o->connect)
+        return 0;
     if (optind < argc && !file_is_dir(argv[optind]))
         o->sweep_file = argv[optind];
     o->state = find_state(given, argc, argv, optind);
@@ -83,12 +96,25 @@ static bool is_run_by_somebody(const char *state)
     return held;
 }
 
+static err connect_there(const struct ask_options *o, struct client **out, struct errmsg *msg)
+{
+    struct key_file key;
+    err e = o->key ? key_read_for(KEY_OPERATOR, o->key, &key, msg) : OK;
+    if (e)
+        return e == ERR_IO ? e : ERR_INVALID; /* bad input, whatever is wrong with it */
+    e = client_connect(o->connect, o->key ? &key : NULL, out, msg);
+    if (o->key)
+        key_forget(&key);
+    return e;
+}
+
 static int ask(const struct ask_options *o, json_t *question, json_t **out)
 {
-    int timeout_ms = is_run_by_somebody(o->state) ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
+    bool may_take_long = o->connect || is_run_by_somebody(o->state);
+    int timeout_ms = may_take_long ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
     struct errmsg msg = { 0 };
     struct client *client = NULL;
-    err e = client_open(o->state, &client, &msg);
+    err e = o->connect ? connect_there(o, &client, &msg) : client_open(o->state, &client, &msg);
     if (!e)
         e = client_ask(client, question, timeout_ms, out, &msg);
     client_close(client);
@@ -146,6 +172,13 @@ static void print_safe(const char *s)
 
 /* ---- status ---- */
 
+static void print_if_insecure(const json_t *reply)
+{
+    if (json_is_true(json_object_get(reply, "insecure")))
+        puts(
+            "INSECURE: it listens without keys; nothing is encrypted, whoever connects is trusted");
+}
+
 static void print_status(const json_t *s)
 {
     char eta[32] = "?", elapsed[32];
@@ -162,6 +195,7 @@ static void print_status(const json_t *s)
            whole(s, "epoch"));
     if (json_is_string(json_object_get(s, "blocked")))
         printf("NOT RECORDING: %s\n", text(s, "blocked"));
+    print_if_insecure(s);
     printf("\n%-28s %10s %10s %8s %8s %9s  %s\n", "MODEL", "DONE", "TOTAL", "FAILED", "RUNNING",
            "MS/INST", "STATE");
     size_t i;
@@ -205,6 +239,7 @@ int cmd_status(int argc, char **argv)
 
 static void print_workers(const json_t *reply)
 {
+    print_if_insecure(reply);
     printf("%-20s %-9s %8s %10s %8s %10s\n", "WORKER", "STATE", "HEARD", "DONE", "FAILED",
            "UNACKED");
     size_t i, k;

@@ -18,6 +18,7 @@
 #include "ops/cli/client.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
+#include "ops/cli/invite.h"
 #include "ops/cli/machine.h"
 #include "ops/cli/orphans.h"
 #include "ops/cli/progress_view.h"
@@ -43,7 +44,11 @@ static const char HELP[] =
     "  --state DIR        where results are kept (default: SWEEP.muster beside the file)\n"
     "  --slots N          model processes at a time (default: one a GPU, or by cores)\n"
     "  --workers N        local worker processes (default 1); 0: only workers that connect\n"
-    "  --listen ENDPOINT  also let workers connect there (tcp://127.0.0.1:PORT)\n"
+    "  --listen ENDPOINT  also let workers of other machines connect there (tcp://0.0.0.0:7770):\n"
+    "                     encrypted, with the key that is made in the state folder\n"
+    "  --listen-operators ENDPOINT  and operators: muster status --connect\n"
+    "  --keys DIR         keys and allow list (default: keys in the state folder)\n"
+    "  --insecure         without encryption or keys: closed networks only\n"
     "  --retry-failures   try instances again that were quarantined\n"
     "  --quiet            no progress, no report on the screen\n"
     "  --help\n"
@@ -55,9 +60,9 @@ struct run {
     const char *sweep_file;
     char *state;
     unsigned slots; /* 0: as many as fit */
-    const char *listen;
+    const char *listen, *listen_operators, *keys;
     unsigned workers;
-    bool retry_failures, quiet;
+    bool insecure, retry_failures, quiet;
 
     struct spec spec;
     struct machine machine;
@@ -92,14 +97,23 @@ static char *tie_to_us(void)
 static void start_coordinator(struct run *r)
 {
     char *path = program("muster-coordinator"), *tie = tie_to_us();
-    const char *args[16] = { path,      "--sweep", r->sweep_file,
+    const char *args[24] = { path,      "--sweep", r->sweep_file,
                              "--state", r->state,  "--exit-when-done",
                              tie };
     size_t count = 7;
-    if (r->listen) {
-        args[count++] = "--listen";
-        args[count++] = r->listen;
+    const struct {
+        const char *option, *value;
+    } more[] = { { "--listen", r->listen },
+                 { "--listen-operators", r->listen_operators },
+                 { "--keys", r->keys } };
+    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+        if (more[i].value) {
+            args[count++] = more[i].option;
+            args[count++] = more[i].value;
+        }
     }
+    if (r->insecure)
+        args[count++] = "--insecure";
     if (r->retry_failures)
         args[count++] = "--retry-failures";
     children_start(&r->children, "coordinator", args, count);
@@ -323,9 +337,14 @@ static int supervise(struct run *r)
 {
     struct errmsg msg = { 0 };
     struct endpoints endpoints;
+    struct invitation invitation = { .listen = r->listen,
+                                     .listen_operators = r->listen_operators,
+                                     .keys = r->keys,
+                                     .state = r->state,
+                                     .insecure = r->insecure };
     if (machine_of_this_host(&r->spec, r->slots, &r->machine, &msg) ||
-        file_make_dir(r->state, 0700, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
-        client_open(r->state, &r->client, &msg))
+        file_make_dir(r->state, 0700, &msg) || invite(&invitation, &msg) ||
+        endpoints_of(r->state, &endpoints, &msg) || client_open(r->state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
     r->last_done = -1;
     progress_view_init(&r->view);
@@ -357,12 +376,26 @@ static bool read_count(const char *text, uint64_t max, unsigned *out)
 
 static int parse(int argc, char **argv, struct run *r)
 {
-    enum { STATE = 256, SLOTS, WORKERS, LISTEN, RETRY, QUIET, HELP_OPTION };
+    enum {
+        STATE = 256,
+        SLOTS,
+        WORKERS,
+        LISTEN,
+        OPERATORS,
+        KEYS,
+        INSECURE,
+        RETRY,
+        QUIET,
+        HELP_OPTION
+    };
     static const struct option options[] = {
         { "state", required_argument, NULL, STATE },
         { "slots", required_argument, NULL, SLOTS },
         { "workers", required_argument, NULL, WORKERS },
         { "listen", required_argument, NULL, LISTEN },
+        { "listen-operators", required_argument, NULL, OPERATORS },
+        { "keys", required_argument, NULL, KEYS },
+        { "insecure", no_argument, NULL, INSECURE },
         { "retry-failures", no_argument, NULL, RETRY },
         { "quiet", no_argument, NULL, QUIET },
         { "help", no_argument, NULL, HELP_OPTION },
@@ -383,6 +416,9 @@ static int parse(int argc, char **argv, struct run *r)
                                  "--workers: expected a number from 0 to 64, found \"%s\"", optarg);
             break;
         case LISTEN: r->listen = optarg; break;
+        case OPERATORS: r->listen_operators = optarg; break;
+        case KEYS: r->keys = optarg; break;
+        case INSECURE: r->insecure = true; break;
         case RETRY: r->retry_failures = true; break;
         case QUIET: r->quiet = true; break;
         case HELP_OPTION: fputs(HELP, stdout); return -1;

@@ -17,5 +17,6 @@ int cmd_resume(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
 int cmd_levels(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
 
 #endif

@@ -23,6 +23,7 @@ static const struct command {
     { "resume", cmd_resume, "let a paused model go on" },
     { "report", cmd_report, "write the reports anew from what is stored" },
     { "levels", cmd_levels, "General-Level from a table of task scores, without any sweep" },
+    { "keygen", cmd_keygen, "a key for a worker or an operator on another machine" },
     { "fsck", cmd_fsck, "verify a state folder" },
 };
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };

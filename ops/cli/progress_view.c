@@ -41,6 +41,8 @@ static void append_counts(struct buf *out, const json_t *status)
         buf_append_str(out, "  no worker yet");
     if (state && strcmp(state, "running") != 0)
         buf_printf(out, "  %s", state);
+    if (json_is_true(json_object_get(status, "insecure")))
+        buf_append_str(out, "  INSECURE");
     if (blocked) {
         buf_append_str(out, "  NOT RECORDING: ");
         text_append_safe(out, span_str(blocked));

@@ -17,6 +17,8 @@ struct bench {
     struct core *core;
     struct core_effects effects;
     struct admin admin;
+    struct door door; /* nothing listens */
+    struct translate *translate;
     struct arena arena;
     struct admin_order order; /* of the newest ask */
     bool ok;                  /* of the newest ask */
@@ -72,7 +74,10 @@ static int setup(void **state)
     assert_int_equal(uv_loop_init(&b->loop), 0);
     fill_catalog(&b->catalog);
     fill_core(b);
+    b->translate = translate_new(&b->catalog, "trial", 3, 1000, 15000);
     b->admin = (struct admin){ .sweep_name = "trial",
+                               .translate = b->translate,
+                               .door = &b->door,
                                .epoch = 3,
                                .catalog = &b->catalog,
                                .core = b->core,
@@ -87,6 +92,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct bench *b = *state;
+    translate_free(b->translate);
     commit_close((struct commit *)(uintptr_t)b->admin.commit);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&b->loop), 0);
@@ -167,6 +173,8 @@ static void status_tells_the_sweep(void **state)
     assert_int_equal(whole(o, "done"), 0);
     assert_int_equal(whole(o, "epoch"), 3);
     assert_true(json_is_null(json_object_get(o, "blocked")));
+    assert_true(json_is_false(json_object_get(o, "insecure")));
+    assert_int_equal(json_array_size(json_object_get(o, "listen")), 0);
     assert_true(json_is_null(json_object_get(o, "eta_s"))); /* no rate, no guess */
     assert_int_equal(whole(json_object_get(o, "counters"), "commits"), 0);
     assert_int_equal(b->order.kind, ADMIN_NOTHING);
@@ -217,6 +225,25 @@ static void a_hostile_name_is_still_a_text(void **state)
     const char *name = text(json_array_get(json_object_get(o, "models"), 1), "name");
     assert_non_null(strstr(name, "\xef\xbf\xbd")); /* U+FFFD for what is no UTF-8 */
     assert_non_null(strstr(name, "\"quoted\\\""));
+    json_decref(o);
+}
+
+/* Whoever looks at the sweep sees that it is open to all. */
+static void an_endpoint_without_keys_is_told_in_each_view(void **state)
+{
+    struct bench *b = *state;
+    b->door.insecure = true;
+    b->door.endpoint_count = 1;
+    b->door.endpoints[0] = (struct door_endpoint){ .text = "tcp://0.0.0.0:1", .role = KEY_WORKER };
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    assert_true(json_is_true(json_object_get(o, "insecure")));
+    const json_t *endpoint = json_array_get(json_object_get(o, "listen"), 0);
+    assert_string_equal(text(endpoint, "endpoint"), "tcp://0.0.0.0:1");
+    assert_string_equal(text(endpoint, "for"), "worker");
+    assert_true(json_is_false(json_object_get(endpoint, "keys")));
+    json_decref(o);
+    o = ask(b, "{\"ask\": \"workers\"}");
+    assert_true(json_is_true(json_object_get(o, "insecure")));
     json_decref(o);
 }
 
@@ -438,6 +465,7 @@ int main(void)
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(status_tells_the_sweep),
+        ON_A_BENCH(an_endpoint_without_keys_is_told_in_each_view),
         ON_A_BENCH(a_long_list_comes_in_pages_without_a_gap),
         ON_A_BENCH(a_page_behind_the_end_is_empty),
         ON_A_BENCH(a_hostile_name_is_still_a_text),
