@@ -26,7 +26,8 @@ struct commit {
     uv_timer_t retry;
     err result; /* of the work thread, read when it is over ... */
     struct errmsg msg;
-    int64_t started_ns;
+    int64_t open_ns, flying_ns; /* when the first message of the turn came */
+    int64_t started_ns;         /* the commit */
     bool full;
     struct errmsg why_full; /* ... so the sentence for askers is a copy */
     struct commit_counters counters;
@@ -54,6 +55,8 @@ struct commit *commit_new(uv_loop_t *loop, struct store *store, void *owner, com
 
 struct turn *commit_open_turn(struct commit *c)
 {
+    if (turn_is_empty(c->open))
+        c->open_ns = clock_mono_ns();
     return c->open;
 }
 
@@ -92,7 +95,9 @@ static _Noreturn void end_process(const struct commit *c)
 
 static void count_commit(struct commit *c)
 {
-    uint64_t us = (uint64_t)(clock_mono_ns() - c->started_ns) / 1000;
+    int64_t now = clock_mono_ns();
+    uint64_t us = (uint64_t)(now - c->started_ns) / 1000;
+    histogram_add(&c->counters.ack_us, (uint64_t)(now - c->flying_ns) / 1000);
     c->counters.commits++;
     c->counters.rows += store_batch_rows(c->flying->batch);
     c->counters.last_us = us;
@@ -128,6 +133,7 @@ void commit_go(struct commit *c)
     if (c->flying || turn_is_empty(c->open))
         return;
     c->flying = c->open;
+    c->flying_ns = c->open_ns;
     c->open = c->flying == &c->turns[0] ? &c->turns[1] : &c->turns[0];
     if (store_batch_empty(c->flying->batch)) {
         land(c);
@@ -153,9 +159,9 @@ const char *commit_blocked(const struct commit *c)
     return c->full ? c->why_full.text : NULL;
 }
 
-void commit_counters(const struct commit *c, struct commit_counters *out)
+const struct commit_counters *commit_counters(const struct commit *c)
 {
-    *out = c->counters;
+    return &c->counters;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "common/histogram.h"
 #include "coordinator/turn.h"
 
 struct commit;
@@ -35,8 +36,12 @@ const char *commit_blocked(const struct commit *c);
 struct commit_counters {
     uint64_t commits, rows;
     uint64_t last_us, max_us; /* duration of a commit */
+    /* Of each turn with records, us from its first message until it was durable: what the oldest of
+     * its results waited for their acknowledgement here. */
+    struct histogram ack_us;
 };
-void commit_counters(const struct commit *c, struct commit_counters *out);
+/* Borrowed until the loop goes on. */
+const struct commit_counters *commit_counters(const struct commit *c);
 
 /* Nothing may be in flight. The memory goes in the close callback: run the loop once more. */
 void commit_close(struct commit *c);

@@ -433,6 +433,15 @@ static _Noreturn void end_without_space(const char *why)
     _exit(EXIT_STORE_FAILED);
 }
 
+static void log_commits(const struct server *s)
+{
+    const struct commit_counters *c = commit_counters(s->commit);
+    log_info("commits count=%llu rows=%llu max_us=%llu ack_us_p50=%llu ack_us_p99=%llu",
+             (unsigned long long)c->commits, (unsigned long long)c->rows,
+             (unsigned long long)c->max_us, (unsigned long long)histogram_share(&c->ack_us, 0.5),
+             (unsigned long long)histogram_share(&c->ack_us, 0.99));
+}
+
 /* A commit in flight is waited for: its acknowledgements may still be sent, its records stay. What
  * peers send from now on stays with them. */
 static void finish_commits(struct server *s)
@@ -485,6 +494,7 @@ err server_run(const struct server_config *config, enum sweep_state *ended_as, s
         uv_run(&s->loop, UV_RUN_DEFAULT);
         s->closing = true;
         finish_commits(s);
+        log_commits(s);
         *ended_as = s->ended_as;
     }
     close_all(s);

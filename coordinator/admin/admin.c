@@ -125,8 +125,7 @@ static json_t *endpoints(const struct door *door)
 
 static json_t *counters(const struct admin *a, const struct core_totals *t)
 {
-    struct commit_counters c;
-    commit_counters(a->commit, &c);
+    const struct commit_counters *c = commit_counters(a->commit);
     json_t *o = json_object();
     json_object_set_new(o, "attempts_granted", count(t->attempts_granted));
     json_object_set_new(o, "rows_accepted", count(t->rows_accepted));
@@ -137,9 +136,11 @@ static json_t *counters(const struct admin *a, const struct core_totals *t)
     json_object_set_new(o, "messages_refused", count(a->door->messages_refused));
     json_object_set_new(o, "connections_refused", count(a->door->connections_refused));
     json_object_set_new(o, "handshakes_failed", count(a->door->handshakes_failed));
-    json_object_set_new(o, "commits", count(c.commits));
-    json_object_set_new(o, "commit_us_last", count(c.last_us));
-    json_object_set_new(o, "commit_us_max", count(c.max_us));
+    json_object_set_new(o, "commits", count(c->commits));
+    json_object_set_new(o, "commit_us_last", count(c->last_us));
+    json_object_set_new(o, "commit_us_max", count(c->max_us));
+    json_object_set_new(o, "ack_us_p50", count(histogram_share(&c->ack_us, 0.5)));
+    json_object_set_new(o, "ack_us_p99", count(histogram_share(&c->ack_us, 0.99)));
     return o;
 }
 

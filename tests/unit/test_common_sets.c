@@ -5,6 +5,7 @@
 #include "common/bitmap.h"
 #include "common/check.h"
 #include "common/heap.h"
+#include "common/histogram.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -320,9 +321,29 @@ static void mem_is_never_null(void **state)
     free(numbers);
 }
 
+/* Any share lies at most an eighth above the value that a sorted list has there. */
+static void histogram_knows_shares_to_an_eighth(void **state)
+{
+    (void)state;
+    struct histogram h = { { 0 }, 0, 0 };
+    assert_int_equal(histogram_share(&h, 0.99), 0);
+    for (uint64_t i = 1; i <= 100000; i++)
+        histogram_add(&h, i * 7);
+    static const double shares[] = { 0, 0.001, 0.25, 0.5, 0.9, 0.99, 1 };
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        double exact = 7 * (1 + shares[i] * 99999);
+        double found = (double)histogram_share(&h, shares[i]);
+        assert_true(found >= exact - 7 && found <= exact * 1.126);
+    }
+    assert_int_equal(histogram_share(&h, 1), 700000);
+    histogram_add(&h, UINT64_MAX);
+    assert_true(histogram_share(&h, 1) == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(histogram_knows_shares_to_an_eighth),
         cmocka_unit_test(bitmap_says_what_changed),
         cmocka_unit_test(bitmap_filled_has_no_bit_behind_the_last),
         cmocka_unit_test(bitmap_counts_and_finds_like_a_loop),
