@@ -25,7 +25,8 @@ enum {
     SLOTS_MAX = 1024,          /* slots of one worker */
     GANG_SLOTS_MAX = 16,       /* slots that run one model together: a node has 8 GPUs, or 16 */
     WORKERS_MAX = 16384,
-    HELD_MAX = 2048,              /* attempts a worker may hold at hello */
+    HELD_MAX = 2048,         /* attempts a worker may hold at hello */
+    SLOT_ATTEMPTS_MAX = 256, /* granted to a slot at a time: that many only if they are short */
     UNACKED_BYTES_MAX = 64 << 20, /* results a worker keeps until they are durable */
 
     /* Model children (the exec host) */

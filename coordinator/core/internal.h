@@ -11,7 +11,7 @@
 #include "coordinator/core/core.h"
 
 static const uint32_t NONE = UINT32_MAX; /* no constant of an enum: those are ints */
-enum { SLOT_QUEUE_MAX = 8, ATTEMPT_INSTANCES_MAX = 1 << 16 };
+enum { ATTEMPT_INSTANCES_MAX = 1 << 16 };
 
 enum {
     GPU_TYPES_MAX = 16 /* told apart; the last one stands for all others. At most 32: a bit each */
@@ -93,6 +93,7 @@ struct slot {
     uint32_t holder;   /* its place among the model's holders */
     uint8_t state;
     uint32_t queued;       /* attempts in `attempts` */
+    double waiting_ns;     /* what all but the first will take; -1: to be counted */
     int64_t ready_ns;      /* when its host became ready last */
     int64_t loading_ns;    /* since when it loads its model; 0: it does not, as far as is known */
     int64_t accounted_ns;  /* what it did before is known: learned from, or idle, or a load */
@@ -241,6 +242,7 @@ bool slot_fits(const struct slot *s, const struct model *m);
 /* match.c */
 void match_wake(struct core *c); /* there is work again: the starving look once more */
 void match_slot_changed(struct core *c, struct worker *w, uint32_t slot);
+uint32_t match_queue_max(const struct worker *w); /* attempts a slot of it */
 void match_all(struct core *c);
 
 /* choose.c: which model for a slot. NULL: none; else the cell and the range to grant of it. */

@@ -6,11 +6,27 @@
 
 /* ---- Who waits for work ---- */
 
+/* Many are only granted while they are short: what the worker holds, and as much again that has
+ * ended and is not durable yet, stays within what a hello can name. */
+uint32_t match_queue_max(const struct worker *w)
+{
+    uint32_t share = HELD_MAX / 2 / w->slot_count;
+    return share < 2 ? 2 : share < SLOT_ATTEMPTS_MAX ? share : SLOT_ATTEMPTS_MAX;
+}
+
+/* A long queue is refilled once half of it is through: by many at a time, not one by one. */
+static bool slot_has_plenty(const struct slot *s)
+{
+    enum { FEW = 8 };
+    return s->queued >= FEW && s->queued > match_queue_max(s->worker) / 2;
+}
+
 void match_slot_changed(struct core *c, struct worker *w, uint32_t slot)
 {
     struct slot *s = &w->slots[slot];
     list_remove(&s->in_hungry);
-    if (w->session && !w->draining && !c->stopping && s->queued < SLOT_QUEUE_MAX)
+    s->waiting_ns = -1;
+    if (w->session && !w->draining && !c->stopping && !slot_has_plenty(s))
         list_push_back(&c->hungry, &s->in_hungry);
 }
 
@@ -33,7 +49,27 @@ void match_wake(struct core *c)
 
 static void put_to_rest(struct core *c, struct slot *s)
 {
+    s->waiting_ns = -1;
     list_push_back(s->queued == 0 ? &c->starving : &c->wanting, &s->in_hungry);
+}
+
+/* What is open of an attempt, in this slot. */
+static double attempt_open_ns(const struct core *c, const struct slot *s, const struct attempt *a)
+{
+    double ns = slot_instance_ns(c, s, a->cell);
+    return a->open * (ns > 0 ? ns : model_instance_ns(c, &c->models[a->cell->model]));
+}
+
+/* Of all but the head: counted once a turn of the slot, then kept up by each grant. */
+static double slot_waiting_ns(const struct core *c, struct slot *s)
+{
+    if (s->waiting_ns >= 0)
+        return s->waiting_ns;
+    s->waiting_ns = 0;
+    struct list *head = list_first(&s->attempts);
+    for (struct list *n = head->next; n != &s->attempts; n = n->next)
+        s->waiting_ns += attempt_open_ns(c, s, container_of(n, struct attempt, in_slot));
+    return s->waiting_ns;
 }
 
 /* Enough in hand: one attempt runs, and what waits behind it lasts for a while. */
@@ -41,16 +77,8 @@ static bool slot_is_sated(const struct core *c, struct slot *s)
 {
     if (s->queued < 2)
         return false;
-    if (s->queued == SLOT_QUEUE_MAX)
-        return true;
-    double waiting_ns = 0;
-    struct list *head = list_first(&s->attempts);
-    for (struct list *n = head->next; n != &s->attempts; n = n->next) {
-        const struct attempt *a = container_of(n, struct attempt, in_slot);
-        double ns = slot_instance_ns(c, s, a->cell);
-        waiting_ns += a->open * (ns > 0 ? ns : model_instance_ns(c, &c->models[a->cell->model]));
-    }
-    return waiting_ns >= (double)c->config.beat_ns;
+    return s->queued >= match_queue_max(s->worker) ||
+           slot_waiting_ns(c, s) >= (double)c->config.beat_ns;
 }
 
 /* ---- The grant ---- */
@@ -75,7 +103,9 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
     uint64_t id = c->config.epoch << 32 | ++c->next_attempt;
     uint32_t slot = (uint32_t)(s - w->slots);
     struct span skip = skip_bits(c, cell, first, count);
-    attempt_new(c, w, slot, cell, first, count, id);
+    const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id);
+    if (s->waiting_ns >= 0)
+        s->waiting_ns += attempt_open_ns(c, s, a);
     struct core_effect *effect = emit(c, EFFECT_GRANT, w->session);
     effect->as.grant.attempt = id;
     effect->as.grant.slot = slot;
@@ -129,8 +159,10 @@ void match_all(struct core *c)
     while (!list_empty(&c->hungry)) {
         struct slot *s = container_of(list_first(&c->hungry), struct slot, in_hungry);
         list_remove(&s->in_hungry);
-        if (slot_is_sated(c, s))
+        if (slot_is_sated(c, s)) {
+            s->waiting_ns = -1;
             continue; /* it comes back when an attempt of it ends */
+        }
         if (c->open_count > 0 && serve(c, s))
             list_push_back(&c->hungry, &s->in_hungry);
         else

@@ -68,7 +68,7 @@ static void adopt(struct core *c, struct worker *w, const struct core_held *h)
     struct cell *cell = cell_find(c, h->model, h->task);
     if (!cell || h->slot >= w->slot_count || h->count == 0 || h->count > cell->size ||
         h->first > cell->size - h->count || map_find(&c->attempt_of, h->attempt) ||
-        w->slots[h->slot].queued == SLOT_QUEUE_MAX)
+        w->slots[h->slot].queued >= SLOT_ATTEMPTS_MAX)
         return;
     uint32_t open = 0;
     for (uint32_t i = h->first; i < h->first + h->count; i++) {

@@ -75,7 +75,7 @@ static void check_worker(const struct core *c, const struct worker *w)
             check(map_find(&c->attempt_of, a->id) == a);
             queued++;
         }
-        check(queued == s->queued && queued <= SLOT_QUEUE_MAX);
+        check(queued == s->queued && queued <= SLOT_ATTEMPTS_MAX);
         check(w->session || queued == 0);
         check(s->model == NONE || c->models[s->model].holders[s->holder] == s);
     }

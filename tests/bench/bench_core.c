@@ -31,7 +31,7 @@ enum {
     TASKS = 699,
     INSTANCES = 325544, /* of all tasks: General-Bench */
     SLOTS = 8,
-    SLOT_ATTEMPTS_MAX = 8,
+    QUEUE_MAX = 8,
     ROWS = 15, /* of a message */
     BEATS = 15,
     CYCLES = 4, /* the first one teaches the core how long things take */
@@ -55,7 +55,7 @@ struct held {
 };
 
 struct virtual_slot {
-    struct held held[SLOT_ATTEMPTS_MAX]; /* in the order they run */
+    struct held held[QUEUE_MAX]; /* in the order they run */
     uint32_t count;
 };
 
@@ -99,7 +99,7 @@ static void follow(struct bench *b, const struct core_effect *e)
         *w = (struct virtual_worker){ .session = e->session, .seq = 1 };
     } else if (e->kind == EFFECT_GRANT) {
         struct virtual_slot *s = &w->slots[e->as.grant.slot];
-        check(s->count < SLOT_ATTEMPTS_MAX && e->as.grant.skip.len == 0);
+        check(s->count < QUEUE_MAX && e->as.grant.skip.len == 0);
         s->held[s->count++] = (struct held){ .id = e->as.grant.attempt,
                                              .model = e->as.grant.model,
                                              .task = e->as.grant.task,
@@ -162,8 +162,7 @@ static void beat(struct bench *b, const struct virtual_worker *w)
     uint32_t *models = arena_alloc(&b->turn_arena, SLOTS * sizeof(*models));
     beat->slots = arena_alloc(&b->turn_arena, SLOTS * sizeof(*beat->slots));
     beat->slot_count = SLOTS;
-    beat->attempts =
-        arena_alloc(&b->turn_arena, SLOTS * SLOT_ATTEMPTS_MAX * sizeof(*beat->attempts));
+    beat->attempts = arena_alloc(&b->turn_arena, SLOTS * QUEUE_MAX * sizeof(*beat->attempts));
     for (uint32_t i = 0; i < SLOTS; i++) {
         const struct virtual_slot *s = &w->slots[i];
         beat->slots[i].state = s->count > 0 ? SLOT_RUNNING : SLOT_IDLE;

@@ -651,11 +651,11 @@ static void test_a_grant_that_is_held_already_changes_nothing(void **state)
 static void test_a_slot_holds_a_bounded_number_of_attempts(void **state)
 {
     struct world *w = *state;
-    for (uint64_t id = 1; id <= 8; id++)
+    for (uint64_t id = 1; id <= SLOT_ATTEMPTS_MAX; id++)
         grant(w, id, 1, 0, 10);
     buf_clear(&w->trace);
-    grant(w, 9, 1, 0, 10);
-    expect(w, "ended 9 seq=1 returned: too many attempts wait here already\n");
+    grant(w, SLOT_ATTEMPTS_MAX + 1, 1, 0, 10);
+    expect(w, "ended 257 seq=1 returned: too many attempts wait here already\n");
 }
 
 int main(void)

@@ -14,7 +14,6 @@
 #define SECOND_NS 1000000000ll
 
 enum {
-    SLOT_ATTEMPTS_MAX = 8, /* one runs, one waits; the rest is room for what was just revoked */
     START_FAILURES_MAX = 3,
     FLUSH_ROWS = 1024,
     FLUSH_BYTES = 128 << 10,
