@@ -72,21 +72,19 @@ static bool carve(struct core *c, struct cell *cell, const struct worker *w, uin
     return false;
 }
 
-struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
-                         uint32_t *count)
+/* The longest of its cells may be one that this worker refuses, or have nothing left but strikes of
+ * its own. */
+static struct cell *carve_another(struct core *c, struct model *m, const struct slot *s,
+                                  uint32_t *first, uint32_t *count)
 {
     struct cell *best = NULL;
     double best_ns = -1;
-    for (size_t i = m->first_cell; i < m->cell_count; i++) {
+    for (size_t i = 0; i < m->cell_count; i++) {
         struct cell *cell = c->cells[m->cells[i]];
-        if (cell_free_count(cell) == 0) {
-            if (i == m->first_cell)
-                m->first_cell++;
-            continue;
-        }
         double ns = cell_instance_ns(c, cell);
         uint32_t f, n;
-        if (ns <= best_ns || worker_refuses(s->worker, cell->model, cell->task) ||
+        if (cell_free_count(cell) == 0 || ns <= best_ns ||
+            worker_refuses(s->worker, cell->model, cell->task) ||
             !carve(c, cell, s->worker, attempt_instances(c, cell, s), &f, &n))
             continue;
         best = cell;
@@ -95,4 +93,14 @@ struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, 
         *count = n;
     }
     return best;
+}
+
+struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
+                         uint32_t *count)
+{
+    struct cell *cell = longest_of(m);
+    if (cell && !worker_refuses(s->worker, cell->model, cell->task) &&
+        carve(c, cell, s->worker, attempt_instances(c, cell, s), first, count))
+        return cell;
+    return cell ? carve_another(c, m, s, first, count) : NULL;
 }

@@ -56,6 +56,7 @@ void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct b
     c->failed += failed;
     c->free_count += open;
     model_settle(c, model);
+    longest_update(c, cell);
 }
 
 uint32_t cell_free_count(const struct cell *cell)
@@ -79,8 +80,10 @@ void cell_take(struct core *c, struct cell *cell, uint32_t instance)
     if (!cell->taken.words)
         bitmap_init(&cell->taken, cell->size);
     check(bitmap_set(&cell->taken, instance));
-    cell->taken_count++;
     struct model *m = &c->models[cell->model];
+    cell->taken_count++;
+    if (cell_free_count(cell) == 0)
+        longest_update(c, cell);
     m->taken_count++;
     c->free_count--;
     if (--m->free_count == 0)
@@ -104,8 +107,8 @@ void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
         model_settle(c, cell->model);
     if (instance < cell->next)
         cell->next = instance;
-    if (cell->place < m->first_cell)
-        m->first_cell = cell->place;
+    if (cell_free_count(cell) == 1)
+        longest_update(c, cell);
     match_wake(c);
 }
 
@@ -124,6 +127,8 @@ void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool faile
     cell->ended++;
     m->ended++;
     c->ended++;
+    if (cell_free_count(cell) == 0 && heap_has(&cell->length))
+        longest_update(c, cell);
     cell->failed += failed;
     m->failed += failed;
     c->failed += failed;

@@ -55,9 +55,9 @@ void core_free(struct core *c)
         free_attempts(c->workers[i]);
         worker_free(c->workers[i]);
     }
-    for (size_t i = 0; i < c->cell_count; i++)
-        cell_destroy(c->cells[i]);
     for (size_t i = 0; i < c->model_count; i++) {
+        heap_release(&c->models[i].measured);
+        heap_release(&c->models[i].unmeasured);
         free(c->models[i].cells);
         free(c->models[i].holders);
         free(c->models[i].reason);
@@ -65,6 +65,8 @@ void core_free(struct core *c)
     }
     for (uint32_t i = 0; i < c->gpu_type_count; i++)
         free(c->gpu_types[i]);
+    for (size_t i = 0; i < c->cell_count; i++)
+        cell_destroy(c->cells[i]);
     free(c->models);
     free(c->task_sizes);
     free(c->cells);

@@ -105,8 +105,9 @@ int64_t core_remaining_ns(const struct core *c)
 
 /* ---- Learning ---- */
 
-static void set_instance_ns(struct model *m, struct cell *cell, double ns)
+static void set_instance_ns(struct core *c, struct cell *cell, double ns)
 {
+    struct model *m = &c->models[cell->model];
     uint32_t open = cell->wanted - cell->ended;
     if (cell->instance_ns > 0) {
         m->known_ns -= open * cell->instance_ns;
@@ -118,6 +119,8 @@ static void set_instance_ns(struct model *m, struct cell *cell, double ns)
     m->known_ns += open * ns;
     m->known_cells_ns += ns;
     cell->instance_ns = ns;
+    if (heap_has(&cell->length))
+        longest_update(c, cell);
 }
 
 void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns)
@@ -138,7 +141,7 @@ void core_expect_cell(struct core *c, uint32_t model, uint32_t task, double inst
         return;
     cell->spent_rows = EXPECTED_ROWS;
     cell->spent_ns = EXPECTED_ROWS * instance_ns;
-    set_instance_ns(&c->models[model], cell, instance_ns);
+    set_instance_ns(c, cell, instance_ns);
 }
 
 /* So many rows of a cell came from the slot. */
@@ -160,7 +163,7 @@ void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows
         cell->spent_ns += rows * learn_factor(s, m, ns / rows, rows, cell->instance_ns);
     cell->spent_rows += rows;
     if (cell->spent_ns > 0)
-        set_instance_ns(m, cell, cell->spent_ns / cell->spent_rows);
+        set_instance_ns(c, cell, cell->spent_ns / cell->spent_rows);
 }
 
 /* One of its instances was closed: it takes nothing more. */

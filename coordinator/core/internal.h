@@ -21,6 +21,7 @@ enum {
 struct cell {
     uint32_t model, task, size;
     uint32_t place;                 /* among the model's cells */
+    struct heap_node length;        /* longest.c */
     uint32_t wanted, ended, failed; /* instances; wanted = ended + open */
     uint32_t taken_count;
     uint32_t next; /* no free instance below it */
@@ -42,7 +43,7 @@ struct model {
     char **gpu_type_words; /* need.gpu_types, to be freed */
     uint32_t *cells;       /* index into core->cells; in task order of the sweep */
     size_t cell_count, cell_capacity;
-    uint32_t first_cell; /* no cell before it has a free instance */
+    struct heap measured, unmeasured; /* longest.c: its cells that have a free instance */
     uint64_t free_count, taken_count, wanted, ended, failed;
     struct slot **holders; /* slots whose model it is, in no order that means anything */
     uint32_t replicas;     /* of them */
@@ -253,6 +254,10 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
 /* Whether another replica would be loaded before those there are were through. */
 bool model_is_worth_loading(const struct core *c, const struct model *m);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
+
+/* longest.c: which cell of a model comes first */
+void longest_update(struct core *c, struct cell *cell); /* it is open now, or not, or measured */
+struct cell *longest_of(const struct model *m);         /* NULL: nothing is free */
 
 /* carve.c: which free instances of a model this slot gets next; NULL: none that it can run */
 struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,

@@ -60,6 +60,8 @@ static void check_cell(const struct core *c, const struct cell *cell)
         waiting += s->cell == cell;
     }
     check(owned + waiting == taken);
+    check(heap_has(&cell->length) == (cell_free_count(cell) > 0));
+    check((cell->length.key < 0) == (cell->instance_ns > 0) || !heap_has(&cell->length));
 }
 
 static void check_worker(const struct core *c, const struct worker *w)
