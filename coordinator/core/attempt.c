@@ -1,6 +1,7 @@
 /* Attempts: granted, renewed, over. */
 #include "coordinator/core/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
@@ -29,6 +30,27 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
     map_put(&c->attempt_of, id, a);
     lease_renew(c, a);
     return a;
+}
+
+enum { GRANTEES_KEPT = 1 << 16 };
+static_assert(WORKERS_MAX <= UINT16_MAX + 1, "a grantee is the index of a worker");
+
+uint64_t attempt_number(struct core *c, const struct worker *w)
+{
+    if (!c->grantees)
+        c->grantees = xcalloc(GRANTEES_KEPT, sizeof(*c->grantees));
+    uint64_t n = ++c->next_attempt;
+    c->grantees[n % GRANTEES_KEPT] = (uint16_t)w->index;
+    return c->config.epoch << 32 | n;
+}
+
+bool attempt_was_given(const struct core *c, const struct worker *w, uint64_t id)
+{
+    uint64_t epoch = id >> 32, n = id & UINT32_MAX;
+    if (epoch != c->config.epoch)
+        return epoch > 0 && epoch < c->config.epoch && n > 0;
+    return n > 0 && n <= c->next_attempt && c->next_attempt - n < GRANTEES_KEPT &&
+           c->grantees[n % GRANTEES_KEPT] == w->index;
 }
 
 struct attempt *attempt_head(const struct worker *w, uint32_t slot)

@@ -71,6 +71,7 @@ void core_free(struct core *c)
     free(c->task_sizes);
     free(c->cells);
     free(c->workers);
+    free(c->grantees);
     bitmap_release(&c->open_models);
     map_release(&c->cell_of);
     map_release(&c->worker_of);

@@ -164,6 +164,7 @@ struct core {
     struct list hungry;            /* slots that could take more */
     struct list starving, wanting; /* those that found nothing: idle ones, and those with work */
     uint64_t next_attempt, next_session;
+    uint16_t *grantees; /* attempt.c: the workers of the newest attempts; NULL: none yet */
     uint64_t wanted, ended, failed, free_count;
     struct bitmap open_models; /* those that have a free instance and are not paused */
     uint32_t open_count;
@@ -197,6 +198,12 @@ void cell_destroy(struct cell *cell);
 /* attempt.c */
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
                             uint32_t first, uint32_t count, uint64_t id);
+/* A number that nobody was given yet, for this worker. */
+uint64_t attempt_number(struct core *c, const struct worker *w);
+/* Whether this worker may have been given that number, this incarnation's or an earlier one's: then
+ * it may have results of it, whatever became of the lease. Of older ones than the newest 65,536 it
+ * is no longer known: they do not count, which costs a repetition at most. */
+bool attempt_was_given(const struct core *c, const struct worker *w, uint64_t id);
 /* Over, for whatever reason: what is still open of it becomes free, or waits out its backoff. */
 void attempt_end(struct core *c, struct attempt *a);
 static inline bool attempt_has(const struct attempt *a, uint32_t instance)

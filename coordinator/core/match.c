@@ -100,7 +100,7 @@ static struct span skip_bits(struct core *c, const struct cell *cell, uint32_t f
 static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t first, uint32_t count)
 {
     struct worker *w = s->worker;
-    uint64_t id = c->config.epoch << 32 | ++c->next_attempt;
+    uint64_t id = attempt_number(c, w);
     uint32_t slot = (uint32_t)(s - w->slots);
     struct span skip = skip_bits(c, cell, first, count);
     const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id);

@@ -106,10 +106,9 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
 {
     uint32_t model = e->as.results.model, task = e->as.results.task;
     struct attempt *a = leased_to(c, w, e->as.results.attempt);
-    if (a && (a->cell->model != model || a->cell->task != task))
-        a = NULL;
-    struct cell *cell = a ? a->cell : cell_find(c, model, task);
-    if (!cell || !rows_are_valid(e, cell)) {
+    struct cell *cell = cell_find(c, model, task);
+    bool is_its_own = a ? a->cell == cell : attempt_was_given(c, w, e->as.results.attempt);
+    if (!is_its_own || !cell || !rows_are_valid(e, cell)) {
         note(c, true, "results_unknown worker=%s attempt=%llx", w->name,
              (unsigned long long)e->as.results.attempt);
         return;

@@ -63,8 +63,8 @@ static void shorten_unheld(struct core *c, struct worker *w, const struct core_e
 /* An attempt of an earlier incarnation goes on, if nobody else has any of its range by now. */
 static void adopt(struct core *c, struct worker *w, const struct core_held *h)
 {
-    if (h->attempt == 0 || h->attempt > (c->config.epoch << 32 | c->next_attempt))
-        return; /* nobody was given that number yet: a grant to come will have it */
+    if (!attempt_was_given(c, w, h->attempt))
+        return; /* somebody else was, or nobody yet: a grant to come will have that number */
     struct cell *cell = cell_find(c, h->model, h->task);
     if (!cell || h->slot >= w->slot_count || h->count == 0 || h->count > cell->size ||
         h->first > cell->size - h->count || map_find(&c->attempt_of, h->attempt) ||

@@ -155,7 +155,7 @@ static void check_grant(struct witness *w, const struct core_effect *e)
 static void check_record(struct witness *w, const struct core_event *event,
                          const struct core_effect *e)
 {
-    check(event->kind == CORE_RESULTS);
+    check(event->kind == CORE_RESULTS && w->sender_may_report);
     check(e->as.record.model == event->as.results.model);
     check(e->as.record.task == event->as.results.task);
     struct witness_cell *cell = &w->cells[e->as.record.model][e->as.record.task];
@@ -329,6 +329,31 @@ static bool note_event(struct witness *w, const struct core_event *e)
     return false;
 }
 
+static bool was_granted_to(const struct witness *w, uint64_t id, uint32_t worker)
+{
+    for (size_t i = 0; i < w->attempt_count; i++)
+        if (w->attempts[i].id == id)
+            return w->attempts[i].worker == worker; /* the first that had it */
+    return false;
+}
+
+/* Whether the sender may have these results: of an attempt that it was given. What an older
+ * incarnation gave nobody knows. */
+static bool may_report(struct witness *w, const struct core_event *e)
+{
+    const struct witness_worker *from = of_session(w, e->session);
+    uint64_t id = e->as.results.attempt;
+    if (e->kind != CORE_RESULTS || !from)
+        return false;
+    uint32_t worker = (uint32_t)(from - w->workers);
+    const struct witness_attempt *a = witness_find(w, id);
+    if (a && a->live && a->worker == worker)
+        return a->model == e->as.results.model && a->task == e->as.results.task;
+    if (id >> 32 == w->config.epoch)
+        return was_granted_to(w, id, worker);
+    return id >> 32 > 0 && id >> 32 < w->config.epoch && (id & UINT32_MAX) > 0;
+}
+
 /* Results that came in order and say something final are in the books now. */
 static void check_nothing_is_lost(const struct witness *w, const struct core_event *e)
 {
@@ -371,13 +396,14 @@ void witness_step(struct witness *w, uint32_t worker, struct core_event *event)
     event->now_mono_ns = w->now_ns;
     bool known = !needs_session(event->kind) || of_session(w, event->session);
     bool in_order = note_event(w, event);
+    w->sender_may_report = may_report(w, event);
     trace_event(w, worker, event);
     core_step(w->core, event, &out);
     for (size_t i = 0; i < out.count; i++)
         check_effect(w, worker, event, &out.items[i]);
     if (!known)
         check_unknown_session(&out);
-    if (in_order && event->kind == CORE_RESULTS)
+    if (in_order && w->sender_may_report)
         check_nothing_is_lost(w, event);
     check_books(w, event);
     core_effects_release(&out);

@@ -63,6 +63,7 @@ struct witness {
     struct witness_attempt *attempts; /* every one ever seen, by their order */
     size_t attempt_count, attempt_capacity;
     uint64_t last_granted;
+    bool sender_may_report; /* this step's results */
     uint64_t ended, failed; /* what the totals have to say */
 };
 

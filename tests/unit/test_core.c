@@ -89,6 +89,26 @@ TEST(a_stale_lease_may_fill_an_open_instance_but_not_accuse_it)
     assert_string_equal(step(b, range(b, stale, 0, 1, STATUS_OK)), "record 0/0\nack 2\n");
 }
 
+/* Whoever invents an attempt, or takes another worker's, is acknowledged and changes nothing. */
+TEST(results_of_an_attempt_that_was_not_given_to_the_worker_do_not_count)
+{
+    one_cell(b, 40);
+    step(b, hello("honest", 1, 1));
+    uint64_t others = b->attempt;
+    step(b, hello("liar", 2, 1));
+    uint64_t epoch = others >> 32 << 32;
+    const uint64_t forged[] = { others,     others - 1, epoch, b->attempt + 1,
+                                UINT64_MAX, 0,          5,     epoch + (UINT64_C(1) << 32) + 1 };
+    for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+        char expected[32];
+        snprintf(expected, sizeof(expected), "ack %llu\n", (unsigned long long)b->seq);
+        assert_string_equal(step(b, range(b, forged[i], 0, 40, STATUS_OK)), expected);
+    }
+    struct core_totals t;
+    core_totals(b->core, &t);
+    assert_int_equal(t.rows_accepted, 0);
+}
+
 TEST(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again)
 {
     one_cell(b, 10);
@@ -527,6 +547,7 @@ int main(void)
             a_failed_instance_waits_then_goes_alone_and_is_quarantined_at_the_third_strike),
         cmocka_unit_test(a_final_failure_is_recorded_at_once),
         cmocka_unit_test(a_stale_lease_may_fill_an_open_instance_but_not_accuse_it),
+        cmocka_unit_test(results_of_an_attempt_that_was_not_given_to_the_worker_do_not_count),
         cmocka_unit_test(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again),
         cmocka_unit_test(a_beat_puts_off_what_it_names_and_nothing_else),
         cmocka_unit_test(a_beat_names_the_attempts_that_are_stale),
