@@ -1,5 +1,12 @@
 #include "coordinator/restore.h"
 
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "coordinator/learned.h"
+
+enum { NS_PER_MS = 1000000 };
+
 static uint64_t failures_in(const struct tally *tally)
 {
     uint64_t failed = 0;
@@ -26,9 +33,19 @@ static err failed_of(struct store *store, uint32_t model, uint32_t task, const s
     return OK;
 }
 
+/* Model time a stored row; 0: there is none. How many rows ran at once is not known of it, so it
+ * tells the cells of a model apart, and no more. */
+static double row_micros(const struct tally *tally)
+{
+    uint64_t rows = 0;
+    for (int s = 0; s < STATUS_COUNT; s++)
+        rows += tally->count[s];
+    return rows ? (double)tally->micros / (double)rows : 0;
+}
+
 static err restore_cell(const struct plan *plan, const struct plan_cell *cell,
                         const struct catalog *catalog, struct store *store, struct core *core,
-                        struct errmsg *msg)
+                        double *out_micros, struct errmsg *msg)
 {
     const struct plan_task *t = &plan->tasks[cell->task];
     uint32_t model = catalog->models[cell->model].id, task = catalog->tasks[cell->task].id;
@@ -41,6 +58,7 @@ static err restore_cell(const struct plan *plan, const struct plan_cell *cell,
     e = failed_of(store, model, task, t, &ended, &tally, &failed, msg);
     if (!e)
         core_add_cell(core, cell->model, cell->task, &t->wanted, &ended, failed);
+    *out_micros = row_micros(&tally);
     bitmap_release(&ended);
     return e;
 }
@@ -73,14 +91,52 @@ static void add_axes(const struct plan *plan, struct core *core)
         core_add_task(core, plan->tasks[i].task->size);
 }
 
+/* The mean over the model's cells that have results; 0: none has. */
+static double mean_micros(const struct plan_model *m, const double *micros)
+{
+    double sum = 0;
+    size_t known = 0;
+    for (size_t i = m->first_cell; i < m->first_cell + m->cell_count; i++) {
+        sum += micros[i];
+        known += micros[i] > 0;
+    }
+    return known > 0 ? sum / (double)known : 0;
+}
+
+/* What was measured before, else what the sweep file says. Cells differ as they did before. */
+static err expect(const struct plan *plan, uint32_t model, const double *micros,
+                  const struct catalog *catalog, struct store *store, struct core *core,
+                  struct errmsg *msg)
+{
+    const struct plan_model *m = &plan->models[model];
+    const struct spec_estimate *said = &m->spec->estimate;
+    struct learned learned;
+    err e = learned_load(store, catalog->models[model].id, &learned, msg);
+    if (e)
+        return e;
+    if (learned.load_ns == 0)
+        learned.load_ns = (uint64_t)said->load_ms * NS_PER_MS;
+    if (learned.instance_ns == 0)
+        learned.instance_ns = (uint64_t)said->instance_ms * NS_PER_MS;
+    double instance_ns = (double)learned.instance_ns, mean = mean_micros(m, micros);
+    core_expect_model(core, model, (int64_t)learned.load_ns, instance_ns);
+    for (size_t i = m->first_cell; mean > 0 && i < m->first_cell + m->cell_count; i++)
+        core_expect_cell(core, model, plan->cells[i].task, instance_ns * micros[i] / mean);
+    return OK;
+}
+
 err restore_core(const struct plan *plan, const struct catalog *catalog, struct store *store,
                  const struct core_config *config, struct core **out, struct errmsg *msg)
 {
     struct core *core = core_new(config);
     add_axes(plan, core);
     err e = OK;
+    double *micros = xcalloc(plan->cell_count + 1, sizeof(*micros));
     for (size_t i = 0; !e && i < plan->cell_count; i++)
-        e = restore_cell(plan, &plan->cells[i], catalog, store, core, msg);
+        e = restore_cell(plan, &plan->cells[i], catalog, store, core, &micros[i], msg);
+    for (uint32_t i = 0; !e && i < plan->model_count; i++)
+        e = expect(plan, i, micros, catalog, store, core, msg);
+    free(micros);
     struct strike_restorer restorer = { catalog, core };
     if (!e)
         e = store_each_strike(store, restore_strike, &restorer, msg);

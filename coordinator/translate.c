@@ -7,6 +7,7 @@
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/learned.h"
 #include "proto/msg.h"
 
 /* A worker's connection: from its hello until its session is over. */
@@ -292,6 +293,13 @@ static void out_strike(const struct translate *t, const struct core_effect *e, s
                                          .attempt = e->as.strike.attempt });
 }
 
+static void out_learned(const struct translate *t, const struct core_effect *e, struct turn *turn)
+{
+    learned_store(turn->batch, t->catalog->models[e->as.learned.model].id,
+                  &(struct learned){ .load_ns = (uint64_t)e->as.learned.load_ns,
+                                     .instance_ns = (uint64_t)e->as.learned.instance_ns });
+}
+
 static void out_welcome(struct translate *t, const struct core_effect *e, struct turn *turn)
 {
     struct connection *c = map_find(&t->by_handle, e->as.welcome.peer);
@@ -377,6 +385,7 @@ static void out_to_session(struct translate *t, const struct core_effect *e, str
         break;
     case EFFECT_RECORD:
     case EFFECT_STRIKE:
+    case EFFECT_LEARNED:
     case EFFECT_WELCOME:
     case EFFECT_REJECT:
     case EFFECT_NOTE: check(!"an effect that goes to a session");
@@ -400,6 +409,7 @@ void translate_out(struct translate *t, const struct core_effects *effects,
         switch (e->kind) {
         case EFFECT_RECORD: out_record(t, e, in, turn); break;
         case EFFECT_STRIKE: out_strike(t, e, turn); break;
+        case EFFECT_LEARNED: out_learned(t, e, turn); break;
         case EFFECT_WELCOME: out_welcome(t, e, turn); break;
         case EFFECT_REJECT: out_reject(t, e, in, turn); break;
         case EFFECT_NOTE: out_note(e, turn); break;

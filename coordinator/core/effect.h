@@ -8,8 +8,9 @@
 #include "common/block.h"
 
 enum core_effect_kind {
-    EFFECT_RECORD, /* store rows of the RESULTS event that is being stepped */
-    EFFECT_STRIKE, /* store a strike */
+    EFFECT_RECORD,  /* store rows of the RESULTS event that is being stepped */
+    EFFECT_STRIKE,  /* store a strike */
+    EFFECT_LEARNED, /* store what is known of a model's times, for the next start */
     EFFECT_WELCOME,
     EFFECT_REJECT,
     EFFECT_GRANT,
@@ -36,6 +37,12 @@ struct core_effect {
             status status;
             struct span reason;
         } strike;
+        struct {
+            uint32_t model;
+            int64_t load_ns; /* 0: not known */
+            int64_t
+                instance_ns; /* a slot's time an instance, the mean over its tasks; 0: neither */
+        } learned;
         struct {
             uint64_t peer;
         } welcome;

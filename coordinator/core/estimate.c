@@ -8,6 +8,7 @@
 
 static const double INSTANCE_NS_GUESS = 100e6;
 static const double LOAD_NS_GUESS = 1e9;
+static const double WORTH_TELLING = 0.1; /* a change of an estimate by so much is stored */
 static const double ROWS_REMEMBERED =
     4096; /* older ones fade: a host may become faster, or slower */
 
@@ -123,11 +124,31 @@ static void set_instance_ns(struct core *c, struct cell *cell, double ns)
         longest_update(c, cell);
 }
 
+static bool has_changed(double ns, double told_ns)
+{
+    return ns > told_ns * (1 + WORTH_TELLING) || ns < told_ns * (1 - WORTH_TELLING);
+}
+
+/* A coordinator that starts again does not begin to learn anew. */
+static void tell(struct core *c, struct model *m)
+{
+    double instance_ns = model_mean_ns(m);
+    if (!has_changed(m->load_ns, m->told_load_ns) && !has_changed(instance_ns, m->told_instance_ns))
+        return;
+    m->told_load_ns = m->load_ns;
+    m->told_instance_ns = instance_ns;
+    struct core_effect *effect = emit(c, EFFECT_LEARNED, 0);
+    effect->as.learned.model = (uint32_t)(m - c->models);
+    effect->as.learned.load_ns = (int64_t)m->load_ns;
+    effect->as.learned.instance_ns = (int64_t)instance_ns;
+}
+
 void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns)
 {
     check(model < c->model_count && load_ns >= 0 && instance_ns >= 0);
     struct model *m = &c->models[model];
-    m->load_ns = (double)load_ns;
+    m->load_ns = m->told_load_ns = (double)load_ns;
+    m->told_instance_ns = instance_ns;
     if (instance_ns > 0) {
         m->known_cells += EXPECTED_CELLS;
         m->known_cells_ns += EXPECTED_CELLS * instance_ns;
@@ -164,6 +185,7 @@ void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows
     cell->spent_rows += rows;
     if (cell->spent_ns > 0)
         set_instance_ns(c, cell, cell->spent_ns / cell->spent_rows);
+    tell(c, m);
 }
 
 /* One of its instances was closed: it takes nothing more. */
@@ -180,4 +202,5 @@ void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns)
     s->ready_ns = s->accounted_ns = c->now_ns;
     s->loading_ns = 0;
     m->load_ns = m->load_ns > 0 ? 0.5 * (m->load_ns + ns) : ns;
+    tell(c, m);
 }

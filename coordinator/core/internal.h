@@ -53,12 +53,13 @@ struct model {
     uint32_t first_type;    /* that it was measured on; NONE: on none yet */
     uint32_t types_allowed; /* bit i: type i is among need.gpu_types */
     /* estimate.c */
-    double load_ns;          /* learned; 0: nothing yet */
-    double known_ns;         /* what the open instances of cells with a learned time take */
-    uint64_t known_open;     /* how many they are */
-    uint32_t known_cells;    /* cells with a learned time, */
-    double known_cells_ns;   /* and the sum of these times */
-    int64_t load_started_ns; /* its first load here; 0: none yet */
+    double load_ns;        /* learned; 0: nothing yet */
+    double known_ns;       /* what the open instances of cells with a learned time take */
+    uint64_t known_open;   /* how many they are */
+    uint32_t known_cells;  /* cells with a learned time, */
+    double known_cells_ns; /* and the sum of these times */
+    double told_load_ns, told_instance_ns; /* as last given out to be stored */
+    int64_t load_started_ns;               /* its first load here; 0: none yet */
     /* plan.c */
     uint32_t fits;         /* slots that it may run on, one by one */
     double average_factor; /* of the slots that it may run on */

@@ -103,6 +103,7 @@ static void carry_out(struct world *w, const struct core_effect *e)
         check(v && v->is_dead); /* nothing is lost on these wires, and nobody is late */
         return;
     case EFFECT_STRIKE:
+    case EFFECT_LEARNED:
     case EFFECT_ACK:
     case EFFECT_DRAIN:
     case EFFECT_GONE:

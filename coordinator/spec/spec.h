@@ -79,6 +79,12 @@ struct spec_gpus {
     size_t type_count;        /* 0: any */
 };
 
+/* What its owner expects of it, until muster has measured it. 0: nothing is said. */
+struct spec_estimate {
+    int64_t load_ms;
+    int64_t instance_ms; /* a slot's time an instance, the mean over its tasks */
+};
+
 struct spec_model {
     struct model_definition definition; /* its command is command.words */
     struct spec_command command;        /* HOST_EXEC */
@@ -87,6 +93,7 @@ struct spec_model {
      * the reference as written: changing a password changes no answer, and stores no password. */
     const char *const *env_identity;
     struct spec_gpus gpus;
+    struct spec_estimate estimate;
     const char *revision;  /* NULL: from the content of the command's files */
     const char *precision; /* NULL: not given */
     enum spec_role role;

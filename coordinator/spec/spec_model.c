@@ -134,6 +134,16 @@ static void read_sim(struct loader *l, const struct yaml_node *node, struct sim_
     out->answer_bytes = (uint32_t)answer_bytes;
 }
 
+static void read_estimate(struct loader *l, const struct yaml_node *node, struct spec_estimate *out)
+{
+    static const char *const keys[] = { "load", "instance" };
+    if (!node || !yaml_mapping(&l->doc, node, keys, COUNT(keys)))
+        return;
+    yaml_duration_ms(&l->doc, yaml_find(node, "load"), 1, MODEL_TIMEOUT_MS_MAX, &out->load_ms);
+    yaml_duration_ms(&l->doc, yaml_find(node, "instance"), 1, MODEL_TIMEOUT_MS_MAX,
+                     &out->instance_ms);
+}
+
 /* ---- The model ---- */
 
 /* Keys that mean nothing to a host are mistakes: they would else be ignored in silence. */
@@ -196,9 +206,10 @@ static void set_defaults(const struct loader *l, struct spec_model *out)
 
 void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec_model *out)
 {
-    static const char *const keys[] = { "name",      "host",     "command",      "env",  "args",
-                                        "decoding",  "revision", "precision",    "role", "tasks",
-                                        "resources", "timeout",  "load_timeout", "sim" };
+    static const char *const keys[] = { "name",         "host",     "command",   "env",
+                                        "args",         "decoding", "revision",  "precision",
+                                        "role",         "tasks",    "resources", "timeout",
+                                        "load_timeout", "estimate", "sim" };
     struct yaml_doc *doc = &l->doc;
     struct model_definition *d = &out->definition;
     if (!yaml_mapping(doc, node, keys, COUNT(keys)))
@@ -221,5 +232,6 @@ void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec
     yaml_duration_ms(doc, yaml_find(node, "timeout"), 1, MODEL_TIMEOUT_MS_MAX, &d->timeout_ms);
     yaml_duration_ms(doc, yaml_find(node, "load_timeout"), 1, MODEL_TIMEOUT_MS_MAX,
                      &d->load_timeout_ms);
+    read_estimate(l, yaml_find(node, "estimate"), &out->estimate);
     check_size(l, node, out);
 }

@@ -94,6 +94,20 @@ class Stopping(Operated):
         self.assertIn("run the same command again", ended.err)
         self.assert_goes_on(sweep, least=done)
 
+    def test_a_restart_knows_how_long_a_model_takes(self):
+        sweep, run = self.slow(load="1500ms", duration="40ms")
+        self.some_done(run, sweep)
+        run.signal(signal.SIGINT)
+        self.assert_ended(run, STOPPED)
+        kept = sweep.report()["ended"]
+        run = self.start(sweep)
+        status = self.wait_for_status(run, sweep, lambda s: True)
+        self.assertEqual(status["done"], kept)  # its model is still being loaded
+        model = status["models"][0]
+        self.assertGreater(model["load_ms"], 1400)
+        self.assertGreater(model["instance_ms"], 20)
+        self.assert_ended(run, DONE)
+
     def test_a_second_ctrl_c_stops_at_once(self):
         sweep = self.make([sim("a", duration="1500ms")], [synthetic(self.folder, [2, 2])])
         run = self.start(sweep)

@@ -98,7 +98,7 @@ static void trace_effect(const struct witness *w, const struct core_effect *e)
         [EFFECT_GRANT] = "grant",     [EFFECT_REVOKE] = "revoke",
         [EFFECT_ACK] = "ack",         [EFFECT_BEAT_REPLY] = "beat_reply",
         [EFFECT_DRAIN] = "drain",     [EFFECT_GONE] = "gone",
-        [EFFECT_NOTE] = "note",
+        [EFFECT_NOTE] = "note",       [EFFECT_LEARNED] = "learned",
     };
     fprintf(w->trace, "    %s session=%" PRIx64, kinds[e->kind], e->session);
     if (e->kind == EFFECT_GRANT)
@@ -254,6 +254,10 @@ static void check_effect(struct witness *w, uint32_t worker, const struct core_e
     switch (e->kind) {
     case EFFECT_RECORD: check_record(w, event, e); return;
     case EFFECT_STRIKE: check_strike(w, event, e); return;
+    case EFFECT_LEARNED:
+        check(e->as.learned.model < w->model_count);
+        check(e->as.learned.load_ns >= 0 && e->as.learned.instance_ns >= 0);
+        return;
     case EFFECT_WELCOME: welcome(&w->workers[worker], event, e); return;
     case EFFECT_REJECT: check(e->as.reject.code < REJECT_COUNT && e->as.reject.text); return;
     case EFFECT_GRANT: check_grant(w, e); return;

@@ -177,6 +177,19 @@ static void a_full_file_is_read(void **state)
     spec_release(&s);
 }
 
+static void what_a_model_is_expected_to_take_is_read(void **state)
+{
+    (void)state;
+    struct spec s;
+    load_good("name: d\n"
+              "suites: [{name: s, kind: k, path: data}]\n"
+              "models: [{name: m, host: sim, estimate: {load: 90s, instance: 400ms}}]\n",
+              &s);
+    assert_int_equal(s.models[0].estimate.load_ms, 90000);
+    assert_int_equal(s.models[0].estimate.instance_ms, 400);
+    spec_release(&s);
+}
+
 static void what_is_not_said_has_its_default(void **state)
 {
     (void)state;
@@ -196,6 +209,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_string_equal(d->args, "{}");
     assert_int_equal(d->timeout_ms, 120000);
     assert_int_equal(d->load_timeout_ms, 600000);
+    assert_int_equal(s.models[0].estimate.load_ms, 0);
     assert_int_equal(d->resources.gpus, 0);
     assert_int_equal(d->resources.cpus, 1);
     assert_int_equal(d->resources.memory_bytes, 0);
@@ -431,7 +445,7 @@ static const struct bad bad_values[] = {
       "command\n"
       "sweep.yaml:14: models[0]: unknown key \"comand\"; did you mean \"command\"? Known keys: "
       "name, host, command, env, args, decoding, revision, precision, role, tasks, resources, "
-      "timeout, load_timeout, sim\n" },
+      "timeout, load_timeout, estimate, sim\n" },
     { "    kind:", "    xyzzyx: 1\n    kind:",
       "sweep.yaml:5: suites[0]: unknown key \"xyzzyx\". Known keys: name, kind, path, sota, tasks, "
       "limit, scorers\n" },
@@ -508,6 +522,12 @@ static const struct bad bad_values[] = {
     { "load_timeout: 5m", "load_timeout: 8d",
       "sweep.yaml:20: models[0].load_timeout: expected a duration from 1ms to 7d 00h, such as 90s "
       "or 1h30m, found \"8d\"\n" },
+    { "load_timeout: 5m", "estimate: {load: 5m, instances: 1s}",
+      "sweep.yaml:20: models[0].estimate: unknown key \"instances\"; did you mean \"instance\"? "
+      "Known keys: load, instance\n" },
+    { "load_timeout: 5m", "estimate: {instance: fast}",
+      "sweep.yaml:20: models[0].estimate.instance: expected a duration from 1ms to 7d 00h, such as "
+      "90s or 1h30m, found \"fast\"\n" },
     { "memory: 2GiB", "memory: 2 gigs",
       "sweep.yaml:18: models[0].resources.memory: expected a size such as 512MB or 2GiB, or a "
       "number of bytes, found \"2 gigs\"\n" },
@@ -819,6 +839,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_file_is_read),
+        cmocka_unit_test(what_a_model_is_expected_to_take_is_read),
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(paths_are_relative_to_the_file_and_absolute_behind),
         cmocka_unit_test(only_words_that_are_files_become_paths),

@@ -52,6 +52,7 @@ static inline void trace_effect(struct bench *b, const struct core_effect *e)
         return;
     case EFFECT_DRAIN: buf_printf(&b->trace, "drain\n"); return;
     case EFFECT_GONE: buf_printf(&b->trace, "gone\n"); return;
+    case EFFECT_LEARNED:
     case EFFECT_NOTE: return;
     }
 }

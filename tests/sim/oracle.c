@@ -194,11 +194,11 @@ static void each_row(struct world *w, const struct store_batch *batch, const str
 void oracle_emitted(struct world *w, const struct core_event *e, const struct oracle_step *about,
                     const struct store_batch *batch, size_t from)
 {
-    if (from == batch->count)
-        return;
-    if (e->kind != CORE_RESULTS || !about->is_in_order)
-        world_fail(w, "something is recorded that did not come as results in their turn");
     for (size_t i = from; i < batch->count; i++) {
+        if (batch->ops[i].kind == OP_META)
+            continue; /* what was learned of durations: of no account to results */
+        if (e->kind != CORE_RESULTS || !about->is_in_order)
+            world_fail(w, "something is recorded that did not come as results in their turn");
         if (batch->ops[i].kind == OP_STRIKE)
             strike_emitted(w, &batch->ops[i]);
         else
@@ -223,6 +223,8 @@ void oracle_durable(struct world *w, const struct store_batch *batch)
             each_row(w, batch, op, 0, row_durable);
             continue;
         }
+        if (op->kind == OP_META)
+            continue;
         uint32_t m = catalog_model_index(&w->load.catalog, op->model);
         uint32_t t = catalog_task_index(&w->load.catalog, op->task);
         struct fate *f = oracle_fate(w, m, t, op->instance);

@@ -343,6 +343,7 @@ void oracle_after(struct world *w, const struct core_event *e, const struct orac
         case EFFECT_BEAT_REPLY: beat_answered(w, e, effect); break;
         case EFFECT_RECORD:
         case EFFECT_STRIKE:
+        case EFFECT_LEARNED:
         case EFFECT_REJECT:
         case EFFECT_REVOKE:
         case EFFECT_ACK:
