@@ -339,7 +339,8 @@ static void out_grant(struct translate *t, struct connection *c, const struct co
                                      .task = task->id,
                                      .first = e->as.grant.first,
                                      .count = e->as.grant.count,
-                                     .skip = e->as.grant.skip };
+                                     .skip = e->as.grant.skip,
+                                     .inflight_max = e->as.grant.inflight_max };
     turn_say(turn, &c->peer, &m);
 }
 

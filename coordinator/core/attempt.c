@@ -5,14 +5,18 @@
 #include <stdlib.h>
 
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
-                            uint32_t first, uint32_t count, uint64_t id)
+                            uint32_t first, uint32_t count, uint64_t id, bool adopted)
 {
     check(count > 0 && first + count <= cell->size && slot < w->slot_count);
     struct attempt *a = xcalloc(1, sizeof(*a));
     struct slot *s = &w->slots[slot];
-    *a = (struct attempt){
-        .id = id, .cell = cell, .first = first, .count = count, .worker = w, .slot = slot
-    };
+    *a = (struct attempt){ .id = id,
+                           .cell = cell,
+                           .first = first,
+                           .count = count,
+                           .worker = w,
+                           .slot = slot,
+                           .adopted = adopted };
     for (uint32_t i = first; i < first + count; i++) {
         if (bitmap_get(&cell->closed, i))
             continue;
@@ -26,6 +30,7 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
     list_push_back(&cell->attempts, &a->in_cell);
     list_push_back(&s->attempts, &a->in_slot);
     s->queued++;
+    limit_enter(c, s, a);
     slot_set_model(c, s, cell->model);
     map_put(&c->attempt_of, id, a);
     lease_renew(c, a);
@@ -101,6 +106,7 @@ void attempt_end(struct core *c, struct attempt *a)
     struct worker *w = a->worker;
     uint32_t slot = a->slot;
     release_open(c, a);
+    limit_leave(c, s, a);
     list_remove(&a->in_cell);
     list_remove(&a->in_slot);
     map_take(&c->attempt_of, a->id);

@@ -72,6 +72,16 @@ static bool carve(struct core *c, struct cell *cell, const struct worker *w, uin
     return false;
 }
 
+/* As many as the slot should have, of those that it may. */
+static bool carve_cell(struct core *c, struct cell *cell, const struct slot *s, uint32_t *first,
+                       uint32_t *count)
+{
+    if (worker_refuses(s->worker, cell->model, cell->task))
+        return false;
+    uint32_t most = limit_instances(c, s, cell, attempt_instances(c, cell, s));
+    return most > 0 && carve(c, cell, s->worker, most, first, count);
+}
+
 /* The longest of its cells may be one that this worker refuses, or have nothing left but strikes of
  * its own. */
 static struct cell *carve_another(struct core *c, struct model *m, const struct slot *s,
@@ -83,9 +93,7 @@ static struct cell *carve_another(struct core *c, struct model *m, const struct 
         struct cell *cell = c->cells[m->cells[i]];
         double ns = cell_instance_ns(c, cell);
         uint32_t f, n;
-        if (cell_free_count(cell) == 0 || ns <= best_ns ||
-            worker_refuses(s->worker, cell->model, cell->task) ||
-            !carve(c, cell, s->worker, attempt_instances(c, cell, s), &f, &n))
+        if (cell_free_count(cell) == 0 || ns <= best_ns || !carve_cell(c, cell, s, &f, &n))
             continue;
         best = cell;
         best_ns = ns;
@@ -99,8 +107,7 @@ struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, 
                          uint32_t *count)
 {
     struct cell *cell = longest_of(m);
-    if (cell && !worker_refuses(s->worker, cell->model, cell->task) &&
-        carve(c, cell, s->worker, attempt_instances(c, cell, s), first, count))
+    if (cell && carve_cell(c, cell, s, first, count))
         return cell;
     return cell ? carve_another(c, m, s, first, count) : NULL;
 }

@@ -6,9 +6,9 @@
 static const double SPARE_SHARE = 0.02; /* of what a replica does until the plan ends */
 static const double LEAVE_LOADS = 3;    /* a load has to pay for the change */
 
-static bool model_is_usable(const struct model *m, const struct slot *s)
+static bool model_is_usable(const struct core *c, const struct model *m, const struct slot *s)
 {
-    return m->free_count > 0 && !m->paused && slot_fits(s, m);
+    return m->free_count > 0 && limit_of(c, m, s) == LIMIT_NONE;
 }
 
 bool model_is_worth_loading(const struct core *c, const struct model *m)
@@ -23,16 +23,19 @@ static double model_piece_ns(const struct core *c, const struct model *m)
 {
     double load_ns = model_load_ns(c, m);
     double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
-    if (!model_is_worth_loading(c, m) || (m->taken_count > 0 && rest_ns <= 0))
+    bool is_served = m->taken_count > 0 && rest_ns <= 0 && !plan_is_urgent(c, m);
+    if (!model_is_worth_loading(c, m) || is_served)
         return -INFINITY;
     return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
 }
 
 static bool is_worth_more_elsewhere(const struct core *c, const struct slot *s)
 {
+    const struct model *own = &c->models[s->model];
     for (uint32_t i = 0; i < c->model_count; i++) {
         const struct model *m = &c->models[i];
-        if (i != s->model && model_is_usable(m, s) && !worker_refuses(s->worker, i, NONE) &&
+        if (i != s->model && m->rules.priority >= own->rules.priority && model_is_usable(c, m, s) &&
+            !worker_refuses(s->worker, i, NONE) &&
             model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m))
             return true;
     }
@@ -54,10 +57,20 @@ bool choose_leaves(struct core *c, struct slot *s)
     return s->is_leaving;
 }
 
+bool model_has_work_for(struct core *c, struct model *m, const struct slot *s)
+{
+    uint32_t first, count;
+    bool is_here = s->model != NONE && &c->models[s->model] == m;
+    return model_is_usable(c, m, s) && (is_here || model_is_worth_loading(c, m)) &&
+           carve_model(c, m, s, &first, &count);
+}
+
 /* Work of the model that the slot has, or is about to have. */
 struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint32_t *count)
 {
-    if (s->model == NONE || !model_is_usable(&c->models[s->model], s))
+    if (s->model == NONE || !model_is_usable(c, &c->models[s->model], s))
+        return NULL;
+    if (model_is_outranked(c, &c->models[s->model], s))
         return NULL;
     return carve_model(c, &c->models[s->model], s, first, count);
 }
@@ -68,20 +81,24 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
     plan_make(c);
     struct cell *best = NULL;
     double best_worth = -INFINITY;
+    int64_t best_priority = INT64_MIN;
     for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
          i = bitmap_next_set(&c->open_models, i + 1)) {
         struct model *m = &c->models[i];
         uint32_t f, n;
-        if (i == s->model || !model_is_usable(m, s))
+        if (i == s->model || !model_is_usable(c, m, s))
             continue;
         double worth = model_piece_ns(c, m);
-        if (worth <= best_worth)
+        int32_t priority = m->rules.priority;
+        if (worth == -INFINITY || priority < best_priority ||
+            (priority == best_priority && worth <= best_worth))
             continue;
         struct cell *cell = carve_model(c, m, s, &f, &n);
         if (!cell)
             continue;
         best = cell;
         best_worth = worth;
+        best_priority = priority;
         *first = f;
         *count = n;
     }

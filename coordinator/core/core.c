@@ -9,7 +9,7 @@ struct core *core_new(const struct core_config *config)
     check(config->strikes_max > 0 && config->job_target_ns > 0 && config->probe_ns > 0);
     struct core *c = xcalloc(1, sizeof(*c));
     c->config = *config;
-    c->expected_ns = c->tail_ns = INT64_MAX;
+    c->expected_ns = c->tail_ns = c->outrank_ns = INT64_MAX;
     c->plan_at_ns = -1;
     c->fleet_has_changed = true;
     estimate_typical(c);
@@ -152,6 +152,15 @@ static bool any_paused(const struct core *c)
     return false;
 }
 
+/* Whether a worker is there for a while only: what it has no time for may be for the next one. */
+static bool any_mortal(const struct core *c)
+{
+    for (size_t i = 0; i < c->worker_count; i++)
+        if (c->workers[i]->session && c->workers[i]->drain_ns != INT64_MAX)
+            return true;
+    return false;
+}
+
 /* The sweep's state follows from the rest; nothing else writes it. */
 static void settle(struct core *c)
 {
@@ -164,7 +173,8 @@ static void settle(struct core *c)
         c->state = live ? SWEEP_DRAINING : SWEEP_STOPPED;
         return;
     }
-    bool could_run = live || c->backoffs.count > 0 || list_empty(&c->starving) || any_paused(c);
+    bool could_run =
+        live || c->backoffs.count > 0 || list_empty(&c->starving) || any_paused(c) || any_mortal(c);
     c->state = could_run ? SWEEP_RUNNING : SWEEP_STALLED;
 }
 
@@ -176,6 +186,7 @@ void core_step(struct core *c, const struct core_event *e, struct core_effects *
     dispatch(c, e);
     match_all(c);
     tail_arm(c);
+    outrank_arm(c);
     settle(c);
     c->expected_ns = core_deadline_mono_ns(c);
     c->out = NULL;
@@ -184,7 +195,7 @@ void core_step(struct core *c, const struct core_event *e, struct core_effects *
 int64_t core_deadline_mono_ns(const struct core *c)
 {
     const struct heap *const heaps[] = { &c->backoffs, &c->dues };
-    int64_t soonest = c->tail_ns;
+    int64_t soonest = c->tail_ns < c->outrank_ns ? c->tail_ns : c->outrank_ns;
     for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
         const struct heap_node *top = heap_top(heaps[i]);
         if (top && top->key < soonest)

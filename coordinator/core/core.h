@@ -26,7 +26,8 @@ struct core_config {
     int64_t lease_ns;      /* a lease that is not renewed for so long is over */
     int64_t job_target_ns; /* what an attempt should take once durations are known */
     int64_t probe_ns;      /* and before */
-    int64_t backoff_ns;    /* before the second try of an instance; doubles each time */
+    int64_t backoff_ns;    /* before the second try of an instance; by the kind of failure it is
+                              a multiple of it, and doubles each time (strike.c) */
     uint32_t strikes_max;  /* failures of an instance before it is quarantined */
 };
 
@@ -49,6 +50,13 @@ struct core_offer {
 
 bool core_fits(const struct core_need *need, const struct core_offer *offer);
 
+/* What a model may have. All 0: as much as there is. */
+struct core_rules {
+    int32_t priority;      /* of those with work for a slot, only the highest get it */
+    uint32_t concurrency;  /* requests at once, over all workers; 0: no cap */
+    uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
+};
+
 struct core;
 
 struct core *core_new(const struct core_config *config);
@@ -56,6 +64,7 @@ void core_free(struct core *c);
 
 /* The sweep, before the first step: models and tasks give their index; cells in any order. */
 uint32_t core_add_model(struct core *c, const struct core_need *need); /* the need is copied */
+void core_set_rules(struct core *c, uint32_t model, const struct core_rules *rules);
 uint32_t core_add_task(struct core *c, uint32_t size);
 /* wanted: the instances that this sweep asks for (NULL: all). ended: those already recorded; of
  * them `failed` with a status other than OK. Both have the task's size; copied. */
@@ -105,7 +114,10 @@ void core_totals(const struct core *c, struct core_totals *out);
 
 struct core_model_view {
     uint64_t wanted, ended, failed, taken;
-    uint32_t replicas; /* slots that hold or load it */
+    uint32_t replicas;   /* slots that hold or load it */
+    uint32_t busy_slots; /* slots with attempts of it */
+    uint32_t inflight;   /* requests that these may have open; of a model with a cap on them */
+    int32_t priority;
     bool paused;
     double instance_ns; /* learned duration of an instance a slot; 0: not known yet */
     double load_ns;     /* learned load time; 0: not known yet */
@@ -137,8 +149,10 @@ struct core_worker_view {
     const char *name;
     uint64_t session;
     bool live, draining;
-    int64_t heard_mono_ns;   /* its last message */
-    uint64_t rows, failures; /* recorded through it since the coordinator started */
+    int64_t heard_mono_ns;    /* its last message */
+    int64_t drain_mono_ns;    /* when it is drained, for its time is nearly over; INT64_MAX: not */
+    const char *drain_reason; /* draining: why; NULL: it said so itself */
+    uint64_t rows, failures;  /* recorded through it since the coordinator started */
     uint64_t unacked_bytes;
     uint32_t slot_count;
 };

@@ -54,7 +54,8 @@ struct core_effect {
         struct {
             uint64_t attempt;
             uint32_t slot, model, task, first, count;
-            struct span skip; /* proto/msg.h, msg_grant */
+            struct span skip;      /* proto/msg.h, msg_grant */
+            uint32_t inflight_max; /* the same */
         } grant;
         struct {
             uint64_t attempt;

@@ -94,12 +94,20 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
     }
 }
 
-void worker_drain(struct core *c, struct worker *w)
+void worker_drain(struct core *c, struct worker *w, const char *reason)
 {
+    bool is_news = reason && (!w->drain_reason || strcmp(w->drain_reason, reason) != 0);
+    if (is_news) {
+        free(w->drain_reason);
+        w->drain_reason = xstrdup(reason);
+    }
     w->draining = true;
     c->fleet_has_changed = true;
     if (!w->session)
         return;
+    if (is_news)
+        emit(c, EFFECT_DRAIN, w->session)->as.drain.reason =
+            arena_strdup(&c->out->arena, w->drain_reason);
     for (uint32_t i = 0; i < w->slot_count; i++)
         list_remove(&w->slots[i].in_hungry);
     match_wake(c); /* what waited for this worker has to look elsewhere */
@@ -133,6 +141,7 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
 void worker_free(struct worker *w)
 {
     free(w->name);
+    free(w->drain_reason);
     free(w->slots);
     free(w->refusals);
     free(w);
@@ -151,6 +160,8 @@ void core_worker_view(const struct core *c, uint32_t worker, struct core_worker_
                                       .live = w->session != 0,
                                       .draining = w->draining,
                                       .heard_mono_ns = w->heard_ns,
+                                      .drain_mono_ns = w->drain_ns,
+                                      .drain_reason = w->draining ? w->drain_reason : NULL,
                                       .rows = w->rows,
                                       .failures = w->failures,
                                       .unacked_bytes = w->unacked_bytes,

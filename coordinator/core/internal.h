@@ -17,6 +17,21 @@ enum {
     GPU_TYPES_MAX = 16 /* told apart; the last one stands for all others. At most 32: a bit each */
 };
 
+/* X(name, text): what keeps a model from a slot, now. */
+#define LIMIT_LIST(X)                                                                              \
+    X(LIMIT_NONE, "nothing")                                                                       \
+    X(LIMIT_PAUSED, "it is paused")                                                                \
+    X(LIMIT_SIZE, "the slot has not the GPUs, cores and memory that it needs")                     \
+    X(LIMIT_LIFETIME, "the worker's time is over before its load would pay")                       \
+    X(LIMIT_REPLICAS, "as many slots as it may have work on it")                                   \
+    X(LIMIT_CONCURRENCY, "as many requests as it may have are under way")
+
+enum limit {
+#define X(name, text) name,
+    LIMIT_LIST(X)
+#undef X
+};
+
 /* One (model, task) of the sweep. An instance is closed, taken or free (core.h). */
 struct cell {
     uint32_t model, task, size;
@@ -40,6 +55,7 @@ struct on_type {
 
 struct model {
     struct core_need need;
+    struct core_rules rules;
     char **gpu_type_words; /* need.gpu_types, to be freed */
     uint32_t *cells;       /* index into core->cells; in task order of the sweep */
     size_t cell_count, cell_capacity;
@@ -48,6 +64,9 @@ struct model {
     struct slot **holders; /* slots whose model it is, in no order that means anything */
     uint32_t replicas;     /* of them */
     size_t holder_capacity;
+    uint32_t busy_slots; /* slots with attempts of it */
+    uint32_t inflight;   /* requests that they may have open together; 0 without a cap */
+    uint32_t adopted; /* attempts of earlier sessions: nobody knows how many requests they have */
     bool paused;
     struct on_type on[GPU_TYPES_MAX];
     uint32_t first_type;    /* that it was measured on; NONE: on none yet */
@@ -80,9 +99,11 @@ struct attempt {
     uint32_t done;    /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
-    int64_t started_ns;   /* when it became the head of its slot; 0: not yet */
-    bool revoked;         /* the worker was told to give it back */
-    int64_t lease_end_ns; /* worker->due is no later */
+    int64_t started_ns;    /* when it became the head of its slot; 0: not yet */
+    bool adopted;          /* from an earlier session or epoch */
+    bool revoked;          /* the worker was told to give it back */
+    uint32_t inflight_max; /* requests that its slot may have open; 0: as many as it wants */
+    int64_t lease_end_ns;  /* worker->due is no later */
     struct list in_cell, in_slot;
 };
 
@@ -118,9 +139,12 @@ struct worker {
     uint64_t session, peer;                                      /* session 0: not connected */
     uint64_t expected_seq;                                       /* of the next reliable message */
     bool draining;
+    char *drain_reason; /* NULL: it drains by itself */
+    int64_t drain_ns;   /* when to drain it, for its time is nearly over; INT64_MAX: never */
+    int64_t margin_ns;  /* so long before the end of its time */
     int64_t heard_ns;
     int64_t lost_ns;      /* when it counts as lost, if it is not heard */
-    struct heap_node due; /* key: no later than lost_ns and the end of any of its leases */
+    struct heap_node due; /* key: no later than lost_ns, drain_ns and the ends of its leases */
     struct slot *slots;
     uint32_t slot_count;
     struct refusal *refusals;
@@ -133,6 +157,7 @@ struct worker {
 struct strike {
     struct cell *cell;
     uint32_t instance, count;
+    status status;    /* of the newest failure */
     uint64_t attempt; /* of the newest failure: a repeated message is no second strike */
     uint32_t worker;  /* of the newest failure, avoided next time; NONE: unknown */
     struct heap_node backoff;
@@ -144,7 +169,8 @@ struct core {
     struct rng rng;
     int64_t now_ns, expected_ns; /* of this step; when the next TIME was due */
     enum sweep_state state;
-    bool stopping; /* told to drain, once and for all: nothing more is granted */
+    bool stopping;       /* told to drain, once and for all: nothing more is granted */
+    bool has_priorities; /* not all models have the same */
     struct model *models;
     size_t model_count, model_capacity;
     uint32_t *task_sizes;
@@ -170,11 +196,13 @@ struct core {
     struct bitmap open_models; /* those that have a free instance and are not paused */
     uint32_t open_count;
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
-    int64_t tail_ns; /* when to look for work to take back; INT64_MAX: nobody starves */
+    int64_t outrank_ns; /* when to look for work that holds up work of a higher priority */
+    int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
     /* plan.c */
     int64_t plan_at_ns;       /* when the plan was made; -1: it has to be made anew */
     bool fleet_has_changed;   /* since then */
+    int32_t plan_lowest;      /* priority of models with free work */
     double plan_end_ns;       /* from now: when all is done, if all goes as well as it may */
     struct core_effects *out; /* of the step */
 };
@@ -198,7 +226,7 @@ void cell_destroy(struct cell *cell);
 
 /* attempt.c */
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
-                            uint32_t first, uint32_t count, uint64_t id);
+                            uint32_t first, uint32_t count, uint64_t id, bool adopted);
 /* A number that nobody was given yet, for this worker. */
 uint64_t attempt_number(struct core *c, const struct worker *w);
 /* Whether this worker may have been given that number, this incarnation's or an earlier one's: then
@@ -221,6 +249,7 @@ struct attempt *attempt_owner(const struct cell *cell, uint32_t instance);
 /* lease.c: when workers are lost and leases over. Renewing only moves a time; the heap is touched
  * when a worker's key has passed, which is once for each term and not once for each beat. */
 void worker_heard(struct core *c, struct worker *w);
+void worker_due_by(struct core *c, struct worker *w, int64_t when_ns); /* look at it then */
 void worker_hasten(struct core *c, struct worker *w, int64_t lost_ns); /* lost by then, if silent */
 void lease_until(struct core *c, struct attempt *a, int64_t end_ns);
 void lease_renew(struct core *c, struct attempt *a); /* for another term from now on */
@@ -239,7 +268,8 @@ struct worker *worker_of_session(const struct core *c, uint64_t session);
 struct worker *worker_by_name(const struct core *c, struct span name); /* NULL: never seen */
 struct worker *worker_new(struct core *c, struct span name);
 void worker_lose(struct core *c, struct worker *w, const char *why);
-void worker_drain(struct core *c, struct worker *w); /* nothing more is granted to it */
+/* Nothing more is granted to it. reason: for the worker; NULL: it drains by itself. */
+void worker_drain(struct core *c, struct worker *w, const char *reason);
 bool worker_refuses(const struct worker *w, uint32_t model, uint32_t task);
 void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t task,
                    struct span reason);
@@ -261,11 +291,25 @@ bool choose_leaves(struct core *c, struct slot *s);
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether another replica would be loaded before those there are were through. */
 bool model_is_worth_loading(const struct core *c, const struct model *m);
+/* Whether the slot could have some of its free work, now. */
+bool model_has_work_for(struct core *c, struct model *m, const struct slot *s);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
 
 /* longest.c: which cell of a model comes first */
 void longest_update(struct core *c, struct cell *cell); /* it is open now, or not, or measured */
 struct cell *longest_of(const struct model *m);         /* NULL: nothing is free */
+
+/* limits.c */
+enum limit limit_of(const struct core *c, const struct model *m, const struct slot *s);
+const char *limit_text(enum limit limit);
+uint32_t limit_replicas(const struct model *m); /* slots that may ever work on it at once */
+/* Of so many instances, those that are expected to end before the worker does. */
+uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,
+                         uint32_t count);
+void limit_enter(const struct core *c, const struct slot *s, struct attempt *a); /* is granted */
+void limit_leave(struct core *c, const struct slot *s, const struct attempt *a); /* is over */
+/* The worker has so long to live; 0: for ever. is_new: a process of which nothing was known. */
+void limit_end_at(struct core *c, struct worker *w, uint64_t lifetime_ms, bool is_new);
 
 /* carve.c: which free instances of a model this slot gets next; NULL: none that it can run */
 struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
@@ -300,13 +344,23 @@ void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
 /* plan.c: when all could be done */
 void plan_make(struct core *c); /* unless it is fresh */
 double plan_left_ns(const struct core *c);
+/* Others wait for it to be done: the end of the plan is no time for it. */
+bool plan_is_urgent(const struct core *c, const struct model *m);
 /* Work of the model that those who stay with it will not have done by then; negative: they could do
  * so much more. */
 double plan_shortage_ns(const struct core *c, const struct model *m);
 /* What this slot would do of the model until then, if it has it loaded. */
 double plan_share_ns(const struct core *c, const struct model *m, const struct slot *s);
 
+/* outrank.c: priorities */
+bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s);
+void outrank_look(struct core *c); /* take unstarted work back from lower priorities */
+void outrank_arm(struct core *c);  /* when to look next */
+
 /* tail.c */
+void take_back(struct core *c, struct attempt *a); /* what of it has not started */
+/* An instance that failed elsewhere was sent there on purpose. */
+bool attempt_is_retry(const struct core *c, const struct attempt *a);
 void tail_look(struct core *c); /* take unstarted work back for those that starve */
 void tail_arm(struct core *c);  /* when to look next */
 

@@ -6,7 +6,7 @@
  * was put off meanwhile gives the worker its next key. */
 #include "coordinator/core/internal.h"
 
-static void due_by(struct core *c, struct worker *w, int64_t when_ns)
+void worker_due_by(struct core *c, struct worker *w, int64_t when_ns)
 {
     if (when_ns < w->due.key)
         heap_rekey(&c->dues, &w->due, when_ns);
@@ -27,13 +27,13 @@ void worker_hasten(struct core *c, struct worker *w, int64_t lost_ns)
 {
     if (lost_ns < w->lost_ns)
         w->lost_ns = lost_ns;
-    due_by(c, w, w->lost_ns);
+    worker_due_by(c, w, w->lost_ns);
 }
 
 void lease_until(struct core *c, struct attempt *a, int64_t end_ns)
 {
     a->lease_end_ns = end_ns;
-    due_by(c, a->worker, end_ns);
+    worker_due_by(c, a->worker, end_ns);
 }
 
 void lease_renew(struct core *c, struct attempt *a)
@@ -41,10 +41,22 @@ void lease_renew(struct core *c, struct attempt *a)
     lease_until(c, a, c->now_ns + c->config.lease_ns);
 }
 
+/* Without its leases. */
+static int64_t first_due_ns(const struct worker *w)
+{
+    return !w->draining && w->drain_ns < w->lost_ns ? w->drain_ns : w->lost_ns;
+}
+
+static void drain_if_due(struct core *c, struct worker *w)
+{
+    if (!w->draining && w->drain_ns <= c->now_ns)
+        worker_drain(c, w, "its time is nearly over");
+}
+
 /* Ends what is over of a worker that lives, and finds out when to look again. */
 static void look(struct core *c, struct worker *w)
 {
-    int64_t soonest_ns = w->lost_ns;
+    int64_t soonest_ns = first_due_ns(w);
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct list *attempts = &w->slots[i].attempts;
         for (struct list *n = list_first(attempts), *next; n != attempts; n = next) {
@@ -70,12 +82,13 @@ void lease_renew_all(struct core *c)
         if (!w->session)
             continue;
         w->lost_ns = c->now_ns + c->config.lease_ns;
+        drain_if_due(c, w);
         for (uint32_t k = 0; k < w->slot_count; k++) {
             struct list *attempts = &w->slots[k].attempts;
             for (struct list *n = list_first(attempts); n != attempts; n = n->next)
                 lease_renew(c, container_of(n, struct attempt, in_slot));
         }
-        heap_rekey(&c->dues, &w->due, w->lost_ns);
+        heap_rekey(&c->dues, &w->due, first_due_ns(w));
     }
 }
 
@@ -84,9 +97,11 @@ void lease_expire(struct core *c)
     struct heap_node *top;
     while ((top = heap_top(&c->dues)) && top->key <= c->now_ns) {
         struct worker *w = container_of(top, struct worker, due);
-        if (w->lost_ns <= c->now_ns)
+        if (w->lost_ns <= c->now_ns) {
             worker_lose(c, w, "not heard for a lease's time");
-        else
-            look(c, w);
+            continue;
+        }
+        drain_if_due(c, w);
+        look(c, w);
     }
 }

@@ -103,7 +103,7 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
     uint64_t id = attempt_number(c, w);
     uint32_t slot = (uint32_t)(s - w->slots);
     struct span skip = skip_bits(c, cell, first, count);
-    const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id);
+    const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id, false);
     if (s->waiting_ns >= 0)
         s->waiting_ns += attempt_open_ns(c, s, a);
     struct core_effect *effect = emit(c, EFFECT_GRANT, w->session);
@@ -114,6 +114,7 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
     effect->as.grant.first = first;
     effect->as.grant.count = count;
     effect->as.grant.skip = skip;
+    effect->as.grant.inflight_max = a->inflight_max;
 }
 
 /* Idle slots that have the model of some free work come first: nobody should load a model for work

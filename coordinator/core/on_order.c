@@ -3,13 +3,6 @@
 
 enum { LAST_BEATS = 3 }; /* without a sign, once the sweep is being stopped */
 
-static void drain_worker(struct core *c, struct worker *w, const char *reason)
-{
-    worker_drain(c, w);
-    if (w->session)
-        emit(c, EFFECT_DRAIN, w->session)->as.drain.reason = reason;
-}
-
 /* Whoever orders a stop waits for it: a worker that died just before does not keep its whole lease.
  * One that lives is heard again before. */
 static void hasten(struct core *c, struct worker *w)
@@ -24,7 +17,7 @@ static void drain(struct core *c)
         return;
     c->stopping = true;
     for (size_t i = 0; i < c->worker_count; i++) {
-        drain_worker(c, c->workers[i], "the sweep is being stopped");
+        worker_drain(c, c->workers[i], "the sweep is being stopped");
         hasten(c, c->workers[i]);
     }
 }
@@ -53,7 +46,7 @@ void on_order(struct core *c, const struct core_event *e)
     case CORE_DRAIN_WORKER:
         w = worker_by_name(c, e->as.order.worker);
         if (w)
-            drain_worker(c, w, "an operator asked for it");
+            worker_drain(c, w, "an operator asked for it");
         return;
     case CORE_PAUSE_MODEL:
         check(e->as.order.model < c->model_count);

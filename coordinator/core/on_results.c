@@ -64,6 +64,7 @@ static bool strike_out(struct core *c, struct worker *w, const struct core_event
     s = strike_add(c, cell, instance);
     s->attempt = a->id;
     s->worker = w->index;
+    s->status = (status)e->as.results.status[row];
     c->strikes++;
     if (s->count >= c->config.strikes_max)
         return true;

@@ -10,6 +10,8 @@ static void start_afresh(struct core *c, struct worker *w, const struct core_eve
     memcpy(w->id, e->as.hello.worker_id, WORKER_ID_BYTES);
     w->refusal_count = 0;
     w->draining = false;
+    free(w->drain_reason);
+    w->drain_reason = NULL;
     w->slot_count = e->as.hello.slot_count;
     w->slots = xrealloc(w->slots, (w->slot_count ? w->slot_count : 1) * sizeof(*w->slots));
     for (uint32_t i = 0; i < w->slot_count; i++) {
@@ -78,7 +80,7 @@ static void adopt(struct core *c, struct worker *w, const struct core_held *h)
     }
     if (open == 0)
         return;
-    attempt_new(c, w, h->slot, cell, h->first, h->count, h->attempt);
+    attempt_new(c, w, h->slot, cell, h->first, h->count, h->attempt, true);
     note(c, false, "attempt_adopted attempt=%llx worker=%s open=%u", (unsigned long long)h->attempt,
          w->name, open);
 }
@@ -114,6 +116,7 @@ void on_hello(struct core *c, const struct core_event *e)
     map_put(&c->session_of, w->session, w);
     worker_heard(c, w);
     c->fleet_has_changed = true;
+    limit_end_at(c, w, e->as.hello.lifetime_ms, !same_process);
     note(c, false, "worker_hello worker=%s session=%llx slots=%u held=%u", w->name,
          (unsigned long long)w->session, w->slot_count, e->as.hello.held_count);
     emit(c, EFFECT_WELCOME, w->session)->as.welcome.peer = w->peer;
@@ -121,7 +124,9 @@ void on_hello(struct core *c, const struct core_event *e)
     shorten_unheld(c, w, e);
     if (c->stopping || w->draining) {
         emit(c, EFFECT_DRAIN, w->session)->as.drain.reason =
-            c->stopping ? "the sweep is being stopped" : "an operator asked for it";
+            c->stopping       ? "the sweep is being stopped"
+            : w->drain_reason ? arena_strdup(&c->out->arena, w->drain_reason)
+                              : "it drains";
         return;
     }
     for (uint32_t i = 0; i < e->as.hello.held_count; i++)
@@ -167,8 +172,11 @@ void on_beat(struct core *c, struct worker *w, const struct core_event *e)
     struct core_effect *effect = emit(c, EFFECT_BEAT_REPLY, w->session);
     effect->as.beat_reply.stale = stale;
     effect->as.beat_reply.count = stale_count;
+    if (w->draining && !beat->draining && w->drain_reason) /* the word to drain was lost */
+        emit(c, EFFECT_DRAIN, w->session)->as.drain.reason =
+            arena_strdup(&c->out->arena, w->drain_reason);
     if (beat->draining && !w->draining)
-        worker_drain(c, w);
+        worker_drain(c, w, NULL);
 }
 
 void on_host(struct core *c, struct worker *w, const struct core_event *e)

@@ -52,7 +52,7 @@ static double needed_ns(const struct core *c, const struct model *m, double ns)
     if (ns <= load_ns)
         return INFINITY;
     double more = ceil(short_ns / (ns - load_ns));
-    if (more + m->replicas > m->fits)
+    if (more + m->replicas > limit_replicas(m))
         return INFINITY;
     return work + m->pending_ns + more * load_ns;
 }
@@ -109,6 +109,10 @@ static uint32_t survey(struct core *c)
 {
     for (size_t i = 0; i < c->model_count; i++)
         survey_model(c, &c->models[i]);
+    c->plan_lowest = INT32_MAX;
+    for (size_t i = 0; i < c->model_count; i++)
+        if (is_part(&c->models[i]) && c->models[i].rules.priority < c->plan_lowest)
+            c->plan_lowest = c->models[i].rules.priority;
     c->fleet_has_changed = false;
     uint32_t slots = 0;
     for (size_t i = 0; i < c->worker_count; i++)
@@ -136,6 +140,11 @@ void plan_make(struct core *c)
             too_soon = middle;
     }
     c->plan_end_ns = enough;
+}
+
+bool plan_is_urgent(const struct core *c, const struct model *m)
+{
+    return c->has_priorities && m->rules.priority > c->plan_lowest;
 }
 
 double plan_left_ns(const struct core *c)

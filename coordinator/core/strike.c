@@ -5,6 +5,25 @@
 
 enum { BACKOFF_DOUBLINGS_MAX = 6 };
 
+/* How long what failed like this may take to pass, in first backoffs. */
+static int64_t patience(status st)
+{
+    switch (st) {
+    case STATUS_OOM: return 8;     /* the memory is with a neighbour that has to end first */
+    case STATUS_TIMEOUT: return 4; /* something was overloaded */
+    case STATUS_ERROR: return 2;   /* a service that declines for now */
+    case STATUS_OK:
+    case STATUS_CRASH: /* a new host starts in the meantime anyway */
+    case STATUS_PROTOCOL:
+    case STATUS_TOO_LONG:
+    case STATUS_REFUSED:
+    case STATUS_INVALID:
+    case STATUS_SCORER:
+    case STATUS_COUNT: break;
+    }
+    return 1;
+}
+
 static uint64_t strike_key(const struct cell *cell, uint32_t instance)
 {
     /* models < 2^14, tasks < 2^17, instances <= 2^24 (limits.h): the parts do not overlap */
@@ -56,8 +75,8 @@ void strike_wait(struct core *c, struct strike *s)
 {
     uint32_t doublings =
         s->count - 1 < BACKOFF_DOUBLINGS_MAX ? s->count - 1 : BACKOFF_DOUBLINGS_MAX;
-    int64_t wait = c->config.backoff_ns << doublings;
-    wait += (int64_t)(rng_unit(&c->rng) * 0.25 *
+    int64_t wait = patience(s->status) * c->config.backoff_ns << doublings;
+    wait += (int64_t)(rng_unit(&c->rng) * 0.5 *
                       (double)wait); /* so that they do not all return at once */
     s->backoff.key = c->now_ns + wait;
     s->backoff.tie = strike_key(s->cell, s->instance);

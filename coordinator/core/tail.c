@@ -24,7 +24,7 @@ static double load_ns_of(const struct core *c, const struct attempt *a)
 
 /* An instance that failed elsewhere was sent here on purpose: the slot that starves may be the very
  * one that must not have it, and it would come back here, to be taken away again, for ever. */
-static bool is_retry(const struct core *c, const struct attempt *a)
+bool attempt_is_retry(const struct core *c, const struct attempt *a)
 {
     return a->count == 1 && strike_find(c, a->cell, a->first);
 }
@@ -42,7 +42,7 @@ static size_t add_victims(const struct core *c, struct slot *s, struct victim *o
         if (n == s->attempts.next && s->state != SLOT_LOADING)
             gain_ns -= attempt_instance_ns(c, a); /* one instance of the head runs, and stays */
         ahead_ns += rest_ns;
-        if (!a->revoked && !is_retry(c, a) && gain_ns > (double)c->config.beat_ns)
+        if (!a->revoked && !attempt_is_retry(c, a) && gain_ns > (double)c->config.beat_ns)
             out[count++] = (struct victim){ a, gain_ns };
     }
     return count;
@@ -73,7 +73,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
 {
     const struct cell *cell = v->attempt->cell;
     const struct model *m = &c->models[cell->model];
-    if (!slot_fits(s, m) || m->paused || worker_refuses(s->worker, cell->model, cell->task))
+    if (limit_of(c, m, s) != LIMIT_NONE || worker_refuses(s->worker, cell->model, cell->task))
         return false;
     if (s->model == cell->model)
         return true;
@@ -81,7 +81,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
            v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
 }
 
-static void take_back(struct core *c, struct attempt *a)
+void take_back(struct core *c, struct attempt *a)
 {
     a->revoked = true;
     a->worker->slots[a->slot].spared = true;

@@ -30,6 +30,9 @@ void core_model_view(const struct core *c, uint32_t model, struct core_model_vie
                                   .failed = m->failed,
                                   .taken = m->taken_count,
                                   .replicas = m->replicas,
+                                  .busy_slots = m->busy_slots,
+                                  .inflight = m->inflight,
+                                  .priority = m->rules.priority,
                                   .paused = m->paused,
                                   .instance_ns = m->known_cells > 0 ? model_instance_ns(c, m) : 0,
                                   .load_ns = m->load_ns };
@@ -108,6 +111,28 @@ static void check_model(const struct core *c, const struct model *m)
     check(known_open == m->known_open && leaving == m->leaving);
 }
 
+/* Slots with attempts of the model, and the requests that they may have open. */
+static void check_caps(const struct core *c, uint32_t model)
+{
+    uint32_t slots = 0, inflight = 0, adopted = 0;
+    for (size_t i = 0; i < c->worker_count; i++)
+        for (uint32_t k = 0; k < c->workers[i]->slot_count; k++) {
+            const struct list *end = &c->workers[i]->slots[k].attempts;
+            uint32_t here = 0;
+            for (const struct list *n = end->next; n != end; n = n->next) {
+                const struct attempt *a = container_of_const(n, struct attempt, in_slot);
+                if (a->cell->model != model)
+                    continue;
+                if (here++ == 0)
+                    inflight += a->inflight_max;
+                adopted += a->adopted;
+            }
+            slots += here > 0;
+        }
+    const struct model *m = &c->models[model];
+    check(m->busy_slots == slots && m->inflight == inflight && m->adopted == adopted);
+}
+
 void core_selfcheck(const struct core *c)
 {
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
@@ -124,6 +149,8 @@ void core_selfcheck(const struct core *c)
     for (size_t i = 0; i < c->model_count; i++)
         check_model(c, &c->models[i]);
     uint32_t replicas = 0, with_model = 0;
+    for (uint32_t i = 0; i < c->model_count; i++)
+        check_caps(c, i);
     for (size_t i = 0; i < c->model_count; i++)
         replicas += c->models[i].replicas;
     for (size_t i = 0; i < c->worker_count; i++) {

@@ -107,8 +107,10 @@ struct core *disk_restore(struct world *w, const struct core_config *config)
 {
     const struct workload *l = &w->load;
     struct core *core = core_new(config);
-    for (uint32_t m = 0; m < l->model_count; m++)
+    for (uint32_t m = 0; m < l->model_count; m++) {
         core_add_model(core, &(struct core_need){ .gpus = l->models[m].gpus, .cpus = 1 });
+        core_set_rules(core, m, &l->models[m].rules);
+    }
     for (uint32_t t = 0; t < l->task_count; t++)
         core_add_task(core, l->tasks[t].size);
     for (uint32_t m = 0; m < l->model_count; m++)

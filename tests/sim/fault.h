@@ -34,6 +34,7 @@
     X(FAULT_COMMIT_SLOW, "commit-slow", 0, 40)                                                     \
     X(FAULT_STORE_FULL, "store-full", 0, 15)                                                       \
     X(FAULT_COMMIT_FAILS, "commit-fails", 0, 4)                                                    \
+    X(FAULT_WORKER_MORTAL, "worker-mortal", 0, 400) /* a worker whose time is limited */           \
     X(FAULT_HOST_NO_START, "host-no-start", 0, 300)                                                \
     X(FAULT_HOST_NEVER, "host-never", 0, 250) /* a model does not start on a machine */            \
     X(FAULT_HOST_SLOW_START, "host-slow-start", 0, 60)                                             \

@@ -185,6 +185,9 @@ static void welcomed(struct world *w, const struct core_event *e, const struct c
         memcpy(k->id, e->as.hello.worker_id, WORKER_ID_BYTES);
         k->is_draining = false;
     }
+    k->ends_at = e->as.hello.lifetime_ms
+                     ? oracle_clock(w) + (int64_t)e->as.hello.lifetime_ms * SIM_MS
+                     : INT64_MAX;
     each_attempt(w, regard_held, (void *)(uintptr_t)e);
     s->id = k->session = effect->session;
     map_put(&o->sessions, s->id, s);
@@ -258,6 +261,45 @@ static void read_skip(struct world *w, struct seen_attempt *a, struct span skip)
         world_fail(w, "attempt %llx has no open instance", (unsigned long long)a->id);
 }
 
+/* What the model has elsewhere, in attempts of this incarnation that surely live. */
+struct in_use {
+    const struct seen_attempt *by;
+    uint64_t places[SIM_MACHINES_MAX * SIM_SLOTS_MAX]; /* slots that were counted */
+    uint32_t slots, requests;
+};
+
+static void add_in_use(struct world *w, struct seen_attempt *a, void *owner)
+{
+    struct in_use *u = owner;
+    if (a->model != u->by->model || a->id >> 32 != w->oracle->epoch || !oracle_is_live(w, a))
+        return;
+    if (a->slot == u->by->slot && strcmp(a->name, u->by->name) == 0)
+        return;
+    uint64_t place = (uint64_t)(a->name[0]) << 8 | a->slot; /* names differ in their first letter */
+    for (uint32_t i = 0; i < u->slots; i++)
+        if (u->places[i] == place)
+            return;
+    u->places[u->slots++] = place;
+    u->requests += a->at_once;
+}
+
+static void check_caps(struct world *w, const struct seen_attempt *a)
+{
+    const struct core_rules *rules = &w->load.models[a->model].rules;
+    if (rules->concurrency == 0 && rules->max_replicas == 0)
+        return;
+    struct in_use u = { .by = a };
+    each_attempt(w, add_in_use, &u);
+    if (rules->max_replicas > 0 && u.slots + 1 > rules->max_replicas)
+        world_fail(w, "model %u works in %u slots and gets another; it may have %u", a->model,
+                   u.slots, rules->max_replicas);
+    if (rules->concurrency == 0)
+        return;
+    if (a->at_once == 0 || u.requests + a->at_once > rules->concurrency)
+        world_fail(w, "model %u gets %u requests beside %u; it may have %u", a->model, a->at_once,
+                   u.requests, rules->concurrency);
+}
+
 static void granted(struct world *w, const struct core_effect *e)
 {
     struct oracle *o = w->oracle;
@@ -272,6 +314,8 @@ static void granted(struct world *w, const struct core_effect *e)
         world_fail(w, "attempt id %llx is not new", (unsigned long long)id);
     if (s->worker->is_draining || o->is_draining)
         world_fail(w, "a grant to worker %s, which is draining", s->worker->name);
+    if (oracle_clock(w) >= s->worker->ends_at)
+        world_fail(w, "a grant to worker %s, whose time is over", s->worker->name);
     if (o->is_paused[e->as.grant.model])
         world_fail(w, "a grant of model %u, which is paused", e->as.grant.model);
     if (e->as.grant.count == 0 ||
@@ -285,10 +329,12 @@ static void granted(struct world *w, const struct core_effect *e)
                                 .first = e->as.grant.first,
                                 .count = e->as.grant.count,
                                 .slot = e->as.grant.slot,
+                                .at_once = e->as.grant.inflight_max,
                                 .name = s->worker->name,
                                 .session = e->session,
                                 .live_until = oracle_clock(w) + w->load.lease_ns };
     read_skip(w, a, e->as.grant.skip);
+    check_caps(w, a);
     map_put(&o->attempts, id, a);
     take_hold(w, a);
     for (uint32_t i = a->first; i < a->first + a->count; i++)
@@ -328,6 +374,14 @@ static void after_ended(struct world *w, const struct core_event *e,
         a->is_dead = true;
 }
 
+static void drained(struct world *w, const struct core_effect *effect)
+{
+    struct seen_session *s = map_find(&w->oracle->sessions, effect->session);
+    if (!s)
+        world_fail(w, "the word to drain goes to a session that is over");
+    s->worker->is_draining = true;
+}
+
 void oracle_after(struct world *w, const struct core_event *e, const struct oracle_step *about,
                   const struct core_effects *effects)
 {
@@ -341,13 +395,13 @@ void oracle_after(struct world *w, const struct core_event *e, const struct orac
         case EFFECT_GONE: gone(w, e, effect); break;
         case EFFECT_GRANT: granted(w, effect); break;
         case EFFECT_BEAT_REPLY: beat_answered(w, e, effect); break;
+        case EFFECT_DRAIN: drained(w, effect); break;
         case EFFECT_RECORD:
         case EFFECT_STRIKE:
         case EFFECT_LEARNED:
         case EFFECT_REJECT:
         case EFFECT_REVOKE:
         case EFFECT_ACK:
-        case EFFECT_DRAIN:
         case EFFECT_NOTE: break;
         }
     }

@@ -34,6 +34,7 @@ struct seen_attempt {
     uint32_t model, task, first, count, slot;
     struct bitmap skip, rowed;
     uint32_t worker;  /* serial of the process that took it in; 0: none */
+    uint32_t at_once; /* requests that its slot may have open; 0: no cap */
     const char *name; /* of the worker that it was granted to */
     uint64_t session;
     int64_t live_until; /* on the coordinator's clock */
@@ -51,6 +52,7 @@ struct seen_worker {
     const char *name;
     uint8_t id[WORKER_ID_BYTES];
     bool is_draining;
+    int64_t ends_at;  /* on the coordinator's clock, as its hello said; INT64_MAX: never */
     uint64_t session; /* 0: none */
 };
 

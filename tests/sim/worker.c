@@ -63,6 +63,8 @@ static void say_hello(struct world *w, struct sim_worker *k)
     memcpy(m.as.hello.worker_id, k->id, sizeof(k->id));
     m.as.hello.version = span_str("0");
     m.as.hello.pid = k->serial;
+    if (k->ends_at != INT64_MAX)
+        m.as.hello.lifetime_ms = (uint64_t)((k->ends_at - w->now) / SIM_MS) + 1;
     if (is_planted(w, PLANT_HELLO_SEQ))
         m.seq += spool_count(k->spool);
     k->session = 0;
@@ -384,6 +386,23 @@ static struct agent *new_agent(const struct world *w, const struct sim_worker *k
                                              .seed = rng_mix(w->seed, 7, k->serial, 0) });
 }
 
+static void on_end_of_time(struct world *w, void *owner, uint64_t unused)
+{
+    (void)unused;
+    worker_crash(w, owner);
+}
+
+/* An allocation that ends. The first machine has all the time in the world. */
+static void limit_time(struct world *w, struct sim_worker *k)
+{
+    k->ends_at = INT64_MAX;
+    if (k->machine == 0 || !fault_strikes(&w->faults, FAULT_WORKER_MORTAL))
+        return;
+    k->ends_at =
+        w->now + fault_draw_ns(&w->faults, FAULT_WORKER_MORTAL, 5 * SIM_SECOND, 120 * SIM_SECOND);
+    world_at(w, k->ends_at, on_end_of_time, k, 0);
+}
+
 void worker_start(struct world *w, uint32_t machine)
 {
     struct sim_fleet *fleet = w->fleet;
@@ -396,6 +415,7 @@ void worker_start(struct world *w, uint32_t machine)
     k->name = machine_names[machine];
     memcpy(k->id, &(uint64_t){ rng_mix(w->seed, 8, k->serial, 0) }, 8);
     k->is_up = true;
+    limit_time(w, k);
     k->wake_at = -1;
     k->spool = spool_new();
     list_init(&k->inbox);

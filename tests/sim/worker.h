@@ -26,6 +26,7 @@ struct sim_worker {
     const char *name; /* the machine's */
     uint8_t id[WORKER_ID_BYTES];
     bool is_up, is_paused, is_leaving;
+    int64_t ends_at;    /* its process is killed then; INT64_MAX: it is not */
     bool is_told_to_go; /* by a drain order that arrived, or by its own signal */
     struct agent *agent;
     struct agent_effects effects;

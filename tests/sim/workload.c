@@ -27,6 +27,23 @@ static void draw_models(struct workload *l, struct rng *r)
     }
 }
 
+/* From a stream of its own, so that it shifts no other draw. */
+static void draw_rules(struct workload *l)
+{
+    struct rng r;
+    rng_seed(&r, rng_mix(l->seed, 9, 0, 0));
+    bool any = rng_below(&r, 2) == 0;
+    for (uint32_t i = 0; i < l->model_count; i++) {
+        struct core_rules rules = { .priority = (int32_t)rng_below(&r, 3) - 1 };
+        if (rng_below(&r, 3) == 0)
+            rules.concurrency = (uint32_t)draw(&r, 1, 6);
+        if (rng_below(&r, 3) == 0)
+            rules.max_replicas = (uint32_t)draw(&r, 1, 3);
+        if (any)
+            l->models[i].rules = rules;
+    }
+}
+
 static void draw_tasks(struct workload *l, struct rng *r, uint32_t instances_max)
 {
     l->task_count = (uint32_t)draw(r, 1, SIM_TASKS_MAX);
@@ -128,6 +145,7 @@ void workload_init(struct workload *l, const struct sim_options *options,
     rng_seed(&r, rng_mix(seed, 4, 0, 0));
     draw_settings(l, &r);
     draw_models(l, &r);
+    draw_rules(l);
     draw_machines(l, &r, machines);
     draw_tasks(l, &r, instances);
     draw_cells(l, &r);

@@ -5,6 +5,7 @@
 
 #include "common/block.h"
 #include "coordinator/catalog.h"
+#include "coordinator/core/core.h"
 
 struct sim_options;
 struct faults;
@@ -27,6 +28,7 @@ enum nature {
 };
 
 struct sim_model {
+    struct core_rules rules;
     uint32_t gpus;
     uint32_t inflight;
     int64_t load_ns, load_timeout_ns;
