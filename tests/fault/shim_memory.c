@@ -1,5 +1,5 @@
 /* Allocations that fail. Beside shim.c, because sanitizers have allocators of their own. */
-#include "tests/fault/shim.h"
+#include "tests/fault/shim_private.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -30,6 +30,7 @@ static bool fails(void)
     uint64_t now = ++count, at = fails_at;
     if (at == 0 || (is_sticky ? now < at : now != at))
         return false;
+    shim_count_deed();
     errno = ENOMEM;
     return true;
 }

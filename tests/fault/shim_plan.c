@@ -132,7 +132,14 @@ void shim_append(const char *path, const void *bytes, size_t len)
     errno = kept;
 }
 
-static bool is_used_up(void)
+void shim_count_deed(void)
+{
+    deeds++;
+    if (plan.hits)
+        shim_append(plan.hits, "x", 1);
+}
+
+bool shim_is_used_up(void)
 {
     if (!plan.times || !plan.hits)
         return false;
@@ -157,7 +164,7 @@ static enum shim_deed decide(const char *text)
         return SHIM_NOTHING;
     uint64_t hit = ++points;
     bool due = plan.sticky ? hit >= plan.nth : hit == plan.nth;
-    return due && plan.deed && !is_used_up() ? plan.deed : SHIM_NOTHING;
+    return due && plan.deed && !shim_is_used_up() ? plan.deed : SHIM_NOTHING;
 }
 
 bool shim_enter(struct shim_call *c)
@@ -174,9 +181,7 @@ bool shim_enter(struct shim_call *c)
     }
     if (c->deed == SHIM_NOTHING)
         return false;
-    deeds++;
-    if (plan.hits)
-        shim_append(plan.hits, "x", 1);
+    shim_count_deed();
     if (c->deed == SHIM_KILL_BEFORE)
         die();
     if (c->deed != SHIM_ERROR)

@@ -24,6 +24,12 @@ void shim_leave(const struct shim_call *c);
 const struct shim_plan *shim_plan_now(void);
 void shim_append(const char *path, const void *bytes, size_t len);
 void shim_count_map(void);
+void shim_count_deed(void); /* here, and in `hits` */
+bool shim_is_used_up(void); /* `times` deeds were done, by whatever process */
+
+/* shim_world.c: a file with the seconds that the wall clock is ahead; "no": locks are always given.
+ * NULL: as it is. */
+void shim_world_set(const char *clock, const char *locks);
 
 /* shim_record.c; errno stays as it is. */
 struct iovec;
