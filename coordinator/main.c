@@ -1,5 +1,6 @@
 /* muster-coordinator: wiring, and nothing else. */
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,7 @@ int main(int argc, char **argv)
     int code = config_parse(argc, argv, &c.config);
     if (code)
         return code - 1;
+    json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
     signal(SIGPIPE, SIG_IGN);
     if (c.config.die_with_parent && !tie_to_parent(&c.config))
         return EXIT_STOPPED;

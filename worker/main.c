@@ -1,6 +1,7 @@
 /* muster-worker: options, folders, the machine's slots, signals; then the loop. */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,7 @@ static int serve(const struct worker_options *o, const struct topology *topology
 int main(int argc, char **argv)
 {
     pid_t parent = getppid();
+    json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
     struct worker_options options;
     struct errmsg msg = { "" };
     if (worker_options_parse(argc, argv, &options, &msg) != OK)

@@ -27,6 +27,7 @@ enum {
     ASK_MS = 250,        /* between two looks at the status */
     ASK_AGAIN_MS = 2000, /* an ask whose answer does not come: a restart may have lost it */
     WORKERS_MAX_LOCAL = 64,
+    SIGNALLED = 128,      /* exit codes of children above it are signals */
     KILL_AFTER_MS = 5000, /* a stopped process that does not go */
     ORPHAN_LOOK_MS = 20,  /* between two looks at what a dead child left behind, ... */
     ORPHAN_LOOKS = 100    /* ... at the end of a run: so many */
@@ -71,7 +72,8 @@ struct run {
     struct client *client;
     struct progress_view view;
     uv_timer_t ask, kill;
-    int64_t asked_ns; /* when the ask was sent that waits for its answer; 0: none waits */
+    int64_t asked_ns;       /* when the ask was sent that waits for its answer; 0: none waits */
+    int64_t child_ended_ns; /* the last one that did */
     uv_signal_t sigint, sigterm;
     unsigned stops; /* Ctrl-C and its like, so far */
     int64_t last_done;
@@ -158,6 +160,7 @@ static bool is_final(void *owner, const struct child *child, int exit_code)
 {
     struct run *r = owner;
     r->orphans_due = true;
+    r->child_ended_ns = clock_mono_ns();
     if (r->stops > 0 || r->children.list[0].finished)
         return true;
     if (is_coordinator(r, child))
@@ -196,9 +199,12 @@ static void on_changed(void *owner)
 
 /* ---- Progress and stopping ---- */
 
-/* The local workers were drained, and none from elsewhere is there or expected. */
+/* The local workers were drained, and none from elsewhere is there or expected. An answer from
+ * before the last of them ended, when they had not connected yet, says nothing. */
 static bool nobody_works(const struct run *r, const json_t *status)
 {
+    if (r->asked_ns < r->child_ended_ns)
+        return false;
     if (r->workers == 0 || r->listen || json_integer_value(json_object_get(status, "workers")) > 0)
         return false;
     for (size_t i = 1; i < r->children.count; i++)
@@ -285,13 +291,20 @@ static void print_report(const struct run *r)
     free(path);
 }
 
+/* The second stop is a kill; and the first may meet a coordinator that has no handler for it yet.
+ */
+static bool died_of_a_stop(const struct run *r, const struct child *coordinator)
+{
+    return coordinator->exit_code > (r->stops > 1 ? EXIT_STOPPED : SIGNALLED) && r->stops > 0;
+}
+
 static int outcome(struct run *r)
 {
     const struct child *coordinator = &r->children.list[0];
     if (r->children.given_up)
         return say_error("run", EXIT_INFRASTRUCTURE, "%s; the logs are in %s/log",
                          r->children.error.text, r->state);
-    if (!coordinator->finished || (r->stops > 1 && coordinator->exit_code > EXIT_STOPPED)) {
+    if (!coordinator->finished || died_of_a_stop(r, coordinator)) {
         fprintf(stderr, "muster: stopped; run the same command again to go on\n");
         return EXIT_STOPPED;
     }

@@ -1,8 +1,11 @@
 /* muster: one program, a command each. */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
 #include "ops/cli/commands.h"
@@ -52,7 +55,8 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_DFL); /* `muster failures | head` ends quietly */
+    json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
+    signal(SIGPIPE, SIG_DFL);            /* `muster failures | head` ends quietly */
     if (argc < 2) {
         print_help(stderr);
         return EXIT_BAD_INPUT;

@@ -6,7 +6,7 @@ import signal
 import time
 
 from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, main, sim,
-                        synthetic)
+                        synthetic, wait_until)
 
 ROWS = 100
 MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
@@ -107,6 +107,14 @@ class Stopping(Operated):
         self.assertGreater(model["load_ms"], 1400)
         self.assertGreater(model["instance_ms"], 20)
         self.assert_ended(run, DONE)
+
+    def test_ctrl_c_before_the_coordinator_is_ready_is_a_stop_too(self):
+        sweep = self.make([sim("a", duration="2s")])
+        for _ in range(5):
+            run = self.start(sweep)
+            wait_until(lambda: run.children("muster-coordinator"), every=0.001)
+            run.signal(signal.SIGINT)
+            self.assert_ended(run, STOPPED)
 
     def test_a_second_ctrl_c_stops_at_once(self):
         sweep = self.make([sim("a", duration="1500ms")], [synthetic(self.folder, [2, 2])])
