@@ -18,7 +18,7 @@
 #include "tests/fault/folder.h"
 #include "tests/fault/victim.h"
 
-enum { QUICK_STRIDE = 2, KILLS_IN_A_ROW = 3, RECOVERIES_QUICK = 40, RECOVERIES_FULL = 250 };
+enum { QUICK_STRIDE = 4, KILLS_IN_A_ROW = 3, RECOVERIES_QUICK = 40, RECOVERIES_FULL = 250 };
 
 struct kind {
     const char *fault, *what;

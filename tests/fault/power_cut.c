@@ -24,7 +24,7 @@ enum {
     STEPS = 60,
     SESSION_STEPS = 10, /* between opening and closing */
     LOG_BYTES_MAX = 256 << 20,
-    STATES_QUICK = 3000,
+    STATES_QUICK = 2000,
     STATES_FULL = 100000,
     COMPLAINTS_MAX = 10
 };
