@@ -6,7 +6,11 @@
 #include "common/check.h"
 #include "common/io/log.h"
 
-enum { LINES_MAX = 5 /* of refused messages a tick: a hostile peer must not fill the disk */ };
+/* Lines a tick: a hostile peer must not fill the disk. */
+enum {
+    LINES_MAX = 5,    /* of refused messages */
+    NOTES_MAX = 1000, /* of what workers do: a fleet that comes at once is told whole */
+};
 
 /* ---- Listening ---- */
 
@@ -109,8 +113,16 @@ void door_refused(struct door *d, enum key_role role, const char *why)
     log_warn("message_refused from=%s text=\"%s\"", key_role_text(role), why);
 }
 
+bool door_may_log(struct door *d)
+{
+    return ++d->notes <= NOTES_MAX;
+}
+
 void door_tick(struct door *d)
 {
+    if (d->notes > NOTES_MAX)
+        log_warn("notes_left_out count=%u", d->notes - NOTES_MAX);
+    d->notes = 0;
     if (d->unlogged > 0)
         log_warn("messages_refused unlogged=%llu total=%llu", (unsigned long long)d->unlogged,
                  (unsigned long long)d->messages_refused);

@@ -21,8 +21,10 @@ struct door {
     size_t endpoint_count;
     uint64_t connections_refused, messages_refused;
     uint64_t handshakes_failed; /* refused ones too; the server counts */
-    unsigned lines;             /* logged of refused messages since the last tick */
-    uint64_t unlogged;          /* since then, without a line */
+    /* Since the last tick: */
+    unsigned notes;    /* asked to be logged */
+    unsigned lines;    /* logged of refused messages */
+    uint64_t unlogged; /* refused without a line */
 };
 
 /* keys_dir: the folder of keys; NULL: endpoints take whoever connects (--insecure). Nothing of
@@ -43,6 +45,8 @@ void door_reload(struct door *d);
 
 /* A message was refused: counted, and logged if few are. */
 void door_refused(struct door *d, enum key_role role, const char *why);
+/* Whether a line about what a worker did may be logged: up to a thousand a tick. */
+bool door_may_log(struct door *d);
 /* Twice a second or so: log what was turned away. */
 void door_tick(struct door *d);
 

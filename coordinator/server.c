@@ -76,14 +76,16 @@ static void step(struct server *s, const struct core_event *event, const struct 
     core_effects_clear(&s->effects);
 }
 
-static void log_notes(struct turn *turn)
+/* What workers do is noted, and how often they do it is their choice. */
+static void log_notes(struct server *s, struct turn *turn)
 {
     char *at = (char *)turn->notes.data, *end = at + turn->notes.len;
     while (at < end) {
         char *stop = memchr(at, '\n', (size_t)(end - at));
         check(stop); /* turn.h: every note ends with it */
         *stop = '\0';
-        log_line(at[0] == '!' ? LOG_WARN : LOG_INFO, "%s", at + 1);
+        if (door_may_log(&s->door))
+            log_line(at[0] == '!' ? LOG_WARN : LOG_INFO, "%s", at + 1);
         at = stop + 1;
     }
 }
@@ -109,7 +111,7 @@ static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
 static void say(void *owner, struct turn *turn)
 {
     struct server *s = owner;
-    log_notes(turn);
+    log_notes(s, turn);
     for (size_t i = 0; i < turn->count; i++) {
         const struct outbox_item *item = &turn->items[i];
         struct zpeer peer = to_zpeer(&item->peer);
@@ -183,7 +185,10 @@ static void on_worker_message(void *owner, const struct zpeer *peer, struct span
     struct errmsg msg = { 0 };
     struct msg m;
     if (read_frame(s, &from, peer->user, body, &in->arena, &m)) {
-        if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg))
+        if (m.type == MSG_HELLO &&
+            !translate_name_is_free(s->translate, m.as.hello.worker_name, from.holder))
+            refuse(s, &from, REJECT_NAME, "a worker with another key goes by this name");
+        else if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg))
             refuse(s, &from, REJECT_MALFORMED, msg.text);
         else
             step(s, &in->event, in);

@@ -14,6 +14,7 @@
 struct connection {
     uint64_t handle, session;
     struct outbox_peer peer;
+    char *name;                  /* the worker's */
     struct bitmap models, tasks; /* definitions it has been sent */
     struct list in_all;
 };
@@ -49,6 +50,7 @@ static void connection_free(struct translate *t, struct connection *c)
     list_remove(&c->in_all);
     bitmap_release(&c->models);
     bitmap_release(&c->tasks);
+    free(c->name);
     free(c);
 }
 
@@ -63,9 +65,11 @@ void translate_free(struct translate *t)
     free(t);
 }
 
-static uint64_t connection_new(struct translate *t, const struct outbox_peer *peer)
+static uint64_t connection_new(struct translate *t, const struct outbox_peer *peer,
+                               struct span name)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
+    c->name = xstrndup((const char *)name.data, name.len);
     c->handle = ++t->next_handle;
     c->peer = *peer;
     bitmap_init(&c->models, t->catalog->model_count);
@@ -108,6 +112,16 @@ const struct outbox_peer *translate_peer(const struct translate *t, uint64_t ses
     return c ? &c->peer : NULL;
 }
 
+bool translate_name_is_free(const struct translate *t, struct span name, uint32_t holder)
+{
+    for (const struct list *n = t->all.next; n != &t->all; n = n->next) {
+        const struct connection *c = container_of_const(n, struct connection, in_all);
+        if (c->peer.holder != holder && span_equal(span_str(c->name), name))
+            return false;
+    }
+    return true;
+}
+
 /* A session belongs to one connection: from another one it is as good as unknown. */
 static uint64_t session_of(const struct translate *t, const struct msg *m,
                            const struct outbox_peer *peer)
@@ -132,7 +146,7 @@ static void in_hello(struct translate *t, const struct msg *m, const struct outb
                                       .count = h->held[i].count };
     struct core_event *e = &out->event;
     e->kind = CORE_HELLO;
-    e->as.hello.peer = connection_new(t, peer);
+    e->as.hello.peer = connection_new(t, peer, h->worker_name);
     e->as.hello.next_seq = m->seq;
     e->as.hello.name = h->worker_name;
     e->as.hello.worker_id = h->worker_id;

@@ -38,6 +38,10 @@ uint64_t translate_session(const struct translate *t, const struct outbox_peer *
 /* The peer of this session; NULL: there is no such session. Borrowed until the next call. */
 const struct outbox_peer *translate_peer(const struct translate *t, uint64_t session);
 
+/* Whether a worker with this key (outbox_peer.holder) may go by that name: nobody with another key
+ * has a session under it. */
+bool translate_name_is_free(const struct translate *t, struct span name, uint32_t holder);
+
 /* A session whose peer is_wanted; 0: there is none. */
 uint64_t translate_find(const struct translate *t,
                         bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),

@@ -294,6 +294,30 @@ static void a_refused_hello_leaves_no_connection(void **state)
     assert_int_equal(translate_session(b->translate, &a), SESSION_A);
 }
 
+/* Another worker must not take over the leases that go with a name. */
+static void a_name_belongs_to_the_key_of_its_session(void **state)
+{
+    struct bench *b = *state;
+    struct outbox_peer with_key = peer(1);
+    struct errmsg msg = { "" };
+    struct msg m = { .type = MSG_HELLO, .seq = 1 };
+    m.as.hello.worker_name = span_str("w");
+    with_key.holder = 4;
+    assert_true(translate_name_is_free(b->translate, span_str("w"), 5));
+    assert_int_equal(translate_in(b->translate, &m, &with_key, 5, &b->in, &msg), OK);
+    struct core_effect welcome = { .kind = EFFECT_WELCOME, .session = SESSION_A };
+    welcome.as.welcome.peer = b->in.event.as.hello.peer;
+    carry_out(b, welcome, &b->in);
+    assert_true(translate_name_is_free(b->translate, span_str("w"), 4));
+    assert_false(translate_name_is_free(b->translate, span_str("w"), 5));
+    assert_false(translate_name_is_free(b->translate, span_str("w"), 0)); /* nor to one without */
+    assert_true(translate_name_is_free(b->translate, span_str("v"), 5));
+    assert_int_equal(translate_peer(b->translate, SESSION_A)->holder, 4);
+    carry_out(b, (struct core_effect){ .kind = EFFECT_GONE, .session = SESSION_A }, NULL);
+    assert_true(translate_name_is_free(b->translate, span_str("w"), 5));
+    assert_null(translate_peer(b->translate, SESSION_A));
+}
+
 static void a_note_is_one_line_whatever_is_in_it(void **state)
 {
     struct bench *b = *state;
@@ -445,6 +469,7 @@ int main(void)
         ON_A_BENCH(each_connection_is_told_anew),
         ON_A_BENCH(a_rejection_answers_the_message_where_it_came_from),
         ON_A_BENCH(a_refused_hello_leaves_no_connection),
+        ON_A_BENCH(a_name_belongs_to_the_key_of_its_session),
         ON_A_BENCH(a_note_is_one_line_whatever_is_in_it),
         ON_A_BENCH(results_become_columns_and_reasons),
         ON_A_BENCH(a_damaged_block_is_refused),
