@@ -153,6 +153,7 @@ static void in_hello(struct translate *t, const struct msg *m, const struct outb
     e->as.hello.slots = h->slots;
     e->as.hello.slot_count = h->slot_count;
     e->as.hello.gpu_memory = h->gpu_memory;
+    e->as.hello.places = h->places;
     e->as.hello.held = held;
     e->as.hello.held_count = h->held_count;
     e->as.hello.lifetime_ms = h->lifetime_ms;
@@ -354,7 +355,9 @@ static void out_grant(struct translate *t, struct connection *c, const struct co
                                      .first = e->as.grant.first,
                                      .count = e->as.grant.count,
                                      .skip = e->as.grant.skip,
-                                     .inflight_max = e->as.grant.inflight_max };
+                                     .inflight_max = e->as.grant.inflight_max,
+                                     .members = e->as.grant.members,
+                                     .member_count = e->as.grant.member_count };
     turn_say(turn, &c->peer, &m);
 }
 

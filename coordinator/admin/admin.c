@@ -144,6 +144,15 @@ static json_t *counters(const struct admin *a, const struct core_totals *t)
     return o;
 }
 
+static json_t *decisions(const struct admin *a)
+{
+    json_t *o = json_object();
+    for (int d = 0; d < DECISION_COUNT; d++)
+        json_object_set_new(o, core_decision_text((enum decision)d),
+                            count(core_decisions(a->core, (enum decision)d)));
+    return o;
+}
+
 static json_t *sweep_status(struct admin *a, const json_t *ask)
 {
     struct core_totals t;
@@ -173,6 +182,7 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
                         rate > 0 ? json_real((double)(t.wanted - t.ended) / rate) : json_null());
     set_page(o, "models", a, ask, a->catalog->model_count, model_status);
     json_object_set_new(o, "counters", counters(a, &t));
+    json_object_set_new(o, "decisions", decisions(a));
     return o;
 }
 
@@ -197,6 +207,8 @@ static json_t *slot_status(const struct admin *a, uint32_t worker, uint32_t slot
     json_object_set_new(o, "state", json_string(slot_state_text((enum slot_state)v.state)));
     json_object_set_new(
         o, "model", v.model == UINT32_MAX ? json_null() : name_of(&a->catalog->models[v.model]));
+    json_object_set_new(o, "gang", v.lead == UINT32_MAX ? json_null() : count(v.lead));
+    json_object_set_new(o, "held", json_boolean(v.is_held));
     json_object_set_new(o, "attempt", v.attempt ? json_string(attempt) : json_null());
     json_object_set_new(o, "queued", count(v.queued));
     json_object_set_new(o, "gpus", count(v.gpus));

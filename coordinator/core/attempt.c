@@ -112,8 +112,11 @@ void attempt_end(struct core *c, struct attempt *a)
     map_take(&c->attempt_of, a->id);
     free(a);
     s->queued--;
+    s->is_overdue = false;
     struct attempt *head = attempt_head(w, slot);
     if (head && head->started_ns == 0)
         head->started_ns = c->now_ns;
+    if (s->gang)
+        gang_slot_changed(c, s);
     match_slot_changed(c, w, slot);
 }

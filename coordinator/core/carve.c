@@ -1,11 +1,14 @@
 /* Which free instances of a model, and how many of them. */
 #include "coordinator/core/internal.h"
 
+#include <math.h>
+
 enum {
     PROBE_INSTANCES = 16, /* of a first attempt, before a duration is known */
     TAPER = 2, /* an attempt takes at most 1/TAPER of a replica's share of what is free */
 };
 
+/* 0: not one that would be through in time. */
 static uint32_t attempt_instances(const struct core *c, const struct cell *cell,
                                   const struct slot *s)
 {
@@ -16,6 +19,11 @@ static uint32_t attempt_instances(const struct core *c, const struct cell *cell,
         count = (double)c->config.job_target_ns / ns;
     else if (ns > 0)
         count = (double)c->config.probe_ns / ns;
+    double hold_ns = slot_hold_ns(c, s);
+    if (hold_ns < INFINITY && (ns <= 0 || ns > hold_ns))
+        return 0; /* it would not be through in time */
+    if (count * ns > hold_ns)
+        count = hold_ns / ns;
     double share = (double)m->free_count / (TAPER * (m->replicas ? m->replicas : 1.0));
     if (count > share)
         count = share;

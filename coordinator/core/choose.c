@@ -13,8 +13,8 @@ static bool model_is_usable(const struct core *c, const struct model *m, const s
 
 bool model_is_worth_loading(const struct core *c, const struct model *m)
 {
-    return m->replicas == 0 || m->taken_count == 0 ||
-           model_remaining_ns(c, m) / m->replicas >= model_load_ns(c, m);
+    return model_replicas(m) == 0 || m->taken_count == 0 ||
+           model_remaining_ns(c, m) / model_replicas(m) >= model_load_ns(c, m);
 }
 
 /* How long a slot would be busy with it until the plan ends, its load included: those that take
@@ -116,7 +116,7 @@ bool model_can_ever_run(const struct core *c, uint32_t model, const char **why)
             continue;
         connected = true;
         for (uint32_t k = 0; k < w->slot_count; k++) {
-            if (!slot_fits(&w->slots[k], m))
+            if (!slot_fits(&w->slots[k], m) && !gang_could(&w->slots[k], m))
                 continue;
             fits = true;
             if (!worker_refuses(w, model, NONE) && !m->paused)
@@ -125,7 +125,7 @@ bool model_can_ever_run(const struct core *c, uint32_t model, const char **why)
     }
     *why = m->paused    ? "paused"
            : !connected ? "no worker is connected"
-           : !fits      ? "no connected worker has a slot with the GPUs, cores and memory it needs"
+           : !fits      ? "no connected worker has the GPUs, cores and memory it needs"
            : m->reason  ? m->reason
                         : "every worker refuses it";
     return false;

@@ -35,6 +35,15 @@ static void free_attempts(struct worker *w)
     }
 }
 
+static void free_gangs(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct gang *g = w->slots[i].gang;
+        if (g && g->slots[g->count - 1] == i)
+            free(g); /* nobody behind this slot looks at it */
+    }
+}
+
 static void free_strikes(struct core *c)
 {
     while (!list_empty(&c->strikes_open)) {
@@ -50,9 +59,11 @@ void core_free(struct core *c)
         return;
     heap_release(&c->backoffs); /* before the nodes: it unlinks them */
     heap_release(&c->dues);
+    heap_release(&c->forming);
     free_strikes(c);
     for (size_t i = 0; i < c->worker_count; i++) {
         free_attempts(c->workers[i]);
+        free_gangs(c->workers[i]);
         worker_free(c->workers[i]);
     }
     for (size_t i = 0; i < c->model_count; i++) {
@@ -194,7 +205,7 @@ void core_step(struct core *c, const struct core_event *e, struct core_effects *
 
 int64_t core_deadline_mono_ns(const struct core *c)
 {
-    const struct heap *const heaps[] = { &c->backoffs, &c->dues };
+    const struct heap *const heaps[] = { &c->backoffs, &c->dues, &c->forming };
     int64_t soonest = c->tail_ns < c->outrank_ns ? c->tail_ns : c->outrank_ns;
     for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
         const struct heap_node *top = heap_top(heaps[i]);

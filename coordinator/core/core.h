@@ -31,7 +31,7 @@ struct core_config {
     uint32_t strikes_max;  /* failures of an instance before it is quarantined */
 };
 
-/* What one replica of a model needs of a slot. */
+/* What one replica of a model needs, of a slot or of several of one worker together. */
 struct core_need {
     uint32_t gpus, cpus;
     uint64_t memory_bytes;        /* 0: no need stated */
@@ -49,6 +49,9 @@ struct core_offer {
 };
 
 bool core_fits(const struct core_need *need, const struct core_offer *offer);
+/* How many slots with this offer have together what is needed: 1: it fits; 0: no number of them up
+ * to GANG_SLOTS_MAX does. */
+uint32_t core_slots_needed(const struct core_need *need, const struct core_offer *offer);
 
 /* What a model may have. All 0: as much as there is. */
 struct core_rules {
@@ -99,6 +102,33 @@ enum sweep_state {
 #undef X
 };
 
+/* X(name, text): what was decided, counted since the core was made. To add one: a line here, and
+ * count_decision where it is taken. */
+#define DECISION_LIST(X)                                                                           \
+    X(DECISION_STAY, "granted_stay")         /* of the model that the slot has, or will have */    \
+    X(DECISION_LOAD, "granted_load")         /* of another one, that it has to load */             \
+    X(DECISION_GANG, "granted_gang")         /* to the lead of a gang that was just formed */      \
+    X(DECISION_BACKFILL, "granted_backfill") /* to a slot that waits for the others of a gang */   \
+    X(DECISION_RETRY, "granted_retry")       /* of these, those of an instance that had failed */  \
+    X(DECISION_ADOPT, "adopted")             /* held by a worker since before we started */        \
+    X(DECISION_LEAVE, "left_model")          /* a slot left a model that can do without it */      \
+    X(DECISION_NOTHING, "found_nothing")     /* an idle slot looked, and nothing was for it */     \
+    X(DECISION_TAKE_BACK, "taken_back")      /* what was not started, for others */                \
+    X(DECISION_REFUSED, "refused")           /* a worker cannot run a model, or a task */          \
+    X(DECISION_EXPIRED, "expired")           /* leases that were not renewed */                    \
+    X(DECISION_GANG_FORMED, "gangs_formed")                                                        \
+    X(DECISION_GANG_HELD, "gangs_held")           /* they had to wait for some of their slots */   \
+    X(DECISION_GANG_POSTPONED, "gangs_postponed") /* not to wait: others might start at once */    \
+    X(DECISION_GANG_GIVEN_UP, "gangs_given_up")   /* the wait was longer than it was worth */      \
+    X(DECISION_GANG_ENDED, "gangs_ended")
+
+enum decision {
+#define X(name, text) name,
+    DECISION_LIST(X)
+#undef X
+        DECISION_COUNT
+};
+
 /* ---- Looking in: for status and for tests. Borrowed until the next step. ---- */
 
 struct core_totals {
@@ -111,6 +141,9 @@ struct core_totals {
     int64_t remaining_ns; /* estimate for the slots that are there; -1: unknown */
 };
 void core_totals(const struct core *c, struct core_totals *out);
+
+uint64_t core_decisions(const struct core *c, enum decision d);
+const char *core_decision_text(enum decision d);
 
 struct core_model_view {
     uint64_t wanted, ended, failed, taken;
@@ -141,6 +174,8 @@ void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint3
 struct core_slot_view {
     uint8_t state;    /* enum slot_state of the last beat */
     uint32_t model;   /* UINT32_MAX: none */
+    uint32_t lead;    /* of the gang that it is in, it may be itself; UINT32_MAX: of none */
+    bool is_held;     /* the gang waits for the other slots of it */
     uint32_t queued;  /* attempts granted to it and not over */
     uint64_t attempt; /* the first of them; 0: none */
     uint32_t gpus, cpus;

@@ -56,6 +56,8 @@ struct core_effect {
             uint32_t slot, model, task, first, count;
             struct span skip;      /* proto/msg.h, msg_grant */
             uint32_t inflight_max; /* the same */
+            uint32_t *members;     /* of the gang that the slot leads */
+            uint32_t member_count;
         } grant;
         struct {
             uint64_t attempt;

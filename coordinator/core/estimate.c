@@ -95,7 +95,7 @@ int64_t core_remaining_ns(const struct core *c)
             continue;
         if (m->known_cells == 0)
             return -1;
-        work += model_remaining_ns(c, m);
+        work += (m->width > 1 ? m->width : 1) * model_remaining_ns(c, m);
     }
     uint32_t slots = 0;
     for (size_t i = 0; i < c->worker_count; i++)

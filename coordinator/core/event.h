@@ -40,6 +40,7 @@ struct core_event {
             const struct msg_slot *slots;
             uint32_t slot_count;
             const uint64_t *gpu_memory; /* bytes a GPU, as slots; NULL: not known */
+            const struct place *places; /* as slots; NULL: not known */
             const struct core_held *held;
             uint32_t held_count;
             uint64_t lifetime_ms;

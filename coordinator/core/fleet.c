@@ -92,6 +92,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
         slot_set_model(c, s, NONE);
         list_remove(&s->in_hungry);
     }
+    gang_end_idle(c, w);
 }
 
 void worker_drain(struct core *c, struct worker *w, const char *reason)
@@ -110,6 +111,7 @@ void worker_drain(struct core *c, struct worker *w, const char *reason)
             arena_strdup(&c->out->arena, w->drain_reason);
     for (uint32_t i = 0; i < w->slot_count; i++)
         list_remove(&w->slots[i].in_hungry);
+    gang_end_idle(c, w);
     match_wake(c); /* what waited for this worker has to look elsewhere */
 }
 
@@ -132,6 +134,7 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
                         (const char *)reason.data);
     if (worker_refuses(w, model, task))
         return;
+    count_decision(c, DECISION_REFUSED);
     w->refusals =
         xgrow(w->refusals, &w->refusal_capacity, w->refusal_count + 1, sizeof(*w->refusals));
     c->fleet_has_changed = true;
@@ -142,6 +145,8 @@ void worker_free(struct worker *w)
 {
     free(w->name);
     free(w->drain_reason);
+    gang_forget_groups(w);
+    free(w->places);
     free(w->slots);
     free(w->refusals);
     free(w);
@@ -177,6 +182,8 @@ void core_slot_view(const struct core *c, uint32_t worker, uint32_t slot,
     *out = (struct core_slot_view){
         .state = s->state, .model = s->model, .queued = s->queued, .gpus = s->gpus, .cpus = s->cpus
     };
+    out->lead = s->gang ? s->gang->slots[0] : NONE;
+    out->is_held = s->gang && gang_is_forming(s->gang);
     if (s->attempts.next != &s->attempts)
         out->attempt = container_of(s->attempts.next, struct attempt, in_slot)->id;
 }

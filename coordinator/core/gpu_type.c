@@ -20,26 +20,50 @@ static bool is_allowed(const struct core_need *need, struct span type)
     return found;
 }
 
-static bool is_large_enough(const struct core_need *need, const struct core_offer *offer)
+static uint64_t parts(uint64_t need, uint64_t offer)
 {
-    return need->gpus <= offer->gpus && need->cpus <= offer->cpus &&
-           (offer->memory_bytes == 0 || need->memory_bytes <= offer->memory_bytes) &&
-           (need->gpus == 0 || offer->gpu_memory_bytes == 0 ||
-            need->gpu_memory_bytes <= offer->gpu_memory_bytes);
+    return need <= offer ? 1 : offer == 0 ? UINT64_MAX : (need + offer - 1) / offer;
+}
+
+uint32_t slots_needed(const struct core_need *need, const struct core_offer *offer)
+{
+    if (need->gpus > 0 && offer->gpu_memory_bytes > 0 &&
+        need->gpu_memory_bytes > offer->gpu_memory_bytes)
+        return 0;
+    uint64_t gpus = parts(need->gpus, offer->gpus), cpus = parts(need->cpus, offer->cpus);
+    uint64_t memory = offer->memory_bytes ? parts(need->memory_bytes, offer->memory_bytes) : 1;
+    uint64_t most = gpus > cpus ? gpus : cpus;
+    most = most > memory ? most : memory;
+    return most <= GANG_SLOTS_MAX ? (uint32_t)most : 0;
+}
+
+uint32_t core_slots_needed(const struct core_need *need, const struct core_offer *offer)
+{
+    return is_allowed(need, offer->gpu_type) ? slots_needed(need, offer) : 0;
 }
 
 bool core_fits(const struct core_need *need, const struct core_offer *offer)
 {
-    return is_large_enough(need, offer) && is_allowed(need, offer->gpu_type);
+    return core_slots_needed(need, offer) == 1;
+}
+
+struct core_offer slot_offer(const struct slot *s)
+{
+    return (struct core_offer){ .gpus = s->gpus,
+                                .cpus = s->cpus,
+                                .memory_bytes = s->memory_bytes,
+                                .gpu_memory_bytes = s->gpu_memory_bytes };
+}
+
+uint32_t slot_width(const struct slot *s, const struct model *m)
+{
+    struct core_offer offer = slot_offer(s);
+    return m->types_allowed >> s->gpu_type & 1 ? slots_needed(&m->need, &offer) : 0;
 }
 
 bool slot_fits(const struct slot *s, const struct model *m)
 {
-    struct core_offer offer = { .gpus = s->gpus,
-                                .cpus = s->cpus,
-                                .memory_bytes = s->memory_bytes,
-                                .gpu_memory_bytes = s->gpu_memory_bytes };
-    return is_large_enough(&m->need, &offer) && (m->types_allowed >> s->gpu_type & 1);
+    return slot_width(s, m) == 1;
 }
 
 static void allow(const struct core *c, struct model *m, uint32_t type)

@@ -7,6 +7,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/place.h"
 #include "common/rng.h"
 #include "coordinator/core/core.h"
 
@@ -22,6 +23,7 @@ enum {
     X(LIMIT_NONE, "nothing")                                                                       \
     X(LIMIT_PAUSED, "it is paused")                                                                \
     X(LIMIT_SIZE, "the slot has not the GPUs, cores and memory that it needs")                     \
+    X(LIMIT_GANG, "the slots beside it, that it needs as well, are not free in time")              \
     X(LIMIT_LIFETIME, "the worker's time is over before its load would pay")                       \
     X(LIMIT_REPLICAS, "as many slots as it may have work on it")                                   \
     X(LIMIT_CONCURRENCY, "as many requests as it may have are under way")
@@ -63,6 +65,7 @@ struct model {
     uint64_t free_count, taken_count, wanted, ended, failed;
     struct slot **holders; /* slots whose model it is, in no order that means anything */
     uint32_t replicas;     /* of them */
+    uint32_t forming;      /* gangs of it that wait for their slots */
     size_t holder_capacity;
     uint32_t busy_slots; /* slots with attempts of it */
     uint32_t inflight;   /* requests that they may have open together; 0 without a cap */
@@ -80,7 +83,8 @@ struct model {
     double told_load_ns, told_instance_ns; /* as last given out to be stored */
     int64_t load_started_ns;               /* its first load here; 0: none yet */
     /* plan.c */
-    uint32_t fits;         /* slots that it may run on, one by one */
+    uint32_t fits;         /* slots that it may run on, one by one, or gangs */
+    uint32_t width;        /* plan.c: slots of one of these gangs; 1: it runs on one */
     double average_factor; /* of the slots that it may run on */
     double held;           /* one of its replicas counts for so many slots of that factor */
     uint32_t leaving;      /* replicas that finish what they have of it, and go */
@@ -107,8 +111,19 @@ struct attempt {
     struct list in_cell, in_slot;
 };
 
+/* Slots of one worker that run a model together (gang.c). */
+struct gang {
+    struct worker *worker;
+    uint32_t model, count;
+    uint32_t slots[GANG_SLOTS_MAX]; /* ascending; the first leads */
+    int64_t until_ns;               /* forming: when the last of its slots should come free */
+    struct heap_node give_up;       /* in core->forming while it forms */
+};
+
 struct slot {
     struct worker *worker;
+    struct gang *gang; /* NULL: none */
+    bool is_overdue;   /* a gang waited for its head in vain */
     uint32_t gpus, cpus;
     uint64_t memory_bytes, gpu_memory_bytes;
     uint32_t gpu_type; /* index into core->gpu_types */
@@ -147,6 +162,8 @@ struct worker {
     struct heap_node due; /* key: no later than lost_ns, drain_ns and the ends of its leases */
     struct slot *slots;
     uint32_t slot_count;
+    struct place *places;                 /* of the slots */
+    uint32_t *groups[GANG_SLOTS_MAX + 1]; /* by width: gang.c. NULL: not asked for yet */
     struct refusal *refusals;
     size_t refusal_count, refusal_capacity;
     uint64_t rows, failures, unacked_bytes;
@@ -188,14 +205,16 @@ struct core {
     struct map strike_of;  /* cell and instance -> struct strike */
     struct list strikes_open;
     struct heap backoffs, dues;    /* strikes that wait; connected workers */
+    struct heap forming;           /* gangs that wait for their slots */
     struct list hungry;            /* slots that could take more */
     struct list starving, wanting; /* those that found nothing: idle ones, and those with work */
-    uint64_t next_attempt, next_session;
+    uint64_t next_attempt, next_session, next_gang;
     uint16_t *grantees; /* attempt.c: the workers of the newest attempts; NULL: none yet */
     uint64_t wanted, ended, failed, free_count;
     struct bitmap open_models; /* those that have a free instance and are not paused */
     uint32_t open_count;
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
+    uint64_t decisions[DECISION_COUNT];
     int64_t outrank_ns; /* when to look for work that holds up work of a higher priority */
     int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
@@ -206,6 +225,11 @@ struct core {
     double plan_end_ns;       /* from now: when all is done, if all goes as well as it may */
     struct core_effects *out; /* of the step */
 };
+
+static inline void count_decision(struct core *c, enum decision d)
+{
+    c->decisions[d]++;
+}
 
 /* effect.c */
 struct core_effect *emit(struct core *c, enum core_effect_kind kind, uint64_t session);
@@ -276,7 +300,6 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
 void worker_free(struct worker *w);
 void slot_set_leaving(struct core *c, struct slot *s, bool is_leaving); /* it has a model */
 void slot_set_model(struct core *c, struct slot *s, uint32_t model);
-bool slot_fits(const struct slot *s, const struct model *m);
 
 /* match.c */
 void match_wake(struct core *c); /* there is work again: the starving look once more */
@@ -319,12 +342,47 @@ struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, 
 uint32_t gpu_type_find(struct core *c, struct span name); /* entered if it is new */
 void gpu_type_enter_model(const struct core *c, struct model *m);
 void gpu_type_free_model(struct model *m);
+/* Slots like this that a replica takes: 1: it fits; 0: none does. slots_needed: types aside. */
+uint32_t slot_width(const struct slot *s, const struct model *m);
+bool slot_fits(const struct slot *s, const struct model *m);
+uint32_t slots_needed(const struct core_need *need, const struct core_offer *offer);
+struct core_offer slot_offer(const struct slot *s);              /* without its type */
 double slot_factor(const struct slot *s, const struct model *m); /* of durations, there */
 bool slot_is_timed(const struct slot *s, const struct model *m); /* whether that is known */
 /* `instances` took `ns` each, there; base_ns: what they take on factor 1, 0: not known yet. Returns
  * what these took, on factor 1. */
 double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t instances,
                     double base_ns);
+
+/* gang.c: models that take several slots of one worker */
+bool gang_could(const struct slot *s, const struct model *m); /* ever, be they busy or not */
+/* The number of its slots, if this one would lead it; else 0. */
+uint32_t gang_could_lead(const struct slot *s, const struct model *m);
+/* Whether one with this slot should form now; *wait_ns: for so long its idle slots would wait. */
+bool gang_may_form(const struct core *c, const struct slot *s, const struct model *m,
+                   double *wait_ns);
+bool gang_is_forming(const struct gang *g);
+struct slot *gang_lead(const struct gang *g);
+bool slot_leads(const struct slot *s, uint32_t model); /* a gang of that model, which is formed */
+bool slot_is_held(const struct slot *s);               /* nothing may be granted to it now */
+/* What is granted to it has to be through in so long; INFINITY: as it likes. */
+double slot_hold_ns(const struct core *c, const struct slot *s);
+/* Alone, in the gang that it leads, or in one that may form. */
+bool slot_could_run(const struct core *c, const struct slot *s, const struct model *m);
+struct gang *gang_form(struct core *c, struct slot *s, uint32_t model); /* gang_may_form */
+/* The gang that a worker says it has, led by s; NULL: it cannot be one. */
+struct gang *gang_adopt(struct core *c, struct slot *s, uint32_t model);
+void gang_end(struct core *c, struct gang *g);          /* its slots are hungry again */
+void gang_end_idle(struct core *c, struct worker *w);   /* those without attempts */
+void gang_slot_changed(struct core *c, struct slot *s); /* an attempt of a slot of one is over */
+void gang_open(struct core *c, struct gang *g);         /* its members may look for other work */
+void gang_close(struct gang *g);                        /* it has work: they may not */
+void gang_expire(struct core *c);                       /* those that waited too long */
+void gang_forget_groups(struct worker *w);              /* its slots are others now */
+static inline uint32_t model_replicas(const struct model *m) /* those to come included */
+{
+    return m->replicas + m->forming;
+}
 
 /* estimate.c: nanoseconds, learned or guessed */
 /* On a slot of factor 1 (gpu_type.c), and on this one; 0: nothing learned. */

@@ -67,6 +67,7 @@ static void look(struct core *c, struct worker *w)
                 continue;
             }
             c->leases_expired++;
+            count_decision(c, DECISION_EXPIRED);
             note(c, true, "lease_expired attempt=%llx worker=%s slot=%u", (unsigned long long)a->id,
                  w->name, a->slot);
             attempt_end(c, a);

@@ -103,7 +103,7 @@ static enum limit cap_of(const struct core *c, const struct model *m, const stru
         return LIMIT_NONE;
     if (rules->concurrency > 0 && m->adopted > 0)
         return LIMIT_CONCURRENCY; /* nobody knows how many requests these have open */
-    uint32_t new_here = sibling(c, s, m, NULL) ? 0 : 1;
+    uint32_t new_here = m->forming + (sibling(c, s, m, NULL) ? 0 : 1);
     if (rules->max_replicas > 0 && m->busy_slots + new_here > rules->max_replicas)
         return LIMIT_REPLICAS;
     if (rules->concurrency > 0 && m->inflight + new_here > rules->concurrency)
@@ -159,8 +159,8 @@ enum limit limit_of(const struct core *c, const struct model *m, const struct sl
 {
     if (m->paused)
         return LIMIT_PAUSED;
-    if (!slot_fits(s, m))
-        return LIMIT_SIZE;
+    if (!slot_could_run(c, s, m))
+        return gang_could(s, m) ? LIMIT_GANG : LIMIT_SIZE;
     bool is_here = s->model != NONE && &c->models[s->model] == m;
     double needs_ns = is_here ? 0 : (LOAD_PAYS - 1) * model_load_ns(c, m);
     if (time_left_ns(c, m, s) < needs_ns)

@@ -97,12 +97,26 @@ static struct span skip_bits(struct core *c, const struct cell *cell, uint32_t f
     return span_of(bits, bytes);
 }
 
-static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t first, uint32_t count)
+/* The lead grants for its gang, whose members have to be left alone from now on. */
+static void name_members(struct core *c, struct gang *g, struct core_effect *effect)
+{
+    uint32_t count = g->count - 1;
+    effect->as.grant.members = arena_alloc(&c->out->arena, count * sizeof(uint32_t));
+    effect->as.grant.member_count = count;
+    memcpy(effect->as.grant.members, g->slots + 1, count * sizeof(uint32_t));
+    gang_close(g);
+}
+
+static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t first, uint32_t count,
+                  enum decision why)
 {
     struct worker *w = s->worker;
     uint64_t id = attempt_number(c, w);
     uint32_t slot = (uint32_t)(s - w->slots);
     struct span skip = skip_bits(c, cell, first, count);
+    count_decision(c, why);
+    if (count == 1 && strike_find(c, cell, first))
+        count_decision(c, DECISION_RETRY);
     const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id, false);
     if (s->waiting_ns >= 0)
         s->waiting_ns += attempt_open_ns(c, s, a);
@@ -115,6 +129,13 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
     effect->as.grant.count = count;
     effect->as.grant.skip = skip;
     effect->as.grant.inflight_max = a->inflight_max;
+    if (slot_leads(s, cell->model))
+        name_members(c, s->gang, effect);
+}
+
+static enum decision stay_or_backfill(const struct slot *s)
+{
+    return s->gang && gang_is_forming(s->gang) ? DECISION_BACKFILL : DECISION_STAY;
 }
 
 /* Idle slots that have the model of some free work come first: nobody should load a model for work
@@ -131,32 +152,97 @@ static void serve_holders(struct core *c)
         struct cell *cell =
             s->queued == 0 && !choose_leaves(c, s) ? choose_loaded(c, s, &first, &count) : NULL;
         if (cell)
-            grant(c, s, cell, first, count);
+            grant(c, s, cell, first, count, stay_or_backfill(s));
     }
     move_all(&served, &c->hungry);
 }
 
-/* One attempt more. Another model can wait until the slot is free to load it. */
-static bool serve(struct core *c, struct slot *s)
+enum outcome {
+    SERVED,
+    FOUND_NOTHING,
+    HELD,     /* a gang has it, or waits for it */
+    POSTPONED /* it would have to wait for other slots of a gang */
+};
+
+/* A gang with this slot is what is most worth loading. */
+static enum outcome serve_gang(struct core *c, struct slot *s, struct cell *cell, uint32_t first,
+                               uint32_t count, bool may_wait)
+{
+    double wait_ns;
+    bool may_form = gang_may_form(c, s, &c->models[cell->model], &wait_ns);
+    check(may_form);
+    if (wait_ns > 0 && !may_wait) {
+        count_decision(c, DECISION_GANG_POSTPONED);
+        return POSTPONED;
+    }
+    struct gang *g = gang_form(c, s, cell->model);
+    if (gang_is_forming(g))
+        return HELD;
+    grant(c, gang_lead(g), cell, first, count, DECISION_GANG);
+    match_slot_changed(c, g->worker, g->slots[0]);
+    return HELD;
+}
+
+static enum outcome serve_another(struct core *c, struct slot *s, bool may_wait)
 {
     uint32_t first, count;
-    bool leaves = choose_leaves(c, s);
-    struct cell *cell = leaves ? NULL : choose_loaded(c, s, &first, &count);
-    if (!cell && s->queued == 0)
-        cell = choose_another(c, s, &first, &count);
-    if (!cell && leaves && s->queued == 0)
-        cell = choose_loaded(c, s, &first, &count);
+    struct cell *cell = choose_another(c, s, &first, &count);
+    if (!cell) {
+        count_decision(c, DECISION_NOTHING);
+        return FOUND_NOTHING;
+    }
+    if (!slot_fits(s, &c->models[cell->model]))
+        return serve_gang(c, s, cell, first, count, may_wait);
+    if (s->gang)
+        gang_end(c, s->gang); /* which has nothing to do */
+    grant(c, s, cell, first, count, DECISION_LOAD);
+    return SERVED;
+}
+
+static bool serve_loaded(struct core *c, struct slot *s)
+{
+    uint32_t first, count;
+    struct cell *cell = choose_loaded(c, s, &first, &count);
     if (cell)
-        grant(c, s, cell, first, count);
+        grant(c, s, cell, first, count, stay_or_backfill(s));
     return cell != NULL;
 }
 
-void match_all(struct core *c)
+/* One attempt more. Another model can wait until the slot is free to load it. */
+static enum outcome serve(struct core *c, struct slot *s, bool may_wait)
 {
-    if (c->stopping || list_empty(&c->hungry))
-        return;
-    if (c->open_count > 0)
-        serve_holders(c);
+    if (slot_is_held(s))
+        return HELD;
+    if (s->gang && gang_is_forming(s->gang))
+        return serve_loaded(c, s) ? SERVED : HELD;
+    if (c->open_count == 0)
+        return FOUND_NOTHING;
+    bool leaves = choose_leaves(c, s);
+    if (!leaves && serve_loaded(c, s))
+        return SERVED;
+    if (s->queued > 0)
+        return FOUND_NOTHING;
+    enum outcome outcome = serve_another(c, s, may_wait);
+    if (outcome == FOUND_NOTHING && leaves && serve_loaded(c, s))
+        return SERVED;
+    if (leaves && outcome == SERVED)
+        count_decision(c, DECISION_LEAVE);
+    return outcome;
+}
+
+static void find_nothing(struct core *c, struct slot *s)
+{
+    list_remove(&s->in_hungry);
+    put_to_rest(c, s);
+    if (s->gang && s->queued == 0 && gang_lead(s->gang) == s)
+        gang_open(c, s->gang);
+}
+
+/* may_wait: whether a gang may hold slots back until others are free too. */
+static void serve_all(struct core *c, bool may_wait)
+{
+    struct list postponed;
+    list_init(&postponed);
     while (!list_empty(&c->hungry)) {
         struct slot *s = container_of(list_first(&c->hungry), struct slot, in_hungry);
         list_remove(&s->in_hungry);
@@ -164,9 +250,26 @@ void match_all(struct core *c)
             s->waiting_ns = -1;
             continue; /* it comes back when an attempt of it ends */
         }
-        if (c->open_count > 0 && serve(c, s))
+        switch (serve(c, s, may_wait)) {
+        case SERVED:
+            list_remove(&s->in_hungry); /* the end of a gang put it there already */
             list_push_back(&c->hungry, &s->in_hungry);
-        else
-            put_to_rest(c, s);
+            break;
+        case FOUND_NOTHING: find_nothing(c, s); break;
+        case POSTPONED: list_push_back(&postponed, &s->in_hungry); break;
+        case HELD: break;
+        }
     }
+    move_all(&postponed, &c->hungry);
+}
+
+/* Nobody waits for slots while the same gang could start at once on others. */
+void match_all(struct core *c)
+{
+    if (c->stopping || list_empty(&c->hungry))
+        return;
+    if (c->open_count > 0)
+        serve_holders(c);
+    serve_all(c, false);
+    serve_all(c, true);
 }

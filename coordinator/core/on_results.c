@@ -169,6 +169,8 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
              (int)(e->as.ended.text.len < 200 ? e->as.ended.text.len : 200),
              (const char *)e->as.ended.text.data);
     attempt_end(c, a);
-    if (failed && s->queued == 0 && s->model == model)
+    if (failed && s->queued == 0 && slot_leads(s, model))
+        gang_end(c, s->gang);
+    else if (failed && s->queued == 0 && s->model == model)
         slot_set_model(c, s, NONE);
 }

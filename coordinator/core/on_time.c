@@ -27,6 +27,7 @@ void on_time(struct core *c)
         c->outrank_ns = INT64_MAX;
         outrank_look(c);
     }
+    gang_expire(c);
     if (c->tail_ns <= c->now_ns) {
         c->tail_ns = INT64_MAX; /* armed again after the step, if somebody still starves */
         tail_look(c);

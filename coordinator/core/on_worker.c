@@ -12,6 +12,7 @@ static void start_afresh(struct core *c, struct worker *w, const struct core_eve
     w->draining = false;
     free(w->drain_reason);
     w->drain_reason = NULL;
+    gang_forget_groups(w);
     w->slot_count = e->as.hello.slot_count;
     w->slots = xrealloc(w->slots, (w->slot_count ? w->slot_count : 1) * sizeof(*w->slots));
     for (uint32_t i = 0; i < w->slot_count; i++) {
@@ -28,6 +29,10 @@ static void start_afresh(struct core *c, struct worker *w, const struct core_eve
         list_init(&s->attempts);
         list_init(&s->in_hungry);
     }
+    free(w->places);
+    w->places = xcalloc(w->slot_count ? w->slot_count : 1, sizeof(*w->places));
+    if (e->as.hello.places)
+        memcpy(w->places, e->as.hello.places, w->slot_count * sizeof(*w->places));
 }
 
 static void reject_peer(struct core *c, uint64_t peer, enum reject code, const char *text)
@@ -62,6 +67,14 @@ static void shorten_unheld(struct core *c, struct worker *w, const struct core_e
     }
 }
 
+/* Whether the slot may have an attempt of the model, that is held there: alone, or in a gang. */
+static bool may_adopt(struct core *c, struct slot *s, uint32_t model)
+{
+    if (s->gang)
+        return slot_leads(s, model);
+    return slot_fits(s, &c->models[model]) || gang_adopt(c, s, model);
+}
+
 /* An attempt of an earlier incarnation goes on, if nobody else has any of its range by now. */
 static void adopt(struct core *c, struct worker *w, const struct core_held *h)
 {
@@ -78,8 +91,9 @@ static void adopt(struct core *c, struct worker *w, const struct core_held *h)
             return;
         open += !bitmap_get(&cell->closed, i);
     }
-    if (open == 0)
+    if (open == 0 || !may_adopt(c, &w->slots[h->slot], cell->model))
         return;
+    count_decision(c, DECISION_ADOPT);
     attempt_new(c, w, h->slot, cell, h->first, h->count, h->attempt, true);
     note(c, false, "attempt_adopted attempt=%llx worker=%s open=%u", (unsigned long long)h->attempt,
          w->name, open);
@@ -143,8 +157,15 @@ static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat
         s->accounted_ns = c->now_ns; /* should the news be lost that the load is over */
     if ((said->state == SLOT_READY || said->state == SLOT_RUNNING) && model == s->model)
         s->loading_ns = 0;
-    if (s->queued == 0)
-        slot_set_model(c, s, model); /* what it has loaded, or nothing */
+    if (s->queued > 0)
+        return;
+    if (s->gang && !gang_is_forming(s->gang)) {
+        if (gang_lead(s->gang) == s && model != s->model)
+            gang_end(c, s->gang); /* its host is gone */
+        return;
+    }
+    bool is_alone = model != NONE && slot_fits(s, &c->models[model]);
+    slot_set_model(c, s, is_alone ? model : NONE); /* what it has loaded, or nothing */
 }
 
 void on_beat(struct core *c, struct worker *w, const struct core_event *e)

@@ -6,6 +6,8 @@
  * loads that take: T is the least one for which they can. Nothing real is faster; a policy that
  * keeps each model as close as it can to what it needs ends soon behind it.
  *
+ * A replica that is a gang takes all its slots for as long.
+ *
  * Where slots are not equally fast, a model's work is measured in the time of its average slot, of
  * those that it may run on; a faster one counts for more than one of these. */
 #include "coordinator/core/internal.h"
@@ -46,13 +48,13 @@ static double pending_load_ns(const struct core *c, const struct model *m, const
 static double needed_ns(const struct core *c, const struct model *m, double ns)
 {
     double work = work_ns(c, m), load_ns = model_load_ns(c, m);
-    double short_ns = work + m->pending_ns - m->replicas * m->held * ns;
+    double short_ns = work + m->pending_ns - model_replicas(m) * m->held * ns;
     if (short_ns <= 0)
         return work + m->pending_ns;
     if (ns <= load_ns)
         return INFINITY;
     double more = ceil(short_ns / (ns - load_ns));
-    if (more + m->replicas > limit_replicas(m))
+    if (more + model_replicas(m) > limit_replicas(m))
         return INFINITY;
     return work + m->pending_ns + more * load_ns;
 }
@@ -62,13 +64,14 @@ static bool could_end_in(const struct core *c, uint32_t slots, double ns)
     double needed = 0;
     for (size_t i = 0; i < c->model_count; i++)
         if (is_part(&c->models[i]))
-            needed += needed_ns(c, &c->models[i], ns);
+            needed += c->models[i].width * needed_ns(c, &c->models[i], ns);
     return needed <= slots * ns;
 }
 
 static void count_fits(const struct core *c, struct model *m)
 {
     m->fits = 0;
+    m->width = 1;
     for (uint32_t type = 0; type < c->gpu_type_count; type++)
         m->on[type].fits = 0;
     for (size_t i = 0; i < c->worker_count; i++) {
@@ -76,8 +79,11 @@ static void count_fits(const struct core *c, struct model *m)
         if (!takes_part(w) || worker_refuses(w, (uint32_t)(m - c->models), NONE))
             continue;
         for (uint32_t k = 0; k < w->slot_count; k++) {
-            m->on[w->slots[k].gpu_type].fits += slot_fits(&w->slots[k], m);
-            m->fits += slot_fits(&w->slots[k], m);
+            const struct slot *s = &w->slots[k];
+            uint32_t width = slot_fits(s, m) ? 1 : gang_could_lead(s, m);
+            m->on[s->gpu_type].fits += width > 0;
+            m->fits += width > 0;
+            m->width = width > m->width ? width : m->width;
         }
     }
 }
@@ -102,6 +108,7 @@ static void survey_model(const struct core *c, struct model *m)
         m->pending_ns += pending_load_ns(c, m, m->holders[k]);
     }
     m->held = m->replicas > 0 ? m->held / m->replicas : 1;
+    m->pending_ns += m->forming * model_load_ns(c, m);
 }
 
 /* What the plan needs to know of the models; the slots that take part. */
@@ -154,7 +161,7 @@ double plan_left_ns(const struct core *c)
 
 double plan_shortage_ns(const struct core *c, const struct model *m)
 {
-    uint32_t staying = m->replicas - m->leaving;
+    uint32_t staying = model_replicas(m) - m->leaving;
     return work_ns(c, m) + m->pending_ns - staying * m->held * plan_left_ns(c);
 }
 

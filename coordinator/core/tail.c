@@ -86,6 +86,7 @@ void take_back(struct core *c, struct attempt *a)
     a->revoked = true;
     a->worker->slots[a->slot].spared = true;
     c->taken_back++;
+    count_decision(c, DECISION_TAKE_BACK);
     emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
 }
 

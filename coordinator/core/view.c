@@ -20,6 +20,23 @@ void core_totals(const struct core *c, struct core_totals *out)
     out->taken = c->wanted - c->ended - c->free_count;
 }
 
+uint64_t core_decisions(const struct core *c, enum decision d)
+{
+    check((unsigned)d < DECISION_COUNT);
+    return c->decisions[d];
+}
+
+const char *core_decision_text(enum decision d)
+{
+    static const char *const texts[DECISION_COUNT] = {
+#define X(name, text) [name] = text,
+        DECISION_LIST(X)
+#undef X
+    };
+    check((unsigned)d < DECISION_COUNT);
+    return texts[d];
+}
+
 void core_model_view(const struct core *c, uint32_t model, struct core_model_view *out)
 {
     check(model < c->model_count);
@@ -84,6 +101,40 @@ static void check_worker(const struct core *c, const struct worker *w)
         check(w->session || queued == 0);
         check(s->model == NONE || c->models[s->model].holders[s->holder] == s);
     }
+}
+
+/* Its slots are its own, and once it is formed only its lead has work, and only of its model. */
+static void check_gang(const struct worker *w, const struct gang *g)
+{
+    bool is_formed = !gang_is_forming(g);
+    check(g->worker == w && g->count >= 2);
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct slot *s = &w->slots[g->slots[i]];
+        check(s->gang == g && (i == 0 || g->slots[i] > g->slots[i - 1]));
+        check(!is_formed || (i == 0 ? s->model == g->model : s->queued == 0 && s->model == NONE));
+        bool is_waiting = !list_empty(&s->in_hungry);
+        check(!is_formed || i == 0 || gang_lead(g)->queued == 0 || !is_waiting);
+    }
+}
+
+static void check_gangs(const struct core *c)
+{
+    size_t forming = 0;
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        for (uint32_t k = 0; k < w->slot_count; k++) {
+            const struct gang *g = w->slots[k].gang;
+            check(!g || (w->session && g->slots[0] <= k));
+            if (!g || g->slots[0] != k)
+                continue;
+            check_gang(w, g);
+            forming += gang_is_forming(g);
+        }
+    }
+    check(forming == c->forming.count);
+    for (size_t i = 0; i < c->model_count; i++)
+        forming -= c->models[i].forming;
+    check(forming == 0);
 }
 
 static void check_open(const struct core *c)
@@ -160,4 +211,5 @@ void core_selfcheck(const struct core *c)
     }
     check(replicas == with_model);
     check_open(c);
+    check_gangs(c);
 }

@@ -114,6 +114,27 @@ static void trace_effect(const struct witness *w, const struct core_effect *e)
 
 /* ---- effects ---- */
 
+/* What the slots of a grant have together is enough. Who else has work there: core_selfcheck. */
+static void check_slots(const struct witness *w, const struct witness_worker *to,
+                        const struct core_effect *e)
+{
+    const struct core_need *need = &w->needs[e->as.grant.model];
+    uint32_t gpus = 0, cpus = 0;
+    uint64_t memory = 0;
+    bool is_limited = true;
+    for (uint32_t i = 0; i <= e->as.grant.member_count; i++) {
+        uint32_t at = i == 0 ? e->as.grant.slot : e->as.grant.members[i - 1];
+        check(at < to->slot_count && (i == 0 || at > e->as.grant.slot));
+        check(i < 2 || at > e->as.grant.members[i - 2]);
+        gpus += to->slots[at].gpus;
+        cpus += to->slots[at].cpus;
+        memory += to->slots[at].memory_bytes;
+        is_limited &= to->slots[at].memory_bytes > 0;
+    }
+    check(need->gpus <= gpus && need->cpus <= cpus);
+    check(!is_limited || need->memory_bytes <= memory);
+}
+
 static void check_grant(struct witness *w, const struct core_effect *e)
 {
     struct witness_worker *to = of_session(w, e->session);
@@ -122,10 +143,7 @@ static void check_grant(struct witness *w, const struct core_effect *e)
     check(to && !to->draining && !w->stopping);
     check(model < w->model_count && task < w->task_count && !w->paused[model]);
     check(e->as.grant.slot < to->slot_count);
-    const struct msg_slot *slot = &to->slots[e->as.grant.slot];
-    const struct core_need *need = &w->needs[model];
-    check(need->gpus <= slot->gpus && need->cpus <= slot->cpus);
-    check(slot->memory_bytes == 0 || need->memory_bytes <= slot->memory_bytes);
+    check_slots(w, to, e);
     check(e->as.grant.attempt > w->last_granted && e->as.grant.attempt >> 32 == w->config.epoch);
     w->last_granted = e->as.grant.attempt;
 

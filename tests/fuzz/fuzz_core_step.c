@@ -81,7 +81,7 @@ static void make_sweep(struct life *l)
     w->model_count = 1 + choose(&l->in, WITNESS_MODELS_MAX);
     w->task_count = 1 + choose(&l->in, WITNESS_TASKS_MAX);
     for (uint32_t m = 0; m < w->model_count; m++) {
-        w->needs[m] = (struct core_need){ .gpus = choose(&l->in, 2),
+        w->needs[m] = (struct core_need){ .gpus = choose(&l->in, 3),
                                           .cpus = choose(&l->in, 3),
                                           .memory_bytes = choose(&l->in, 2) };
         core_add_model(w->core, &w->needs[m]);

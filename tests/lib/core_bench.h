@@ -41,9 +41,11 @@ static inline void trace_effect(struct bench *b, const struct core_effect *e)
     case EFFECT_REJECT: buf_printf(&b->trace, "reject %d\n", e->as.reject.code); return;
     case EFFECT_GRANT:
         b->attempt = e->as.grant.attempt;
-        buf_printf(&b->trace, "grant slot=%u %u/%u [%u,+%u)%s", e->as.grant.slot, e->as.grant.model,
-                   e->as.grant.task, e->as.grant.first, e->as.grant.count,
-                   e->as.grant.skip.len ? " skip" : "");
+        buf_printf(&b->trace, "grant slot=%u", e->as.grant.slot);
+        for (uint32_t i = 0; i < e->as.grant.member_count; i++)
+            buf_printf(&b->trace, "+%u", e->as.grant.members[i]);
+        buf_printf(&b->trace, " %u/%u [%u,+%u)%s", e->as.grant.model, e->as.grant.task,
+                   e->as.grant.first, e->as.grant.count, e->as.grant.skip.len ? " skip" : "");
         if (e->as.grant.inflight_max > 0)
             buf_printf(&b->trace, " at_once=%u", e->as.grant.inflight_max);
         buf_append_byte(&b->trace, '\n');

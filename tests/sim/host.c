@@ -79,14 +79,39 @@ static bool never_starts(const struct world *w, const struct sim_host *h)
     return rng_unit_of(luck) < 0.25 * w->faults.classes[FAULT_HOST_NEVER].level;
 }
 
-void host_start(struct world *w, struct sim_worker *worker, uint32_t slot, uint32_t model)
+static uint32_t slots_of(const struct agent_effect *e)
 {
-    if (worker->hosts[slot])
-        world_fail(w, "%s#%u: a second host in slot %u", worker->name, worker->serial, slot);
+    uint32_t slots = 1u << e->as.start_host.slot;
+    for (uint32_t i = 0; i < e->as.start_host.member_count; i++)
+        slots |= 1u << e->as.start_host.members[i];
+    return slots;
+}
+
+/* What it runs on is its own, and enough. */
+static void check_slots(struct world *w, const struct sim_host *h)
+{
+    const struct sim_worker *k = h->worker;
+    uint32_t gpus = 0;
+    for (uint32_t i = 0; i < SIM_SLOTS_MAX; i++) {
+        if (k->hosts[i] && (k->hosts[i]->holds & h->holds))
+            world_fail(w, "%s#%u: a second host in slot %u", k->name, k->serial, i);
+        gpus += (h->holds >> i & 1) * w->load.machines[k->machine].gpus;
+    }
+    if (gpus < w->load.models[h->model].gpus)
+        world_fail(w, "%s#%u slot %u: model %u has %u GPUs, too few", k->name, k->serial, h->slot,
+                   h->model, gpus);
+}
+
+void host_start(struct world *w, struct sim_worker *worker, const struct agent_effect *e)
+{
     struct sim_host *h = arena_alloc(&w->arena, sizeof(*h));
-    *h = (struct sim_host){ .worker = worker, .slot = slot, .model = model };
-    worker->hosts[slot] = h;
-    const struct sim_model *m = &w->load.models[model];
+    *h = (struct sim_host){ .worker = worker,
+                            .slot = e->as.start_host.slot,
+                            .model = catalog_model_index(&w->load.catalog, e->as.start_host.model),
+                            .holds = slots_of(e) };
+    check_slots(w, h);
+    worker->hosts[h->slot] = h;
+    const struct sim_model *m = &w->load.models[h->model];
     int64_t load = m->load_ns / 2 + world_delay_ns(w, m->load_ns / 4);
     if (load > m->load_timeout_ns - SIM_SECOND)
         load = m->load_timeout_ns - SIM_SECOND;

@@ -16,13 +16,14 @@ struct sim_request {
 struct sim_host {
     struct sim_worker *worker;
     uint32_t slot, model; /* the core's index of the model */
+    uint32_t holds;       /* a bit a slot: its own, and those of its gang */
     bool is_loaded, is_asked_to_go, is_killed, is_dead;
     struct sim_request open[SIM_INFLIGHT_MAX];
     uint32_t open_count;
 };
 
-/* Comes in the place of the slot's host; there must be none. */
-void host_start(struct world *w, struct sim_worker *worker, uint32_t slot, uint32_t model);
+/* The agent's start_host. Nobody else may live in its slot, or in those of its gang. */
+void host_start(struct world *w, struct sim_worker *worker, const struct agent_effect *e);
 void host_ask_to_go(struct world *w, struct sim_host *h);
 void host_kill(struct world *w, struct sim_host *h);
 void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e);

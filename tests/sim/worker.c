@@ -59,6 +59,7 @@ static void say_hello(struct world *w, struct sim_worker *k)
     struct msg m = { .type = MSG_HELLO, .seq = spool_first_seq(k->spool) };
     arena_clear(&k->scratch);
     agent_hello(k->agent, &k->scratch, &m.as.hello);
+    m.as.hello.places = w->load.machines[k->machine].places;
     m.as.hello.worker_name = span_str(k->name);
     memcpy(m.as.hello.worker_id, k->id, sizeof(k->id));
     m.as.hello.version = span_str("0");
@@ -133,10 +134,7 @@ static void leave(struct world *w, struct sim_worker *k)
 static void carry_out(struct world *w, struct sim_worker *k, const struct agent_effect *e)
 {
     switch (e->kind) {
-    case AGENT_DO_START_HOST:
-        host_start(w, k, e->as.start_host.slot,
-                   catalog_model_index(&w->load.catalog, e->as.start_host.model));
-        break;
+    case AGENT_DO_START_HOST: host_start(w, k, e); break;
     case AGENT_DO_STOP_HOST:
         if (e->as.stop_host.how == AGENT_STOP_KILL)
             host_kill(w, k->hosts[e->as.stop_host.slot]);

@@ -9,7 +9,7 @@
 #include "worker/agent/agent.h"
 #include "worker/spool.h"
 
-enum { SIM_SLOTS_MAX = 3, SIM_WORKERS_MAX = 512 };
+enum { SIM_WORKERS_MAX = 512 };
 
 struct sim_host;
 

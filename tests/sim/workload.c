@@ -15,10 +15,11 @@ static uint64_t draw(struct rng *r, uint64_t from, uint64_t to)
 
 static void draw_models(struct workload *l, struct rng *r)
 {
+    static const uint32_t gpus[] = { 0, 1, 1, 2, 4 };
     l->model_count = (uint32_t)draw(r, 1, SIM_MODELS_MAX);
     for (uint32_t i = 0; i < l->model_count; i++) {
         struct sim_model *m = &l->models[i];
-        m->gpus = (uint32_t)rng_below(r, 3);
+        m->gpus = gpus[rng_below(r, sizeof(gpus) / sizeof(*gpus))];
         m->inflight = (uint32_t)draw(r, 1, 4);
         m->load_ns = (int64_t)draw(r, 50, 8000) * SIM_MS;
         m->load_timeout_ns = m->load_ns + 10 * SIM_SECOND;
@@ -66,8 +67,13 @@ static void draw_machines(struct workload *l, struct rng *r, uint32_t machines_m
     l->machine_count = (uint32_t)draw(r, 1, machines_max);
     for (uint32_t i = 0; i < l->machine_count; i++) {
         struct sim_machine *m = &l->machines[i];
-        m->slot_count = (uint32_t)draw(r, 1, 3);
-        m->gpus = i == 0 ? 2 : (uint32_t)rng_below(r, 3);
+        m->slot_count = (uint32_t)draw(r, i == 0 ? 2 : 1, SIM_SLOTS_MAX);
+        m->gpus = (uint32_t)rng_below(r, 3);
+        if (i == 0) /* four together: a gang of the largest model fits */
+            m->gpus = m->slot_count == SIM_SLOTS_MAX ? (uint32_t)draw(r, 1, 2) : 2;
+        for (uint32_t k = 0; k < m->slot_count; k++)
+            m->places[k] =
+                (struct place){ 0, (uint32_t)rng_below(r, 2), (uint32_t)rng_below(r, 2) };
         m->clock_offset = (int64_t)rng_below(r, 1000000) * SIM_SECOND;
     }
 }

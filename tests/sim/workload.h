@@ -4,13 +4,14 @@
 #define MUSTER_TESTS_SIM_WORKLOAD_H
 
 #include "common/block.h"
+#include "common/place.h"
 #include "coordinator/catalog.h"
 #include "coordinator/core/core.h"
 
 struct sim_options;
 struct faults;
 
-enum { SIM_MODELS_MAX = 4, SIM_TASKS_MAX = 4 };
+enum { SIM_MODELS_MAX = 4, SIM_TASKS_MAX = 4, SIM_SLOTS_MAX = 4 };
 
 /* What an instance is like. Those after NATURE_SOUND fail each time they are run. */
 enum nature {
@@ -44,7 +45,8 @@ struct sim_task {
 
 struct sim_machine {
     uint32_t slot_count;
-    uint32_t gpus;        /* of each slot */
+    uint32_t gpus; /* of each slot */
+    struct place places[SIM_SLOTS_MAX];
     int64_t clock_offset; /* of its clock */
 };
 

@@ -1,0 +1,253 @@
+/* Models that take several slots of a worker: who is held back, for how long, and who is not. */
+#include "tests/lib/core_bench.h"
+
+/* Two packages of two slots each, named so that the numbers of the slots do not show it. */
+static const struct place crossed[] = { { 0, 0, 0 }, { 1, 1, 1 }, { 0, 0, 0 }, { 1, 1, 1 } };
+
+static struct core_event hello_at(const char *name, uint8_t id, uint32_t slots,
+                                  const struct place *places)
+{
+    struct core_event e = hello(name, id, slots);
+    e.as.hello.places = places;
+    return e;
+}
+
+/* A model of `gpus` GPUs with one task of so many instances. */
+static uint32_t add_model(struct bench *b, uint32_t gpus, uint32_t size)
+{
+    uint32_t model = core_add_model(b->core, &(struct core_need){ .gpus = gpus, .cpus = 1 });
+    uint32_t task = core_add_task(b->core, size);
+    add_cell(b, model, task, size);
+    return model;
+}
+
+static uint64_t decided(const struct bench *b, enum decision d)
+{
+    return core_decisions(b->core, d);
+}
+
+/* All of an attempt is done, and its end said. */
+static const char *finish(struct bench *b, uint64_t attempt, uint32_t model, uint32_t first,
+                          uint32_t count)
+{
+    struct core_event e = range(b, attempt, first, count, STATUS_OK);
+    e.as.results.model = e.as.results.task = model;
+    step(b, e);
+    return step(b, ended(b, attempt, ENDED_DONE));
+}
+
+TEST(a_model_of_two_gpus_takes_the_two_slots_that_are_close_together)
+{
+    add_model(b, 2, 100);
+    assert_string_equal(step(b, hello_at("w", 1, 4, crossed)), "welcome\n"
+                                                               "grant slot=0+2 0/0 [0,+16)\n"
+                                                               "grant slot=1+3 0/0 [16,+16)\n"
+                                                               "grant slot=0+2 0/0 [32,+16)\n"
+                                                               "grant slot=1+3 0/0 [48,+13)\n");
+    assert_int_equal(decided(b, DECISION_GANG), 2);
+}
+
+TEST(a_model_that_no_worker_has_enough_gpus_for_says_so)
+{
+    add_model(b, 4, 8);
+    assert_string_equal(step(b, hello("w", 1, 3)), "welcome\n");
+    struct core_model_view v;
+    core_model_view(b->core, 0, &v);
+    assert_non_null(strstr(v.reason, "GPUs, cores and memory it needs"));
+    assert_int_equal(state(b), SWEEP_STALLED);
+    assert_non_null(strstr(step(b, hello("x", 2, 4)), "grant slot=0+1+2+3 0/0"));
+}
+
+TEST(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free)
+{
+    add_model(b, 2, 200);
+    add_model(b, 1, 20);
+    const char *trace = step(b, hello("w", 1, 3));
+    assert_non_null(strstr(trace, "grant slot=0+1 0/0"));
+    assert_non_null(strstr(trace, "grant slot=2 1/1"));
+    assert_null(strstr(trace, "grant slot=1 "));
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 1, &v);
+    assert_int_equal(v.lead, 0);
+    assert_int_equal(v.queued, 0);
+}
+
+/* A small model of four instances, two a slot, that take 10 s each; a large one that comes later
+ * and has 100 s to do. The first slot is through with both of its own. Returns what that led to. */
+static const char *when_one_is_free(struct bench *b, uint32_t large_size)
+{
+    add_model(b, 1, 4);
+    add_model(b, 2, large_size);
+    core_expect_model(b->core, 0, 1000ll * MS, 10000.0 * MS);
+    core_expect_model(b->core, 1, 1000ll * MS, 1000.0 * MS);
+    struct core_event order = { .kind = CORE_PAUSE_MODEL };
+    order.as.order.model = 1;
+    step(b, order);
+    assert_string_equal(step(b, hello("w", 1, 2)), "welcome\n"
+                                                   "grant slot=0 0/0 [0,+1)\n"
+                                                   "grant slot=1 0/0 [1,+1)\n"
+                                                   "grant slot=0 0/0 [2,+1)\n"
+                                                   "grant slot=1 0/0 [3,+1)\n");
+    order.kind = CORE_RESUME_MODEL;
+    assert_string_equal(step(b, order), "");
+    b->now_ms += 10000;
+    step(b, beat(b, b->attempt - 3));
+    assert_string_equal(finish(b, b->attempt - 3, 0, 0, 1), "ack 2\n");
+    return finish(b, b->attempt - 1, 0, 2, 1);
+}
+
+TEST(a_gang_holds_slots_back_until_the_last_of_them_is_free)
+{
+    assert_string_equal(when_one_is_free(b, 100), "ack 4\nrevoke\n"); /* what waits on slot 1 */
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 0, &v);
+    assert_true(v.is_held && v.lead == 0);
+    assert_int_equal(decided(b, DECISION_GANG_HELD), 1);
+    step(b, ended(b, b->attempt, ENDED_RETURNED));
+    assert_non_null(strstr(finish(b, b->attempt - 2, 0, 1, 1), "grant slot=0+1 1/1 [0,"));
+    core_slot_view(b->core, 0, 0, &v);
+    assert_false(v.is_held);
+}
+
+/* It came back meanwhile: ten seconds of it would not be through when the other slot is. */
+TEST(a_held_slot_gets_nothing_that_is_not_through_in_time)
+{
+    when_one_is_free(b, 100);
+    b->now_ms += 1000;
+    assert_null(strstr(step(b, ended(b, b->attempt, ENDED_RETURNED)), "grant"));
+    assert_int_equal(decided(b, DECISION_BACKFILL), 0);
+}
+
+TEST(a_gang_does_not_wait_longer_than_there_is_work_for_it)
+{
+    assert_string_equal(when_one_is_free(b, 5), "ack 4\n");
+    assert_int_equal(decided(b, DECISION_GANG_HELD), 0);
+}
+
+TEST(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed)
+{
+    when_one_is_free(b, 100);
+    uint64_t slow = b->attempt - 2;
+    step(b, ended(b, b->attempt, ENDED_RETURNED));
+    for (int s = 0; s < 45; s++) {
+        b->now_ms += 1000;
+        step(b, beat(b, slow));
+        step(b, (struct core_event){ .kind = CORE_TIME });
+    }
+    assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 1);
+    assert_int_equal(decided(b, DECISION_GANG_HELD), 1); /* and does not wait for it again */
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 0, &v);
+    assert_int_equal(v.model, 0); /* it has the rest of the small model */
+}
+
+TEST(a_gang_that_has_nothing_to_do_makes_room_for_others)
+{
+    add_model(b, 2, 1);
+    assert_string_equal(step(b, hello("w", 1, 2)), "welcome\ngrant slot=0+1 0/0 [0,+1)\n");
+    uint64_t gang = b->attempt;
+    uint32_t small = core_add_model(b->core, &(struct core_need){ .gpus = 1 });
+    (void)small;
+    finish(b, gang, 0, 0, 1);
+    assert_int_equal(state(b), SWEEP_DONE);
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 1, &v);
+    assert_int_equal(v.lead, 0); /* together as long as nobody wants the slots */
+}
+
+TEST(a_gang_ends_with_its_worker)
+{
+    add_model(b, 2, 4);
+    step(b, hello("w", 1, 2));
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = b->session });
+    assert_int_equal(decided(b, DECISION_GANG_ENDED), 1);
+    assert_non_null(strstr(step(b, hello("w", 2, 2)), "grant slot=0+1 0/0 [0,"));
+}
+
+TEST(a_gang_whose_model_does_not_start_gives_its_slots_back)
+{
+    add_model(b, 2, 1);
+    add_model(b, 1, 1);
+    step(b, hello("w", 1, 2));
+    const char *trace = step(b, ended(b, b->attempt, ENDED_HOST_FAILED));
+    assert_non_null(strstr(trace, "grant slot="));
+    assert_non_null(strstr(trace, " 1/1 [0,+1)"));
+}
+
+TEST(a_held_attempt_of_a_gang_goes_on_after_a_restart_of_the_coordinator)
+{
+    add_model(b, 2, 100);
+    add_model(b, 1, 100);
+    struct core_held held = { .attempt = (uint64_t)2 << 32 | 5, .first = 40, .count = 20 };
+    struct core_event e = hello("w", 1, 2);
+    e.as.hello.held = &held;
+    e.as.hello.held_count = 1;
+    const char *trace = step(b, e);
+    assert_null(strstr(trace, "grant slot=1 "));
+    assert_int_equal(decided(b, DECISION_ADOPT), 1);
+    assert_int_equal(decided(b, DECISION_GANG_FORMED), 1);
+}
+
+TEST(what_is_held_on_a_slot_that_could_not_lead_is_not_taken_up)
+{
+    add_model(b, 2, 100);
+    struct core_held held = {
+        .attempt = (uint64_t)2 << 32 | 5, .slot = 1, .first = 40, .count = 20
+    };
+    struct core_event e = hello("w", 1, 2);
+    e.as.hello.held = &held;
+    e.as.hello.held_count = 1;
+    assert_non_null(strstr(step(b, e), "grant slot=0+1 0/0 [0,"));
+    assert_int_equal(decided(b, DECISION_ADOPT), 0);
+}
+
+TEST(cores_and_memory_make_gangs_too)
+{
+    core_add_model(b->core, &(struct core_need){ .cpus = 7 }); /* slots have four */
+    core_add_task(b->core, 2);
+    add_cell(b, 0, 0, 2);
+    assert_non_null(strstr(step(b, hello("w", 1, 3)), "grant slot=0+1 0/0"));
+}
+
+TEST(how_many_slots_a_need_takes)
+{
+    (void)b;
+    const struct core_offer slot = { .gpus = 2, .cpus = 8, .memory_bytes = 64 };
+    const struct {
+        struct core_need need;
+        uint32_t slots;
+    } cases[] = {
+        { { 0 }, 1 },
+        { { .gpus = 2, .cpus = 8, .memory_bytes = 64 }, 1 },
+        { { .gpus = 3 }, 2 },
+        { { .gpus = 8 }, 4 },
+        { { .gpus = 1, .cpus = 17 }, 3 },
+        { { .memory_bytes = 129 }, 3 },
+        { { .gpus = 33 }, 0 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(core_slots_needed(&cases[i].need, &slot), cases[i].slots);
+    const struct core_offer none = { .cpus = 8 };
+    assert_int_equal(core_slots_needed(&(struct core_need){ .gpus = 1 }, &none), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_of_two_gpus_takes_the_two_slots_that_are_close_together),
+        cmocka_unit_test(a_model_that_no_worker_has_enough_gpus_for_says_so),
+        cmocka_unit_test(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free),
+        cmocka_unit_test(a_gang_holds_slots_back_until_the_last_of_them_is_free),
+        cmocka_unit_test(a_held_slot_gets_nothing_that_is_not_through_in_time),
+        cmocka_unit_test(a_gang_does_not_wait_longer_than_there_is_work_for_it),
+        cmocka_unit_test(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed),
+        cmocka_unit_test(a_gang_that_has_nothing_to_do_makes_room_for_others),
+        cmocka_unit_test(a_gang_ends_with_its_worker),
+        cmocka_unit_test(a_gang_whose_model_does_not_start_gives_its_slots_back),
+        cmocka_unit_test(a_held_attempt_of_a_gang_goes_on_after_a_restart_of_the_coordinator),
+        cmocka_unit_test(what_is_held_on_a_slot_that_could_not_lead_is_not_taken_up),
+        cmocka_unit_test(cores_and_memory_make_gangs_too),
+        cmocka_unit_test(how_many_slots_a_need_takes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
