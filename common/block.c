@@ -342,6 +342,7 @@ void block_row(const struct block *b, uint32_t row, struct result *out)
 void block_release(struct block *b)
 {
     free(b->stats);
+    free(b->unpacked);
     *b = (struct block){ 0 };
 }
 

@@ -82,6 +82,7 @@ struct block {
     uint32_t *answer_at, *answer_len;
     uint8_t *is_media;
     const uint8_t *answers;
+    uint8_t *unpacked; /* owned: what the answers lie in, if the block came packed (common/pack) */
 };
 
 /* Checks everything: magic, counts against the bytes left before anything is allocated, order,

@@ -69,7 +69,7 @@ static struct outbox_peer from_zpeer(uint8_t port, const struct zpeer *z)
     return p;
 }
 
-static void step(struct server *s, const struct core_event *event, const struct incoming *in)
+static void step(struct server *s, const struct core_event *event, struct incoming *in)
 {
     core_step(s->config->core, event, &s->effects);
     translate_out(s->translate, &s->effects, in, commit_open_turn(s->commit));

@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/pack/pack.h"
 #include "common/text.h"
 #include "coordinator/learned.h"
 #include "proto/msg.h"
@@ -174,7 +175,7 @@ static void in_beat(struct translate *t, const struct msg *m, struct incoming *o
 static err in_block(const struct translate *t, const struct msg_results *r, struct incoming *out,
                     struct errmsg *msg)
 {
-    err e = block_decode(r->block, &out->block);
+    err e = pack_decode(r->block, &out->block);
     if (e)
         return err_say(msg, ERR_INVALID, "results of attempt %llx: the block is damaged",
                        (unsigned long long)r->attempt);
@@ -279,15 +280,16 @@ void incoming_release(struct incoming *in)
 
 /* ---- Effects to records and messages ---- */
 
-static void out_record(const struct translate *t, const struct core_effect *e,
-                       const struct incoming *in, struct turn *turn)
+static void out_record(const struct translate *t, const struct core_effect *e, struct incoming *in,
+                       struct turn *turn)
 {
     check(in && in->has_block);
     uint32_t model = t->catalog->models[e->as.record.model].id;
     uint32_t task = t->catalog->tasks[e->as.record.task].id;
     uint32_t size = t->catalog->task_sizes[e->as.record.task];
     if (e->as.record.all) {
-        store_batch_block(turn->batch, model, task, size, in->encoded);
+        store_batch_take(turn->batch, model, task, size, in->encoded, &in->block);
+        in->has_block = false;
         return;
     }
     struct buf some = { 0 };
@@ -419,8 +421,8 @@ static void out_note(const struct core_effect *e, struct turn *turn)
     buf_append_byte(&turn->notes, '\n');
 }
 
-void translate_out(struct translate *t, const struct core_effects *effects,
-                   const struct incoming *in, struct turn *turn)
+void translate_out(struct translate *t, const struct core_effects *effects, struct incoming *in,
+                   struct turn *turn)
 {
     for (size_t i = 0; i < effects->count; i++) {
         const struct core_effect *e = &effects->items[i];

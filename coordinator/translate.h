@@ -19,7 +19,7 @@ void translate_free(struct translate *t);
 struct incoming {
     struct core_event event;
     struct block block;  /* results */
-    struct span encoded; /* the same, as it came */
+    struct span encoded; /* the same, as it came: perhaps packed */
     bool has_block;
     struct outbox_peer peer; /* where it came from */
     struct arena arena;
@@ -47,8 +47,9 @@ uint64_t translate_find(const struct translate *t,
                         bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),
                         const void *owner);
 
-/* Carry the effects of a step over into the turn. in: the message that was stepped; NULL: none. */
-void translate_out(struct translate *t, const struct core_effects *effects,
-                   const struct incoming *in, struct turn *turn);
+/* Carry the effects of a step over into the turn. in: the message that was stepped; NULL: none. Its
+ * block may move into the turn's batch. */
+void translate_out(struct translate *t, const struct core_effects *effects, struct incoming *in,
+                   struct turn *turn);
 
 #endif

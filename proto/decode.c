@@ -267,6 +267,7 @@ static err read_head(struct span frame, struct msg *m, struct errmsg *msg)
     if (frame.len < MSG_HEAD_BYTES)
         return err_say(msg, ERR_INVALID, "message head is cut short");
     m->type = (enum msg_type)frame.data[4];
+    m->minor = frame.data[3];
     m->session = get_u64_le(frame.data + 6);
     m->seq = get_u64_le(frame.data + 14);
     if (!msg_type_text(m->type))

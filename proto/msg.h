@@ -16,7 +16,7 @@
 #include "common/limits.h"
 #include "common/place.h"
 
-enum { MSG_MAJOR = 1, MSG_MINOR = 1, MSG_HEAD_BYTES = 22 };
+enum { MSG_MAJOR = 1, MSG_MINOR = 2, MSG_HEAD_BYTES = 22 };
 
 /* X(name, value, text, who may send it: 'w' worker, 'c' coordinator, 'o' operator) */
 #define MSG_LIST(X)                                                                                \
@@ -232,6 +232,7 @@ struct msg_reply {
 
 struct msg {
     enum msg_type type;
+    uint8_t minor; /* of who sent it: set by msg_decode, not looked at by msg_encode */
     uint64_t session;
     uint64_t seq;
     union {
@@ -253,6 +254,12 @@ struct msg {
         struct msg_reply reply;
     } as;
 };
+
+/* Whether who sent this reads blocks that are packed (common/pack). */
+static inline bool msg_takes_packed(const struct msg *m)
+{
+    return m->minor >= 2;
+}
 
 /* Append the frame. The caller keeps within the limits (checked: they are bugs here). */
 void msg_encode(const struct msg *m, struct buf *out);

@@ -7,6 +7,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/pack/pack.h"
 
 /* A message, as it will be encoded for whatever session there is. */
 struct spooled {
@@ -31,6 +32,8 @@ struct spool {
     struct list *next;       /* the next to send; &messages: all are sent */
     uint64_t last_seq;
     size_t count;
+    struct packer *packer;
+    bool packs;
 };
 
 struct spool *spool_new(void)
@@ -39,7 +42,13 @@ struct spool *spool_new(void)
     list_init(&s->collections);
     list_init(&s->messages);
     s->next = &s->messages;
+    s->packer = packer_new();
     return s;
+}
+
+void spool_set_packing(struct spool *s, bool packs)
+{
+    s->packs = packs;
 }
 
 static void spooled_free(struct spooled *m)
@@ -65,6 +74,7 @@ void spool_free(struct spool *s)
     while (!list_empty(&s->collections))
         collection_free(container_of(list_first(&s->collections), struct collection, node));
     map_release(&s->by_attempt);
+    packer_free(s->packer);
     free(s);
 }
 
@@ -109,6 +119,8 @@ void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t tas
     m->task = task;
     block_builder_encode(&c->builder, &m->bytes);
     check(m->bytes.len <= BLOCK_BYTES_MAX);
+    if (s->packs)
+        pack_block(s->packer, &m->bytes);
 }
 
 void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,

@@ -10,6 +10,8 @@ struct result;
 struct spool;
 
 struct spool *spool_new(void);
+/* Whether the coordinator reads packed blocks (common/pack). Not before it has said so. */
+void spool_set_packing(struct spool *s, bool packs);
 void spool_free(struct spool *s);
 
 /* Copies the rows. stat_count: of the task's metric, the same for all rows of an attempt. */

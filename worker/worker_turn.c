@@ -226,9 +226,10 @@ static void worker_complete_grant(struct worker *w, struct agent_event *e, struc
         e->as.grant.refusal = span_str(why->text);
 }
 
-static void worker_on_welcome(struct worker *w, const struct msg_welcome *welcome)
+static void worker_on_welcome(struct worker *w, const struct msg_welcome *welcome, bool packs)
 {
     link_set_session(w->link, welcome->session);
+    spool_set_packing(w->spool, packs);
     log_info("welcomed epoch=%" PRIu64 " sweep=\"%.*s\" unacked_messages=%zu", welcome->epoch,
              (int)welcome->sweep.len, (const char *)welcome->sweep.data, spool_count(w->spool));
 }
@@ -247,7 +248,7 @@ void worker_on_message(void *owner, const struct msg *m)
     else if (m->type == MSG_REJECT)
         worker_on_reject(w, &m->as.reject);
     else if (m->type == MSG_WELCOME)
-        worker_on_welcome(w, &m->as.welcome);
+        worker_on_welcome(w, &m->as.welcome, msg_takes_packed(m));
     else if (m->type == MSG_ACK)
         spool_ack(w->spool, m->as.ack.seq);
     if (!translate_message(m, &e))

@@ -4,7 +4,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
-#include "common/varint.h"
+#include "common/pack/pack.h"
 #include "coordinator/store/store_key.h"
 
 struct store_batch *store_batch_new(void)
@@ -14,6 +14,9 @@ struct store_batch *store_batch_new(void)
 
 void store_batch_clear(struct store_batch *b)
 {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->ops[i].kind == OP_BLOCK)
+            block_release(&b->ops[i].block);
     b->count = 0;
     b->rows = 0;
     buf_clear(&b->bytes);
@@ -23,6 +26,7 @@ void store_batch_free(struct store_batch *b)
 {
     if (!b)
         return;
+    store_batch_clear(b);
     free(b->ops);
     buf_release(&b->bytes);
     free(b);
@@ -52,26 +56,28 @@ static void append(struct store_batch *b, struct store_op *op, struct span bytes
     op->len += bytes.len;
 }
 
-/* What the head of a block says (common/block.h); the commit checks the whole. */
-static size_t rows_of(struct span block)
-{
-    struct cursor c = cursor_of(block);
-    (void)cursor_u32(&c); /* magic */
-    uint64_t rows = cursor_varint(&c);
-    check(!c.failed && rows <= BLOCK_ROWS_MAX);
-    return (size_t)rows;
-}
-
-void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
-                       struct span block)
+void store_batch_take(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
+                      struct span block, struct block *decoded)
 {
     check(model > 0 && task > 0 && size > 0 && size <= TASK_INSTANCES_MAX);
     struct store_op *op = add(b, OP_BLOCK);
     op->model = model;
     op->task = task;
     op->size = size;
+    op->block = *decoded;
+    if (!decoded->unpacked)
+        op->answers_at = (size_t)(decoded->answers - block.data);
+    *decoded = (struct block){ 0 };
     append(b, op, block);
-    b->rows += rows_of(block);
+    b->rows += op->block.rows;
+}
+
+void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
+                       struct span block)
+{
+    struct block decoded;
+    check(pack_decode(block, &decoded) == OK);
+    store_batch_take(b, model, task, size, block, &decoded);
 }
 
 void store_batch_strike(struct store_batch *b, const struct strike *strike)

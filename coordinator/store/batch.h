@@ -19,6 +19,8 @@ struct store_op {
     size_t at;            /* OP_BLOCK: the block; OP_STRIKE: the reason; OP_META: the name, */
     size_t name_len;      /* OP_META: its length with its NUL, then the value */
     size_t len;           /* of all of it */
+    struct block block;   /* OP_BLOCK: decoded; see store_op_block */
+    size_t answers_at;    /* OP_BLOCK, plain: where the answers begin in it */
 };
 
 struct store_batch {
@@ -31,6 +33,15 @@ struct store_batch {
 static inline struct span store_op_bytes(const struct store_batch *b, const struct store_op *op)
 {
     return span_of(b->bytes.data + op->at, op->len);
+}
+
+/* The rows of an OP_BLOCK; borrows from the batch, which does not grow any more. */
+static inline struct block store_op_block(const struct store_batch *b, const struct store_op *op)
+{
+    struct block block = op->block;
+    if (!block.unpacked)
+        block.answers = b->bytes.data + op->at + op->answers_at;
+    return block;
 }
 
 #endif

@@ -186,26 +186,20 @@ static err end_strikes(struct store_cell *c, const struct block *block)
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
-err store_cell_block(struct store_cell *c, struct span bytes)
+err store_cell_block(struct store_cell *c, struct span bytes, const struct block *block)
 {
-    struct block block;
-    check(block_decode(bytes, &block) == OK); /* whoever accepted it has looked */
-    if (block.rows == 0) {
-        block_release(&block);
+    if (block->rows == 0)
         return OK;
-    }
-    check(block.instance[block.rows - 1] < c->state.size);
+    check(block->instance[block->rows - 1] < c->state.size);
     c->state.blocks++;
+    store_chain_add(&c->state.chain, bytes);
     struct store_key key = key_of(c, TABLE_BLOCK, c->state.blocks);
     err e = store_insert(c->txn, TABLE_BLOCK, &key, bytes, c->msg);
     if (!e)
-        e = mark_rows(c, &block);
+        e = mark_rows(c, block);
     if (!e)
-        e = put_failures(c, &block);
-    if (!e)
-        e = end_strikes(c, &block);
-    block_release(&block);
-    return e;
+        e = put_failures(c, block);
+    return e ? e : end_strikes(c, block);
 }
 
 static err put_reopened(struct store_cell *c, uint32_t instance, uint64_t block)

@@ -19,8 +19,8 @@ struct store_cell {
 /* size 0: the cell must be there already. */
 err store_cell_begin(struct store_cell *c, struct store_txn *t, uint32_t model, uint32_t task,
                      uint32_t size, struct errmsg *msg);
-/* Record a block. Its rows must be open (check); strikes of theirs end. */
-err store_cell_block(struct store_cell *c, struct span block);
+/* Record a block, as bytes and decoded. Its rows must be open (check); strikes of theirs end. */
+err store_cell_block(struct store_cell *c, struct span bytes, const struct block *block);
 /* Open one failed instance again. */
 err store_cell_reopen(struct store_cell *c, uint32_t instance, const struct store_failure *failure);
 /* Whether an instance has ended. */

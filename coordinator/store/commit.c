@@ -63,7 +63,8 @@ static err put_cell(struct store_txn *t, const struct store_batch *b,
         if (op->model != model || op->task != task)
             break;
         check(op->size == size);
-        e = store_cell_block(&cell, store_op_bytes(b, op));
+        struct block block = store_op_block(b, op);
+        e = store_cell_block(&cell, store_op_bytes(b, op), &block);
     }
     return e ? e : store_cell_end(&cell);
 }

@@ -17,6 +17,7 @@ struct cell_check {
     struct store_voids voids;
     bool *void_met;            /* a bool a void: its failed row was found */
     uint64_t blocks;           /* the number of the last one */
+    struct digest chain;       /* of their bytes */
     struct bitmap counted;     /* instances whose row counts */
     struct tally tally;        /* of those */
     struct failed_row *failed; /* those of them that failed, later by instance */
@@ -80,6 +81,7 @@ static err check_block(struct cell_check *c, struct store_cursor *cursor)
     if (number != c->blocks + 1)
         SAY(c, "block %" PRIu64 " follows block %" PRIu64, number, c->blocks);
     c->blocks = number;
+    store_chain_add(&c->chain, cursor->payload);
     for (uint32_t row = 0; row < block.rows; row++)
         check_row(c, &block, row, number);
     block_release(&block);
@@ -181,6 +183,9 @@ static void compare(struct cell_check *c)
     if (c->blocks != c->state->blocks)
         SAY(c, "there are %" PRIu64 " blocks, %" PRIu64 " were recorded", c->blocks,
             c->state->blocks);
+    else if (!digest_equal(&c->chain, &c->state->chain))
+        SAY(c, "the %" PRIu64 " blocks are not those that were recorded, or in another order",
+            c->blocks);
     if (!store_tally_equal(&c->tally, &c->state->tally))
         SAY(c,
             "the tally has %" PRIu64 " instances and other sums than a recount, which has %" PRIu64,

@@ -4,11 +4,13 @@
 #include "common/crc.h"
 #include "common/varint.h"
 
-/* The version that is written; each table's readers know the versions 1 to this one. */
-static const uint8_t table_versions[TABLE_COUNT] = {
-    [TABLE_META] = 1,    [TABLE_MODEL] = 1,  [TABLE_TASK] = 1,
-    [TABLE_BLOCK] = 1,   [TABLE_DONE] = 1,   [TABLE_TALLY] = 1,
-    [TABLE_FAILURE] = 1, [TABLE_STRIKE] = 1, [TABLE_REOPENED] = 1,
+/* The versions that are read: the last one is written. */
+static const struct {
+    uint8_t first, last;
+} table_versions[TABLE_COUNT] = {
+    [TABLE_META] = { 1, 1 },    [TABLE_MODEL] = { 1, 1 },  [TABLE_TASK] = { 1, 1 },
+    [TABLE_BLOCK] = { 1, 2 },   [TABLE_DONE] = { 1, 1 },   [TABLE_TALLY] = { 2, 2 },
+    [TABLE_FAILURE] = { 1, 1 }, [TABLE_STRIKE] = { 1, 1 }, [TABLE_REOPENED] = { 1, 1 },
 };
 
 static uint32_t seal_crc(struct span key, uint8_t version, struct span payload)
@@ -20,7 +22,7 @@ static uint32_t seal_crc(struct span key, uint8_t version, struct span payload)
 
 void store_record_seal(enum store_table table, struct span key, struct span payload, uint8_t *out)
 {
-    uint8_t version = table_versions[table];
+    uint8_t version = table_versions[table].last;
     uint32_t crc = seal_crc(key, version, payload);
     for (unsigned i = 0; i < 4; i++)
         *out++ = (uint8_t)(crc >> (8 * i));
@@ -40,7 +42,7 @@ err store_record_open(enum store_table table, struct span key, struct span value
     struct span rest = cursor_bytes(&c, cursor_left(&c));
     if (crc != seal_crc(key, version, rest))
         return ERR_CORRUPT;
-    if (version < 1 || version > table_versions[table])
+    if (version < table_versions[table].first || version > table_versions[table].last)
         return ERR_UNSUPPORTED;
     *payload = rest;
     return OK;
@@ -118,6 +120,7 @@ void store_cell_state_encode(const struct store_cell_state *state, struct buf *o
 {
     put_varint(out, state->size);
     put_varint(out, state->blocks);
+    buf_append(out, state->chain.bytes, sizeof(state->chain.bytes));
     put_varint(out, state->tally.micros);
     /* The lengths come along, so that a later status or a wider STATS_MAX needs no new version. */
     put_varint(out, STATUS_COUNT);
@@ -134,6 +137,10 @@ bool store_cell_state_decode(struct span payload, struct store_cell_state *out)
     struct cursor c = cursor_of(payload);
     out->size = cursor_id(&c);
     out->blocks = cursor_varint(&c);
+    struct span chain = cursor_bytes(&c, sizeof(out->chain.bytes));
+    if (c.failed)
+        return false;
+    memcpy(out->chain.bytes, chain.data, chain.len);
     out->tally.micros = cursor_varint(&c);
     uint64_t statuses = cursor_varint(&c);
     if (statuses > STATUS_COUNT)
@@ -213,6 +220,12 @@ struct span store_reason_cut(struct span reason)
     while (len > 0 && (reason.data[len] & 0xC0) == 0x80)
         len--;
     return span_of(reason.data, len);
+}
+
+void store_chain_add(struct digest *chain, struct span block)
+{
+    struct digest links[2] = { *chain, digest_of(block) };
+    *chain = digest_of(span_of(links, sizeof(links)));
 }
 
 void store_tally_add(struct tally *tally, const struct block *block, uint32_t row)

@@ -47,6 +47,7 @@ struct store_identity { /* TABLE_MODEL and TABLE_TASK */
 struct store_cell_state { /* TABLE_TALLY */
     uint32_t size;        /* instances of the task */
     uint64_t blocks;      /* of this cell; they are numbered from 1 without a gap */
+    struct digest chain;  /* of its blocks' bytes, in their order: store_chain_add */
     struct tally tally;
 };
 
@@ -79,6 +80,9 @@ size_t store_page_bytes(uint32_t size, uint64_t page);
 
 /* At most STORE_REASON_BYTES_MAX bytes of a reason, cut between UTF-8 characters. */
 struct span store_reason_cut(struct span reason);
+
+/* Go on to the next block: digest of (chain so far, digest of the bytes). From all zeros. */
+void store_chain_add(struct digest *chain, struct span block);
 
 /* Merging is addition; sums wrap around like unsigned numbers, never undefined. */
 void store_tally_add(struct tally *tally, const struct block *block, uint32_t row);

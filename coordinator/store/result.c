@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/heap.h"
 #include "common/mem.h"
+#include "common/pack/pack.h"
 #include "coordinator/store/scan.h"
 #include "coordinator/store/table.h"
 
@@ -74,7 +75,7 @@ static err open_source(struct merge *m, struct source *source)
     err e = store_get(m->txn, TABLE_BLOCK, &key, &payload, m->msg);
     if (e)
         return e;
-    if (block_decode(payload, &source->block) != OK)
+    if (pack_decode(payload, &source->block) != OK)
         return store_damaged(m->txn, TABLE_BLOCK, store_key_span(&key), "cannot be read", m->msg);
     source->node.key = source->first;
     source->node.tie = source->number;

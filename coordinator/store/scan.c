@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/pack/pack.h"
 
 err store_state_read(struct store_txn *t, uint32_t model, uint32_t task,
                      struct store_cell_state *out, struct errmsg *msg)
@@ -80,7 +81,7 @@ bool store_voids_has(const struct store_voids *v, uint32_t instance, uint64_t bl
 err store_scan_block(struct store_cursor *c, uint32_t size, uint64_t *out_number, struct block *out)
 {
     struct store_place place;
-    if (!store_key_parse(TABLE_BLOCK, c->key, &place) || block_decode(c->payload, out) != OK)
+    if (!store_key_parse(TABLE_BLOCK, c->key, &place) || pack_decode(c->payload, out) != OK)
         return store_damaged(c->txn, TABLE_BLOCK, c->key, "cannot be read", c->msg);
     if (out->rows > 0 && out->instance[out->rows - 1] >= size) {
         block_release(out);

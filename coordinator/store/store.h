@@ -121,9 +121,13 @@ void store_batch_clear(struct store_batch *b);
 void store_batch_free(struct store_batch *b);
 size_t store_batch_rows(const struct store_batch *b);
 bool store_batch_empty(const struct store_batch *b);
-/* Record these rows (an encoded block, copied). Strikes of its instances end with it. */
+/* Record these rows (an encoded block, plain or packed, copied). Strikes of its instances end with
+ * it. It must be a good one (check). */
 void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
                        struct span block);
+/* The same, of somebody who has it decoded: *decoded becomes the batch's, and is empty then. */
+void store_batch_take(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
+                      struct span block, struct block *decoded);
 void store_batch_strike(struct store_batch *b, const struct strike *strike);
 /* Open failed instances again (operator's `retry`): takes them out of bitmap, tally and failures;
  * their rows in old blocks are superseded. model or task 0: all. */

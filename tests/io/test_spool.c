@@ -2,6 +2,7 @@
 #include "tests/lib/test.h"
 
 #include "common/block.h"
+#include "common/pack/pack.h"
 #include "worker/spool.h"
 
 static void record(struct spool *s, uint64_t attempt, uint32_t instance)
@@ -52,7 +53,7 @@ static void test_rows_become_a_block(void **state)
     assert_int_equal(m.as.results.model, 3);
     assert_int_equal(m.as.results.task, 4);
     struct block block;
-    assert_int_equal(block_decode(m.as.results.block, &block), OK);
+    assert_int_equal(pack_decode(m.as.results.block, &block), OK);
     assert_int_equal(block.rows, 2);
     assert_int_equal(block.instance[0], 10);
     assert_int_equal(block.instance[1], 12);
@@ -69,7 +70,7 @@ static void test_attempts_do_not_mix(void **state)
     struct msg m;
     struct block block;
     assert_true(spool_next(s, &m));
-    assert_int_equal(block_decode(m.as.results.block, &block), OK);
+    assert_int_equal(pack_decode(m.as.results.block, &block), OK);
     assert_int_equal(block.rows, 1);
     assert_int_equal(block.instance[0], 2);
     block_release(&block);

@@ -2,6 +2,8 @@
  * own door, so that every checksum is right. */
 #include "tests/io/store_fixture.h"
 
+#include "common/crc.h"
+#include "common/varint.h"
 #include "coordinator/store/table.h"
 
 enum { SIZE = 20000 };
@@ -91,6 +93,23 @@ static err spoil_a_block(struct store_txn *t, void *context, struct errmsg *msg)
 {
     (void)context, (void)msg;
     return put_at(t, TABLE_BLOCK, 1, span_str("MBK1, but then nonsense"));
+}
+
+/* A whole block, sealed as it should be, with the same rows and sums: but one answer is another. */
+static err change_an_answer(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context, (void)msg;
+    struct store_key key = store_key_place(TABLE_BLOCK, 2, 2, 1);
+    struct span payload;
+    struct buf changed = { 0 };
+    err e = store_get(t, TABLE_BLOCK, &key, &payload, NULL);
+    check(!e);
+    buf_append(&changed, payload.data, payload.len - 4);
+    changed.data[changed.len - 1] ^= 1; /* the end of the last answer */
+    put_u32(&changed, crc32c(0, changed.data, changed.len));
+    e = store_put(t, TABLE_BLOCK, &key, buf_span(&changed), NULL);
+    buf_release(&changed);
+    return e;
 }
 
 static err lose_a_page(struct store_txn *t, void *context, struct errmsg *msg)
@@ -237,6 +256,7 @@ static void each_planted_thing_is_found(void **state)
         { repeat_a_block, "model 1, task 1: instance 0 is recorded again in block 4" },
         { move_a_block, "block (model 2, task 1, 1) belongs to no tally" },
         { spoil_a_block, "block (model 1, task 1, 1) cannot be read" },
+        { change_an_answer, "model 2, task 2: the 1 blocks are not those that were recorded" },
         { lose_a_page,
           "model 2, task 2: the bitmap differs from a recount, first in instance 9000" },
         { add_a_page,

@@ -13,6 +13,7 @@
 #include "common/block.h"
 #include "common/io/zsock.h"
 #include "common/map.h"
+#include "common/pack/pack.h"
 #include "proto/definition/definition.h"
 #include "proto/msg.h"
 
@@ -141,7 +142,7 @@ static inline bool script_receive(struct script *s, struct msg *out, int wait_ms
 static inline void script_keep_rows(struct script *s, struct span bytes)
 {
     struct block block;
-    assert_int_equal(block_decode(bytes, &block), OK);
+    assert_int_equal(pack_decode(bytes, &block), OK);
     for (uint32_t i = 0; i < block.rows; i++) {
         struct result row;
         block_row(&block, i, &row);

@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/pack/pack.h"
 
 void disk_init(struct world *w)
 {
@@ -33,7 +34,7 @@ static void apply_block(struct world *w, const struct store_op *op, struct span 
     struct block block;
     uint32_t model = catalog_model_index(&w->load.catalog, op->model);
     uint32_t task = catalog_task_index(&w->load.catalog, op->task);
-    if (model == UINT32_MAX || task == UINT32_MAX || block_decode(bytes, &block) != OK)
+    if (model == UINT32_MAX || task == UINT32_MAX || pack_decode(bytes, &block) != OK)
         world_fail(w, "a block in a batch is damaged, or of an unknown model or task");
     for (uint32_t row = 0; row < block.rows; row++) {
         uint32_t i = block.instance[row];

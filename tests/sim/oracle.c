@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/pack/pack.h"
 #include "common/text.h"
 #include "tests/sim/coordinator.h"
 #include "tests/sim/disk.h"
@@ -179,7 +180,7 @@ static void each_row(struct world *w, const struct store_batch *batch, const str
     uint32_t m = catalog_model_index(&w->load.catalog, op->model);
     uint32_t t = catalog_task_index(&w->load.catalog, op->task);
     struct block block;
-    if (m == UINT32_MAX || t == UINT32_MAX || block_decode(store_op_bytes(batch, op), &block) != OK)
+    if (m == UINT32_MAX || t == UINT32_MAX || pack_decode(store_op_bytes(batch, op), &block) != OK)
         world_fail(w, "a block is damaged, or of an unknown model or task");
     trace(w, "core: records %u rows of %u/%u from %u on, attempt %llx", block.rows, m, t,
           block.rows ? block.instance[0] : 0, (unsigned long long)attempt);

@@ -279,6 +279,7 @@ static void read_frame(struct world *w, struct sim_worker *k, struct span frame)
     else if (m.type == MSG_DEFINE_TASK)
         bitmap_set(&k->tasks, m.as.define.id);
     else if (m.type == MSG_WELCOME) {
+        spool_set_packing(k->spool, msg_takes_packed(&m));
         k->session = m.as.welcome.session;
         buf_clear(&k->hello);
     } else if (m.type == MSG_ACK)

@@ -439,8 +439,8 @@ static void another_major_is_not_read_however_it_goes_on(void **state)
             struct arena arena = { 0 };
             assert_int_equal(msg_decode(span_of(frames[i], len), &arena, &m, &msg),
                              ERR_UNSUPPORTED);
-            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.1"
-                                                    : "version 0.0; this side speaks 1.1"));
+            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.2"
+                                                    : "version 0.0; this side speaks 1.2"));
         }
     }
 }

@@ -83,7 +83,7 @@ static const struct core_event *take(struct bench *b, uint8_t from, const struct
     return &b->in.event;
 }
 
-static void carry_out(struct bench *b, struct core_effect effect, const struct incoming *in)
+static void carry_out(struct bench *b, struct core_effect effect, struct incoming *in)
 {
     translate_out(b->translate, &(struct core_effects){ .items = &effect, .count = 1 }, in,
                   &b->turn);

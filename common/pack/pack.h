@@ -1,0 +1,26 @@
+/* A block as it travels and is stored: plain (common/block.h), or packed where that pays.
+ *
+ *   "MPK1" u32, little endian | length of the plain block, varint | one zstd frame
+ *
+ * What is packed is a whole plain block, its checksum included, so damage is found however the
+ * bytes came to be. Compressing by block, not by row, keeps the columns together: a row without an
+ * answer takes a few bytes. A dictionary beside that was measured and does not pay (README.md). */
+#ifndef MUSTER_COMMON_PACK_PACK_H
+#define MUSTER_COMMON_PACK_PACK_H
+
+#include "common/block.h"
+
+/* Reused from block to block; one thread. */
+struct packer;
+struct packer *packer_new(void);
+void packer_free(struct packer *p);
+
+/* Replace a plain block by its packed form if that is smaller by an eighth; else it stays. */
+void pack_block(struct packer *p, struct buf *block);
+
+/* Decode either form. ERR_CORRUPT, and `out` empty: damaged. At most BLOCK_BYTES_MAX is allocated
+ * for what a packed block declares, before it is unpacked; then block_decode's checks hold. Answers
+ * of a plain block borrow from `bytes`, those of a packed one belong to the block. */
+err pack_decode(struct span bytes, struct block *out);
+
+#endif
