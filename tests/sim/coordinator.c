@@ -84,7 +84,7 @@ static void plant_in_effects(struct world *w, struct sim_coordinator *c, bool is
     c->effects.count = kept;
 }
 
-static void step(struct world *w, const struct core_event *event, const struct incoming *in)
+static void step(struct world *w, const struct core_event *event, struct incoming *in)
 {
     struct sim_coordinator *c = w->coordinator;
     if (event->kind == CORE_BEAT && is_planted(w, PLANT_BEATS_WITHHELD))
