@@ -29,12 +29,14 @@ static double model_piece_ns(const struct core *c, const struct model *m)
     return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
 }
 
+/* Within an account: between them the shares decide. */
 static bool is_worth_more_elsewhere(const struct core *c, const struct slot *s)
 {
     const struct model *own = &c->models[s->model];
     for (uint32_t i = 0; i < c->model_count; i++) {
         const struct model *m = &c->models[i];
-        if (i != s->model && m->rules.priority >= own->rules.priority && model_is_usable(c, m, s) &&
+        if (i != s->model && m->rules.priority >= own->rules.priority &&
+            m->rules.account == own->rules.account && model_is_usable(c, m, s) &&
             !worker_refuses(s->worker, i, NONE) &&
             model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m))
             return true;
@@ -53,7 +55,9 @@ bool choose_leaves(struct core *c, struct slot *s)
     slot_set_leaving(c, s, false);
     plan_make(c);
     double share_ns = plan_share_ns(c, m, s), spare_ns = -plan_shortage_ns(c, m) - share_ns;
-    slot_set_leaving(c, s, spare_ns >= SPARE_SHARE * share_ns && is_worth_more_elsewhere(c, s));
+    slot_set_leaving(c, s,
+                     (spare_ns >= SPARE_SHARE * share_ns && is_worth_more_elsewhere(c, s)) ||
+                         share_is_over(c, m, s));
     return s->is_leaving;
 }
 
@@ -75,13 +79,22 @@ struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint
     return carve_model(c, &c->models[s->model], s, first, count);
 }
 
+/* By priority, then for the account that is further behind, then for what takes longest. */
+static bool is_preferred(const struct core *c, const struct model *m, double worth,
+                         const struct model *to, double its_worth)
+{
+    if (m->rules.priority != to->rules.priority)
+        return m->rules.priority > to->rules.priority;
+    int behind = share_compare(c, m, to);
+    return behind != 0 ? behind < 0 : worth > its_worth;
+}
+
 /* Work of the model that is most worth loading. */
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count)
 {
     plan_make(c);
     struct cell *best = NULL;
     double best_worth = -INFINITY;
-    int64_t best_priority = INT64_MIN;
     for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
          i = bitmap_next_set(&c->open_models, i + 1)) {
         struct model *m = &c->models[i];
@@ -89,16 +102,14 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
         if (i == s->model || !model_is_usable(c, m, s))
             continue;
         double worth = model_piece_ns(c, m);
-        int32_t priority = m->rules.priority;
-        if (worth == -INFINITY || priority < best_priority ||
-            (priority == best_priority && worth <= best_worth))
+        if (worth == -INFINITY ||
+            (best && !is_preferred(c, m, worth, &c->models[best->model], best_worth)))
             continue;
         struct cell *cell = carve_model(c, m, s, &f, &n);
         if (!cell)
             continue;
         best = cell;
         best_worth = worth;
-        best_priority = priority;
         *first = f;
         *count = n;
     }

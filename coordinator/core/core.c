@@ -79,6 +79,7 @@ void core_free(struct core *c)
     for (size_t i = 0; i < c->cell_count; i++)
         cell_destroy(c->cells[i]);
     free(c->models);
+    free(c->accounts);
     free(c->task_sizes);
     free(c->cells);
     free(c->workers);

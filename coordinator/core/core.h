@@ -58,6 +58,7 @@ struct core_rules {
     int32_t priority;      /* of those with work for a slot, only the highest get it */
     uint32_t concurrency;  /* requests at once, over all workers; 0: no cap */
     uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
+    uint32_t account;      /* that its slot time is charged to; 0: none, and no share is kept */
 };
 
 struct core;
@@ -67,6 +68,10 @@ void core_free(struct core *c);
 
 /* The sweep, before the first step: models and tasks give their index; cells in any order. */
 uint32_t core_add_model(struct core *c, const struct core_need *need); /* the need is copied */
+/* Those who share the slots: users, their sweeps, models of these. parent 0: none. Before the
+ * models that charge it get their rules. Slot time goes to accounts of one parent by their weights.
+ */
+uint32_t core_add_account(struct core *c, uint32_t parent, double weight);
 void core_set_rules(struct core *c, uint32_t model, const struct core_rules *rules);
 uint32_t core_add_task(struct core *c, uint32_t size);
 /* wanted: the instances that this sweep asks for (NULL: all). ended: those already recorded; of
@@ -170,6 +175,13 @@ void core_model_on_type(const struct core *c, uint32_t model, uint32_t type,
 
 void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint32_t *wanted,
                       uint32_t *ended);
+
+struct core_account_view {
+    double used_ns;      /* slot time, each GPU of a slot counted */
+    uint32_t busy_slots; /* that work for it */
+    double owed_slots;   /* that are its share now; 0: it has no work */
+};
+void core_account_view(const struct core *c, uint32_t account, struct core_account_view *out);
 
 struct core_slot_view {
     uint8_t state;    /* enum slot_state of the last beat */

@@ -103,6 +103,7 @@ struct attempt {
     uint32_t done;    /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
+    double charged_ns;     /* to its model's account, until it is known what it took */
     int64_t started_ns;    /* when it became the head of its slot; 0: not yet */
     bool adopted;          /* from an earlier session or epoch */
     bool revoked;          /* the worker was told to give it back */
@@ -139,6 +140,16 @@ struct slot {
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
     struct list in_hungry; /* of core->hungry, starving or wanting, else unlinked */
+};
+
+/* Of a user, a sweep or a model (share.c). Number 0 is all of them together. */
+struct account {
+    uint32_t parent;
+    double weight, used_ns;
+    int32_t busy;               /* slots that work for it */
+    double owed_slots;          /* as of the plan */
+    bool is_active, was_active; /* has work: as of the plan, and of the one before */
+    double active_weight;       /* of its active children */
 };
 
 /* What a worker said it cannot run. */
@@ -196,7 +207,10 @@ struct core {
     size_t cell_count, cell_capacity;
     char *gpu_types[GPU_TYPES_MAX]; /* names; the first is empty */
     uint32_t gpu_type_count;
-    struct map cell_of; /* (model + 1, task) -> struct cell */
+    struct map cell_of;       /* (model + 1, task) -> struct cell */
+    struct account *accounts; /* [0 .. account_count]; NULL: no shares are kept */
+    uint32_t account_count;
+    size_t account_capacity;
     struct worker **workers;
     size_t worker_count, worker_capacity;
     struct map worker_of;  /* hash of a name -> the first struct worker of that hash */
@@ -329,7 +343,7 @@ uint32_t limit_replicas(const struct model *m); /* slots that may ever work on i
 /* Of so many instances, those that are expected to end before the worker does. */
 uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,
                          uint32_t count);
-void limit_enter(const struct core *c, const struct slot *s, struct attempt *a); /* is granted */
+void limit_enter(struct core *c, const struct slot *s, struct attempt *a);       /* is granted */
 void limit_leave(struct core *c, const struct slot *s, const struct attempt *a); /* is over */
 /* The worker has so long to live; 0: for ever. is_new: a process of which nothing was known. */
 void limit_end_at(struct core *c, struct worker *w, uint64_t lifetime_ms, bool is_new);
@@ -409,6 +423,16 @@ bool plan_is_urgent(const struct core *c, const struct model *m);
 double plan_shortage_ns(const struct core *c, const struct model *m);
 /* What this slot would do of the model until then, if it has it loaded. */
 double plan_share_ns(const struct core *c, const struct model *m, const struct slot *s);
+
+/* share.c: fair shares */
+void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first);
+void share_leave(struct core *c, const struct attempt *a, bool is_last);
+void share_survey(struct core *c, uint32_t slots); /* who is owed what */
+/* Below 0: what `m` charges is further behind than what `other` does. */
+int share_compare(const struct core *c, const struct model *m, const struct model *other);
+bool share_is_owed(const struct core *c, const struct model *m);
+/* Whether the slot should leave the model for one of an account that is behind. */
+bool share_is_over(struct core *c, const struct model *m, const struct slot *s);
 
 /* outrank.c: priorities */
 bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s);

@@ -66,11 +66,12 @@ static uint32_t fair_inflight(const struct core *c, const struct model *m)
     return fair < left ? fair : left;
 }
 
-void limit_enter(const struct core *c, const struct slot *s, struct attempt *a)
+void limit_enter(struct core *c, const struct slot *s, struct attempt *a)
 {
     struct model *m = &c->models[a->cell->model];
-    m->adopted += a->adopted;
     const struct attempt *other = sibling(c, s, m, a);
+    m->adopted += a->adopted;
+    share_enter(c, s, a, !other);
     if (other) {
         a->inflight_max = other->inflight_max;
         return;
@@ -86,8 +87,10 @@ void limit_enter(const struct core *c, const struct slot *s, struct attempt *a)
 void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
 {
     struct model *m = &c->models[a->cell->model];
+    bool is_last = !sibling(c, s, m, a);
     m->adopted -= a->adopted;
-    if (!sibling(c, s, m, a)) {
+    share_leave(c, a, is_last);
+    if (is_last) {
         m->busy_slots--;
         m->inflight -= a->inflight_max;
     }

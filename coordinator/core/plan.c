@@ -124,6 +124,7 @@ static uint32_t survey(struct core *c)
     uint32_t slots = 0;
     for (size_t i = 0; i < c->worker_count; i++)
         slots += takes_part(c->workers[i]) ? c->workers[i]->slot_count : 0;
+    share_survey(c, slots);
     return slots;
 }
 
@@ -151,7 +152,7 @@ void plan_make(struct core *c)
 
 bool plan_is_urgent(const struct core *c, const struct model *m)
 {
-    return c->has_priorities && m->rules.priority > c->plan_lowest;
+    return (c->has_priorities && m->rules.priority > c->plan_lowest) || share_is_owed(c, m);
 }
 
 double plan_left_ns(const struct core *c)

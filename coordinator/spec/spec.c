@@ -127,9 +127,25 @@ bool spec_globs_match(const struct spec_globs *g, const char *task_path)
 
 /* ---- The file ---- */
 
+/* Who gets what of the slots; when it should be done. */
+static void read_share(struct loader *l, const struct yaml_node *node, struct spec_settings *out)
+{
+    static const char *const fair_words[] = { "sweeps", "models" };
+    uint64_t priority = out->share.priority;
+    size_t fair = 0;
+    spec_read_name(l, yaml_find(node, "user"), "._@-", NULL, &out->share.user);
+    yaml_real(&l->doc, yaml_find(node, "weight"), 1.0 / WEIGHT_MAX, WEIGHT_MAX, &out->share.weight);
+    yaml_whole(&l->doc, yaml_find(node, "priority"), 0, PRIORITY_MAX, &priority);
+    yaml_deadline(&l->doc, yaml_find(node, "deadline"), &out->deadline);
+    yaml_choice(&l->doc, yaml_find(node, "fair"), fair_words, COUNT(fair_words), &fair);
+    out->share.priority = (uint32_t)priority;
+    out->share.fair_models = fair == 1;
+}
+
 static void read_settings(struct loader *l, const struct yaml_node *node, struct spec_settings *out)
 {
-    static const char *const keys[] = { "timeout", "strikes", "limit", "seed", "rule" };
+    static const char *const keys[] = { "timeout", "strikes", "limit",    "seed",     "rule",
+                                        "user",    "weight",  "priority", "deadline", "fair" };
     if (!yaml_mapping(&l->doc, node, keys, COUNT(keys)))
         return;
     uint64_t strikes = out->strikes, limit = out->limit;
@@ -140,6 +156,7 @@ static void read_settings(struct loader *l, const struct yaml_node *node, struct
     yaml_whole(&l->doc, yaml_find(node, "limit"), 1, TASK_INSTANCES_MAX, &limit);
     yaml_whole(&l->doc, yaml_find(node, "seed"), 0, INT64_MAX, &out->seed);
     yaml_choice(&l->doc, yaml_find(node, "rule"), rule_texts, COUNT(rule_texts), &rule);
+    read_share(l, node, out);
     out->strikes = (uint32_t)strikes;
     out->limit = (uint32_t)limit;
     out->rule = (enum spec_rule)rule;
@@ -222,10 +239,13 @@ static err parse(struct loader *l, struct span text)
 
 err spec_load(const char *path, struct spec_env env, struct spec *out, struct problems *problems)
 {
-    *out = (struct spec){ .settings = { .timeout_ms = TIMEOUT_DEFAULT_MS,
-                                        .strikes = STRIKES_DEFAULT,
-                                        .seed = SEED_DEFAULT,
-                                        .rule = SPEC_RULE_CORRECTED } };
+    *out = (struct spec){
+        .settings = { .timeout_ms = TIMEOUT_DEFAULT_MS,
+                      .strikes = STRIKES_DEFAULT,
+                      .seed = SEED_DEFAULT,
+                      .rule = SPEC_RULE_CORRECTED,
+                      .share = { .user = "", .weight = 1, .priority = PRIORITY_DEFAULT } }
+    };
     check(!problems_any(problems));
     out->path = arena_strdup(&out->arena, path);
     struct loader l = { .spec = out,

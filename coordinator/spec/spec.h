@@ -39,12 +39,32 @@ enum spec_role {
 const char *spec_rule_text(enum spec_rule rule);
 const char *spec_role_text(enum spec_role role);
 
+enum { PRIORITY_MAX = 100, PRIORITY_DEFAULT = 50, CONCURRENCY_MAX = 1000000, WEIGHT_MAX = 1000000 };
+
+/* What a sweep gets of the slots, beside others. */
+struct spec_share {
+    const char *user;  /* "": nobody's in particular */
+    double weight;     /* among the sweeps of its user */
+    uint32_t priority; /* 0 to PRIORITY_MAX: the highest first */
+    bool fair_models;  /* its models have a share each, by their weights */
+};
+
+/* What a model may have, beside what it needs. */
+struct spec_rules {
+    uint32_t priority;     /* in its sweep: 0 to PRIORITY_MAX */
+    uint32_t concurrency;  /* requests at once over all workers; 0: no cap */
+    uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
+    double weight;         /* among the models of a sweep with fair_models */
+};
+
 struct spec_settings {
     int64_t timeout_ms;
     uint32_t strikes;
     uint32_t limit; /* 0: all instances */
     uint64_t seed;
     enum spec_rule rule;
+    struct spec_share share;
+    struct yaml_deadline deadline; /* told about, not enforced */
 };
 
 /* Globs over task paths. count 0: all tasks. */
@@ -93,6 +113,7 @@ struct spec_model {
      * the reference as written: changing a password changes no answer, and stores no password. */
     const char *const *env_identity;
     struct spec_gpus gpus;
+    struct spec_rules rules;
     struct spec_estimate estimate;
     const char *revision;  /* NULL: from the content of the command's files */
     const char *precision; /* NULL: not given */

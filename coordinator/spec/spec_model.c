@@ -204,12 +204,26 @@ static void set_defaults(const struct loader *l, struct spec_model *out)
     d->resources.cpus = 1;
 }
 
+static void read_rules(struct loader *l, const struct yaml_node *node, struct spec_rules *out)
+{
+    uint64_t priority = PRIORITY_DEFAULT, concurrency = 0, max_replicas = 0;
+    yaml_whole(&l->doc, yaml_find(node, "priority"), 0, PRIORITY_MAX, &priority);
+    yaml_whole(&l->doc, yaml_find(node, "concurrency"), 1, CONCURRENCY_MAX, &concurrency);
+    yaml_whole(&l->doc, yaml_find(node, "max_replicas"), 1, CONCURRENCY_MAX, &max_replicas);
+    out->weight = 1;
+    yaml_real(&l->doc, yaml_find(node, "weight"), 1.0 / WEIGHT_MAX, WEIGHT_MAX, &out->weight);
+    out->priority = (uint32_t)priority;
+    out->concurrency = (uint32_t)concurrency;
+    out->max_replicas = (uint32_t)max_replicas;
+}
+
 void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec_model *out)
 {
     static const char *const keys[] = { "name",         "host",     "command",   "env",
                                         "args",         "decoding", "revision",  "precision",
                                         "role",         "tasks",    "resources", "timeout",
-                                        "load_timeout", "estimate", "sim" };
+                                        "load_timeout", "estimate", "priority",  "concurrency",
+                                        "max_replicas", "weight",   "sim" };
     struct yaml_doc *doc = &l->doc;
     struct model_definition *d = &out->definition;
     if (!yaml_mapping(doc, node, keys, COUNT(keys)))
@@ -233,5 +247,6 @@ void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec
     yaml_duration_ms(doc, yaml_find(node, "load_timeout"), 1, MODEL_TIMEOUT_MS_MAX,
                      &d->load_timeout_ms);
     read_estimate(l, yaml_find(node, "estimate"), &out->estimate);
+    read_rules(l, node, &out->rules);
     check_size(l, node, out);
 }

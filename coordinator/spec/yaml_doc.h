@@ -105,6 +105,12 @@ bool yaml_bytes(struct yaml_doc *doc, const struct yaml_node *node, uint64_t min
 /* One of these words; *out is its index. */
 bool yaml_choice(struct yaml_doc *doc, const struct yaml_node *node, const char *const *words,
                  size_t count, size_t *out);
+enum yaml_deadline_kind { DEADLINE_NONE, DEADLINE_AFTER, DEADLINE_AT };
+struct yaml_deadline {
+    enum yaml_deadline_kind kind;
+    int64_t ms; /* AFTER: from the start on; AT: since 1970, UTC */
+};
+bool yaml_deadline(struct yaml_doc *doc, const struct yaml_node *node, struct yaml_deadline *out);
 /* A mapping of scalars as one JSON object, compact, keys sorted. Plain true, false, null, whole
  * numbers and reals are what they look like; everything else, and everything in quotes, is text. */
 bool yaml_scalars(struct yaml_doc *doc, const struct yaml_node *node, const char **out_json);
