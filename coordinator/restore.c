@@ -75,9 +75,22 @@ static void restore_strike(void *owner, const struct strike *s)
                     catalog_task_index(r->catalog, s->task), s->instance, s->count, s->attempt);
 }
 
+/* Only within the sweep: others are not known here. */
+static void set_rules(const struct plan *plan, uint32_t model, struct core *core)
+{
+    const struct spec_share *share = &plan->spec->settings.share;
+    const struct spec_rules *r = &plan->models[model].spec->rules;
+    uint32_t account = share->fair_models ? core_add_account(core, 0, r->weight) : 0;
+    core_set_rules(core, model,
+                   &(struct core_rules){ .priority = (int32_t)r->priority,
+                                         .concurrency = r->concurrency,
+                                         .max_replicas = r->max_replicas,
+                                         .account = account });
+}
+
 static void add_axes(const struct plan *plan, struct core *core)
 {
-    for (size_t i = 0; i < plan->model_count; i++) {
+    for (uint32_t i = 0; i < plan->model_count; i++) {
         const struct spec_model *spec = plan->models[i].spec;
         const struct model_resources *r = &spec->definition.resources;
         core_add_model(core, &(struct core_need){ .gpus = r->gpus,
@@ -86,6 +99,7 @@ static void add_axes(const struct plan *plan, struct core *core)
                                                   .gpu_memory_bytes = spec->gpus.memory_bytes,
                                                   .gpu_types = spec->gpus.types,
                                                   .gpu_type_count = spec->gpus.type_count });
+        set_rules(plan, i, core);
     }
     for (size_t i = 0; i < plan->task_count; i++)
         core_add_task(core, plan->tasks[i].task->size);

@@ -91,6 +91,9 @@ static json_t *model_status(const struct admin *a, uint32_t i)
     json_object_set_new(o, "failed", count(v.failed));
     json_object_set_new(o, "running", count(v.taken));
     json_object_set_new(o, "replicas", count(v.replicas));
+    json_object_set_new(o, "busy_slots", count(v.busy_slots));
+    json_object_set_new(o, "requests_at_once", v.inflight ? count(v.inflight) : json_null());
+    json_object_set_new(o, "priority", json_integer(v.priority));
     json_object_set_new(o, "paused", json_boolean(v.paused));
     json_object_set_new(o, "instance_ms",
                         v.instance_ns > 0 ? json_real(v.instance_ns * 1e-6) : json_null());
@@ -227,6 +230,12 @@ static json_t *worker_status(const struct admin *a, uint32_t i)
                                     : v.draining ? "draining"
                                                  : "live"));
     json_object_set_new(o, "key", key_name(a, v.live ? v.session : 0));
+    json_object_set_new(o, "drain_reason",
+                        v.drain_reason ? safe_string(span_str(v.drain_reason)) : json_null());
+    json_object_set_new(o, "left_s",
+                        v.drain_mono_ns == INT64_MAX
+                            ? json_null()
+                            : json_real((double)(v.drain_mono_ns - a->now_mono_ns) * 1e-9));
     json_object_set_new(o, "heard_s", json_real((double)(a->now_mono_ns - v.heard_mono_ns) * 1e-9));
     json_object_set_new(o, "done", count(v.rows));
     json_object_set_new(o, "failed", count(v.failures));

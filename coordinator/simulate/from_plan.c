@@ -32,6 +32,10 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
                                   .gpu_type_count = gpus->type_count };
         struct cluster_timing timing = cluster_timing_of(fleet->cluster, d->name);
         uint32_t added = work_add_model(out, d->name, &need, &timing);
+        const struct spec_rules *rules = &m->spec->rules;
+        out->models[added].rules = (struct core_rules){ .priority = (int32_t)rules->priority,
+                                                        .concurrency = rules->concurrency,
+                                                        .max_replicas = rules->max_replicas };
         if (fleet_fits(fleet, &need) == 0) {
             out->models[added].is_blocked = true;
             blocked++;

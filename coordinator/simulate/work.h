@@ -11,6 +11,7 @@
 struct work_model {
     char *name;
     struct core_need need;
+    struct core_rules rules; /* all 0: none */
     struct cluster_timing timing;
     const float *spread; /* SPREAD_BINS factors around the median */
     uint32_t first_cell, cell_count;

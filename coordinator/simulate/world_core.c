@@ -16,8 +16,10 @@ void world_add_work(struct world *w)
     const struct work *work = w->work;
     for (size_t i = 0; i < work->task_count; i++)
         core_add_task(w->core, work->task_sizes[i]);
-    for (size_t i = 0; i < work->model_count; i++)
+    for (uint32_t i = 0; i < work->model_count; i++) {
         core_add_model(w->core, &work->models[i].need);
+        core_set_rules(w->core, i, &work->models[i].rules);
+    }
     for (size_t i = 0; i < work->cell_count; i++) {
         struct work_cell *cell = &work->cells[i];
         bitmap_init(&w->done[i], cell->size);
