@@ -190,60 +190,6 @@ static void what_a_model_is_expected_to_take_is_read(void **state)
     spec_release(&s);
 }
 
-static void a_sweep_says_what_it_gets_and_a_model_what_it_may_have(void **state)
-{
-    (void)state;
-    struct spec s;
-    load_good("name: d\n"
-              "settings: {user: ada, weight: 2.5, priority: 70, deadline: 8h, fair: models}\n"
-              "suites: [{name: s, kind: k, path: data}]\n"
-              "models:\n"
-              "- {name: m, host: sim, priority: 60, concurrency: 4, max_replicas: 2, weight: 3}\n"
-              "- {name: n, host: sim}\n",
-              &s);
-    assert_string_equal(s.settings.share.user, "ada");
-    assert_true(s.settings.share.weight == 2.5);
-    assert_int_equal(s.settings.share.priority, 70);
-    assert_true(s.settings.share.fair_models);
-    assert_int_equal(s.settings.deadline.kind, DEADLINE_AFTER);
-    assert_int_equal(s.settings.deadline.ms, 8 * 3600 * 1000);
-    const struct spec_rules *rules = &s.models[0].rules;
-    assert_int_equal(rules->priority, 60);
-    assert_int_equal(rules->concurrency, 4);
-    assert_int_equal(rules->max_replicas, 2);
-    assert_true(rules->weight == 3);
-    rules = &s.models[1].rules;
-    assert_int_equal(rules->priority, PRIORITY_DEFAULT);
-    assert_int_equal(rules->concurrency + rules->max_replicas, 0);
-    assert_true(rules->weight == 1);
-    spec_release(&s);
-}
-
-static void a_deadline_may_be_a_time(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *said;
-        int64_t ms;
-    } cases[] = {
-        { "2000-01-01 00:00", 946684800000 },
-        { "2031-05-01T18:00:30Z", 1935424830000 },
-        { "2096-02-29 23:59:59", 3981398399000 },
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct spec s;
-        char text[300];
-        snprintf(text, sizeof(text),
-                 "name: d\nsettings: {deadline: %s}\n"
-                 "suites: [{name: s, kind: k, path: data}]\nmodels: [{name: m, host: sim}]\n",
-                 cases[i].said);
-        load_good(text, &s);
-        assert_int_equal(s.settings.deadline.kind, DEADLINE_AT);
-        assert_int_equal(s.settings.deadline.ms, cases[i].ms);
-        spec_release(&s);
-    }
-}
-
 static void what_is_not_said_has_its_default(void **state)
 {
     (void)state;
@@ -494,21 +440,6 @@ struct bad {
 
 static const struct bad bad_values[] = {
     /* Keys. */
-    { "limit: 50", "deadline: soon",
-      "sweep.yaml:2: settings.deadline: expected a duration, such as 8h, or a date and time (UTC), "
-      "such as 2031-05-01 18:00, found \"soon\"\n" },
-    { "limit: 50", "deadline: 2031-02-29 18:00",
-      "sweep.yaml:2: settings.deadline: expected a duration, such as 8h, or a date and time (UTC), "
-      "such as 2031-05-01 18:00, found \"2031-02-29 18:00\"\n" },
-    { "limit: 50", "priority: 101",
-      "sweep.yaml:2: settings.priority: expected a whole number from 0 to 100, found \"101\"\n" },
-    { "limit: 50", "weight: 0",
-      "sweep.yaml:2: settings.weight: expected a number from 1e-06 to 1e+06, found \"0\"\n" },
-    { "limit: 50", "fair: users",
-      "sweep.yaml:2: settings.fair: expected sweeps or models, found \"users\"\n" },
-    { "timeout: 60s", "concurrency: 0",
-      "sweep.yaml:19: models[0].concurrency: expected a whole number from 1 to 1000000, found "
-      "\"0\"\n" },
     { "command:", "comand:",
       "sweep.yaml:12: models[0]: the key \"command\" is missing: expected the words of its "
       "command\n"
@@ -909,8 +840,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_file_is_read),
         cmocka_unit_test(what_a_model_is_expected_to_take_is_read),
-        cmocka_unit_test(a_sweep_says_what_it_gets_and_a_model_what_it_may_have),
-        cmocka_unit_test(a_deadline_may_be_a_time),
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(paths_are_relative_to_the_file_and_absolute_behind),
         cmocka_unit_test(only_words_that_are_files_become_paths),
