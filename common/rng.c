@@ -4,13 +4,9 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-static const uint64_t golden = UINT64_C(0x9E3779B97F4A7C15); /* splitmix64's increment */
-
-static uint64_t finalize(uint64_t z) /* splitmix64's output function: a bijection */
+static uint64_t mixed(uint64_t z) /* a bijection */
 {
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
+    return rng_next(&z);
 }
 
 static uint64_t rotate_left(uint64_t x, int bits)
@@ -21,7 +17,7 @@ static uint64_t rotate_left(uint64_t x, int bits)
 void rng_seed(struct rng *r, uint64_t seed)
 {
     for (int i = 0; i < 4; i++)
-        r->s[i] = finalize(seed += golden);
+        r->s[i] = rng_next(&seed);
 }
 
 uint64_t rng_u64(struct rng *r)
@@ -59,8 +55,5 @@ double rng_unit(struct rng *r)
 
 uint64_t rng_mix(uint64_t seed, uint64_t a, uint64_t b, uint64_t c)
 {
-    uint64_t z = finalize(seed + golden);
-    z = finalize((z ^ a) + golden);
-    z = finalize((z ^ b) + golden);
-    return finalize((z ^ c) + golden);
+    return mixed(mixed(mixed(mixed(seed) ^ a) ^ b) ^ c);
 }

@@ -17,6 +17,16 @@ double rng_unit(struct rng *r);                    /* [0, 1), 53 bits */
 /* A stateless draw: one well-mixed value of (seed, a, b, c). For things that must not depend on
  * the order of draws, such as which instances a sample takes. */
 uint64_t rng_mix(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
+/* The next of a cheap sequence of draws (splitmix64): for filling, where each draw for itself would
+ * cost too much. `state` is any number, such as a draw of rng_mix. */
+static inline uint64_t rng_next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
 static inline double rng_unit_of(uint64_t mixed)
 {
     return (double)(mixed >> 11) * 0x1.0p-53;

@@ -64,6 +64,7 @@ static void land(struct commit *c)
 {
     struct turn *turn = c->flying;
     c->flying = NULL;
+    turn_seal(turn);
     c->done(c->owner, turn);
     turn_clear(turn);
 }

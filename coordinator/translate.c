@@ -17,6 +17,7 @@ struct connection {
     struct outbox_peer peer;
     char *name;                  /* the worker's */
     struct bitmap models, tasks; /* definitions it has been sent */
+    struct turn_place acked;     /* its ack in the turn at hand */
     struct list in_all;
 };
 
@@ -392,9 +393,8 @@ static void out_to_session(struct translate *t, const struct core_effect *e, str
         m.as.revoke.attempt = e->as.revoke.attempt;
         break;
     case EFFECT_ACK:
-        m.type = MSG_ACK;
-        m.as.ack.seq = e->as.ack.seq;
-        break;
+        turn_ack(turn, &c->acked, &(struct turn_ack){ c->peer, c->session, e->as.ack.seq });
+        return;
     case EFFECT_BEAT_REPLY:
         m.type = MSG_BEAT_REPLY;
         m.as.beat_reply = (struct msg_beat_reply){ e->as.beat_reply.stale, e->as.beat_reply.count };

@@ -65,25 +65,34 @@ static err run_answer(struct worker_slot *s, const struct open_request *r, struc
     return e;
 }
 
-/* One run a turn of the loop: it sees to others as well. */
+/* The oldest run; how many instances it has. */
+static uint32_t run_next(struct worker_slot *s)
+{
+    struct slot_runs *runs = &s->runs;
+    struct open_request *r = slot_find(s, runs->waiting[runs->first]);
+    runs->first = (runs->first + 1) % SLOT_RUNS_MAX;
+    runs->count--;
+    if (!r)
+        return 0; /* given up meanwhile */
+    uint32_t count = r->count;
+    struct errmsg msg = { "" };
+    if (run_answer(s, r, &msg) != OK) {
+        slot_finish_unserved(s, r, msg.text);
+        return count;
+    }
+    run_place_answers(runs, count);
+    slot_finish(s, r, runs->rows, count); /* brings the next one */
+    return count;
+}
+
+/* So many instances a turn of the loop, of one run or of many: it sees to others as well. */
 static void slot_on_idle(uv_idle_t *idle)
 {
     struct worker_slot *s = container_of(idle, struct worker_slot, runs.idle);
-    struct slot_runs *runs = &s->runs;
-    check(runs->count > 0);
-    struct open_request *r = slot_find(s, runs->waiting[runs->first]);
-    runs->first = (runs->first + 1) % SLOT_RUNS_MAX;
-    if (--runs->count == 0)
+    for (uint32_t done = 0; s->runs.count > 0 && done < AGENT_RUN_MAX;)
+        done += run_next(s);
+    if (s->runs.count == 0)
         uv_idle_stop(idle);
-    struct errmsg msg = { "" };
-    if (!r)
-        return; /* given up meanwhile */
-    if (run_answer(s, r, &msg) != OK) {
-        slot_finish_unserved(s, r, msg.text);
-        return;
-    }
-    run_place_answers(runs, r->count);
-    slot_finish(s, r, runs->rows, r->count);
 }
 
 void slot_queue_run(struct worker_slot *s, uint64_t request)

@@ -170,15 +170,19 @@ class Cluster:
         port = 20000 + random.randrange(20000)
         words = [BIN / "muster-coordinator", "--sweep", sweep, "--state", self.state,
                  "--exit-when-done", *options]
-        endpoint = f"ipc://{self.state}/run/workers"
-        if transport == "tcp":
+        endpoint, key = f"ipc://{self.state}/run/workers", []
+        if transport in ("tcp", "curve"):
             endpoint = f"tcp://127.0.0.1:{port}"
             words += ["--listen", endpoint]
+        if transport == "tcp":
+            words += ["--insecure"]
+        if transport == "curve":
+            key = ["--key", self.state / "keys/worker.key"]
         self.coordinator = self.start(words, "coordinator.log")
         wait_for((self.state / "run/operators").exists, 60, "the coordinator")
         self.workers = []
         for i in range(workers):
-            more = ["--slots", slots] if slots else []
+            more = key + (["--slots", slots] if slots else [])
             self.workers.append(self.start(
                 [BIN / "muster-worker", "--connect", endpoint, "--name", f"w{i}", "--state",
                  folder / f"worker-{i}", *more], f"worker-{i}.log"))

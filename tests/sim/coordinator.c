@@ -58,6 +58,7 @@ static void trace_notes(struct world *w, const struct turn *turn)
 static void say(struct world *w, struct turn *turn)
 {
     trace_notes(w, turn);
+    turn_seal(turn);
     for (size_t i = 0; i < turn->count; i++) {
         const struct outbox_item *item = &turn->items[i];
         struct span frame = span_of(turn->frames.data + item->at, item->len);

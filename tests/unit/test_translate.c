@@ -120,6 +120,7 @@ static void grant(struct bench *b, uint64_t session, uint32_t model, uint32_t ta
 static const char *said(struct bench *b)
 {
     struct buf text = { 0 };
+    turn_seal(&b->turn);
     for (size_t i = 0; i < b->turn.count; i++) {
         const struct outbox_item *item = &b->turn.items[i];
         struct msg m;
@@ -130,6 +131,8 @@ static const char *said(struct bench *b)
         if (m.type == MSG_DEFINE_MODEL || m.type == MSG_DEFINE_TASK)
             buf_printf(&text, " %u %.*s", m.as.define.id, (int)m.as.define.json.len,
                        (const char *)m.as.define.json.data);
+        if (m.type == MSG_ACK)
+            buf_printf(&text, " %u", (unsigned)m.as.ack.seq);
         if (m.type == MSG_GRANT)
             buf_printf(&text, " %u/%u", m.as.grant.model, m.as.grant.task);
         buf_append_byte(&text, '\n');
@@ -332,6 +335,25 @@ static void a_note_is_one_line_whatever_is_in_it(void **state)
                         "!host_failed text=\"a\\x0A!forged event\\x1B[2J\"\n worker_hello\n");
 }
 
+/* They are cumulative, and one a message would be most of what is said. */
+static void of_a_turns_acks_only_the_last_to_each_connection_is_said(void **state)
+{
+    struct bench *b = *state;
+    connect_worker(b, 'a', SESSION_A);
+    connect_worker(b, 'b', SESSION_B);
+    (void)said(b);
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        struct core_effect ack = { .kind = EFFECT_ACK, .session = seq % 2 ? SESSION_A : SESSION_B };
+        ack.as.ack.seq = seq;
+        carry_out(b, ack, NULL);
+    }
+    assert_string_equal(said(b), "97 ack 5\n98 ack 4\n");
+    struct core_effect ack = { .kind = EFFECT_ACK, .session = SESSION_B };
+    ack.as.ack.seq = 6;
+    carry_out(b, ack, NULL);
+    assert_string_equal(said(b), "98 ack 6\n");
+}
+
 /* ---- What is recorded ---- */
 
 static void results_become_columns_and_reasons(void **state)
@@ -472,6 +494,7 @@ int main(void)
         ON_A_BENCH(a_name_belongs_to_the_key_of_its_session),
         ON_A_BENCH(a_note_is_one_line_whatever_is_in_it),
         ON_A_BENCH(results_become_columns_and_reasons),
+        ON_A_BENCH(of_a_turns_acks_only_the_last_to_each_connection_is_said),
         ON_A_BENCH(a_damaged_block_is_refused),
         ON_A_BENCH(rows_with_another_number_of_statistics_are_refused),
         ON_A_BENCH(a_whole_block_is_stored_byte_for_byte),

@@ -101,9 +101,10 @@ static void sim_text(uint64_t instance_key, size_t len, struct buf *out)
 {
     static const char letters[64 + 1] =
         "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
+    uint64_t state = rng_mix(instance_key, DRAW_TEXT, 0, 0);
     buf_reserve(out, len);
     for (size_t at = 0; at < len; at += 8) {
-        uint64_t bits = rng_mix(instance_key, DRAW_TEXT, at, 0);
+        uint64_t bits = rng_next(&state);
         size_t count = len - at < 8 ? len - at : 8;
         for (size_t i = 0; i < count; i++, bits >>= 8)
             out->data[out->len++] = (uint8_t)letters[bits & 63];
