@@ -1,6 +1,5 @@
-#include "coordinator/admin/admin.h"
+#include "coordinator/admin/admin_private.h"
 
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,39 +11,40 @@
 #include "proto/msg.h"
 
 enum {
-    SCHEMA = 1, /* of every answer; raised when a key changes its meaning */
     FAILURES_MAX = 200,
     TEXT_BYTES_MAX = 400, /* of a reason or name: enough for a person, and a page stays small */
     PAGE_BYTES_MAX = 512 << 10 /* of a list: with its last element below a message's size */
 };
 
-/* Text from outside: bounded, and UTF-8, or jansson would refuse it. */
-static json_t *safe_string(struct span text)
+json_t *admin_text_within(struct span text, size_t bytes_max)
 {
     struct buf out = { 0 };
-    if (text.len > TEXT_BYTES_MAX)
-        text.len = TEXT_BYTES_MAX;
+    if (text.len > bytes_max)
+        text.len = bytes_max;
     text_append_utf8(&out, text);
     json_t *s = json_stringn(buf_cstr(&out), out.len);
     buf_release(&out);
     return s;
 }
 
-static json_t *name_of(const struct catalog_entry *entry)
+json_t *admin_text(struct span text)
 {
-    return safe_string(span_str(entry->name));
+    return admin_text_within(text, TEXT_BYTES_MAX);
 }
 
-static json_t *error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static json_t *name_of(const struct catalog_entry *entry)
+{
+    return admin_text(span_str(entry->name));
+}
 
-static json_t *error(const char *format, ...)
+json_t *admin_error(const char *format, ...)
 {
     struct buf text = { 0 };
     va_list args;
     va_start(args, format);
     buf_vprintf(&text, format, args);
     va_end(args);
-    json_t *o = json_pack("{s:o}", "error", safe_string(buf_span(&text)));
+    json_t *o = json_pack("{s:o}", "error", admin_text(buf_span(&text)));
     buf_release(&text);
     return o;
 }
@@ -98,7 +98,7 @@ static json_t *model_status(const struct admin *a, uint32_t i)
     json_object_set_new(o, "instance_ms",
                         v.instance_ns > 0 ? json_real(v.instance_ns * 1e-6) : json_null());
     json_object_set_new(o, "load_ms", v.load_ns > 0 ? json_real(v.load_ns * 1e-6) : json_null());
-    json_object_set_new(o, "blocked", v.reason ? safe_string(span_str(v.reason)) : json_null());
+    json_object_set_new(o, "blocked", v.reason ? admin_text(span_str(v.reason)) : json_null());
     return o;
 }
 
@@ -120,7 +120,7 @@ static json_t *endpoints(const struct door *door)
     for (size_t i = 0; i < door->endpoint_count; i++) {
         const struct door_endpoint *e = &door->endpoints[i];
         json_array_append_new(list,
-                              json_pack("{s:o,s:s,s:b}", "endpoint", safe_string(span_str(e->text)),
+                              json_pack("{s:o,s:s,s:b}", "endpoint", admin_text(span_str(e->text)),
                                         "for", key_role_text(e->role), "keys", e->with_keys));
     }
     return list;
@@ -165,10 +165,10 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     double elapsed = (double)(a->now_mono_ns - a->progress.started_ns) * 1e-9;
     const char *blocked = commit_blocked(a->commit);
     json_t *o = json_object();
-    json_object_set_new(o, "schema", json_integer(SCHEMA));
-    json_object_set_new(o, "sweep", safe_string(span_str(a->sweep_name)));
+    json_object_set_new(o, "schema", json_integer(ADMIN_SCHEMA));
+    json_object_set_new(o, "sweep", admin_text(span_str(a->sweep_name)));
     json_object_set_new(o, "state", json_string(state_text(t.state)));
-    json_object_set_new(o, "blocked", blocked ? safe_string(span_str(blocked)) : json_null());
+    json_object_set_new(o, "blocked", blocked ? admin_text(span_str(blocked)) : json_null());
     json_object_set_new(o, "epoch", count(a->epoch));
     json_object_set_new(o, "pid", count((uint64_t)getpid()));
     json_object_set_new(o, "insecure", json_boolean(a->door->insecure));
@@ -224,14 +224,14 @@ static json_t *worker_status(const struct admin *a, uint32_t i)
     struct core_worker_view v;
     core_worker_view(a->core, i, &v);
     json_t *o = json_object();
-    json_object_set_new(o, "name", safe_string(span_str(v.name)));
+    json_object_set_new(o, "name", admin_text(span_str(v.name)));
     json_object_set_new(o, "state",
                         json_string(!v.live      ? "lost"
                                     : v.draining ? "draining"
                                                  : "live"));
     json_object_set_new(o, "key", key_name(a, v.live ? v.session : 0));
     json_object_set_new(o, "drain_reason",
-                        v.drain_reason ? safe_string(span_str(v.drain_reason)) : json_null());
+                        v.drain_reason ? admin_text(span_str(v.drain_reason)) : json_null());
     json_object_set_new(o, "left_s",
                         v.drain_mono_ns == INT64_MAX
                             ? json_null()
@@ -250,7 +250,7 @@ static json_t *worker_status(const struct admin *a, uint32_t i)
 static json_t *workers(struct admin *a, const json_t *ask)
 {
     json_t *o = json_object();
-    json_object_set_new(o, "schema", json_integer(SCHEMA));
+    json_object_set_new(o, "schema", json_integer(ADMIN_SCHEMA));
     json_object_set_new(o, "insecure", json_boolean(a->door->insecure));
     set_page(o, "workers", a, ask, core_worker_count(a->core), worker_status);
     return o;
@@ -277,7 +277,7 @@ static void add_failure(void *owner, const struct strike *s)
     json_object_set_new(o, "task", name_of(&f->catalog->tasks[task]));
     json_object_set_new(o, "instance", count(s->instance));
     json_object_set_new(o, "status", json_string(status_text(s->status)));
-    json_object_set_new(o, "reason", safe_string(s->reason));
+    json_object_set_new(o, "reason", admin_text(s->reason));
     json_array_append_new(f->list, o);
 }
 
@@ -301,7 +301,7 @@ static json_t *failures(struct admin *a, const json_t *ask)
     const char *name = json_string_value(json_object_get(ask, "model"));
     uint32_t model = find_model(a, name);
     if (name && model == UINT32_MAX)
-        return error("no model \"%s\" in this sweep", name);
+        return admin_error("no model \"%s\" in this sweep", name);
     uint32_t max = u32_member(ask, "limit");
     if (max == 0 || max > FAILURES_MAX)
         max = FAILURES_MAX;
@@ -316,10 +316,10 @@ static json_t *failures(struct admin *a, const json_t *ask)
                                add_failure, &f, &given, &msg);
     if (e) {
         json_decref(f.list);
-        return error("%s", msg.text);
+        return admin_error("%s", msg.text);
     }
     json_t *o = json_object();
-    json_object_set_new(o, "schema", json_integer(SCHEMA));
+    json_object_set_new(o, "schema", json_integer(ADMIN_SCHEMA));
     json_object_set_new(o, "failures", f.list);
     json_object_set_new(o, "next", given < max ? json_null() : place_json(&f.last));
     return o;
@@ -329,7 +329,7 @@ static json_t *failures(struct admin *a, const json_t *ask)
 
 static json_t *done(void)
 {
-    return json_pack("{s:i,s:b}", "schema", SCHEMA, "ok", 1);
+    return json_pack("{s:i,s:b}", "schema", ADMIN_SCHEMA, "ok", 1);
 }
 
 static json_t *order_model(struct admin *a, const json_t *ask, enum core_event_kind kind,
@@ -338,7 +338,7 @@ static json_t *order_model(struct admin *a, const json_t *ask, enum core_event_k
     const char *name = json_string_value(json_object_get(ask, "model"));
     uint32_t model = find_model(a, name);
     if (model == UINT32_MAX)
-        return error("no model \"%s\" in this sweep", name ? name : "");
+        return admin_error("no model \"%s\" in this sweep", name ? name : "");
     order->kind = ADMIN_STEP;
     order->event = (struct core_event){ .kind = kind, .now_mono_ns = a->now_mono_ns };
     order->event.as.order.model = model;
@@ -367,7 +367,7 @@ static json_t *order_drain_worker(struct admin *a, const json_t *ask, struct are
         order->event.as.order.worker = span_str(arena_strdup(arena, name));
         return done();
     }
-    return error("no worker \"%s\" has said hello", name ? name : "");
+    return admin_error("no worker \"%s\" has said hello", name ? name : "");
 }
 
 static json_t *answer(struct admin *a, const json_t *ask, struct arena *arena,
@@ -375,13 +375,15 @@ static json_t *answer(struct admin *a, const json_t *ask, struct arena *arena,
 {
     const char *what = json_string_value(json_object_get(ask, "ask"));
     if (!what)
-        return error("expected {\"ask\": \"status\"} or another ask");
+        return admin_error("expected {\"ask\": \"status\"} or another ask");
     if (strcmp(what, "status") == 0)
         return sweep_status(a, ask);
     if (strcmp(what, "workers") == 0)
         return workers(a, ask);
     if (strcmp(what, "failures") == 0)
         return failures(a, ask);
+    if (strcmp(what, "explain") == 0)
+        return admin_explain(a, ask);
     if (strcmp(what, "drain") == 0)
         return order_drain(a, order);
     if (strcmp(what, "drain_worker") == 0)
@@ -394,7 +396,7 @@ static json_t *answer(struct admin *a, const json_t *ask, struct arena *arena,
         order->kind = ADMIN_STOP;
         return done();
     }
-    return error("unknown ask \"%s\"", what);
+    return admin_error("unknown ask \"%s\"", what);
 }
 
 bool admin_answer(struct admin *a, struct span ask, struct arena *arena, struct buf *out,
@@ -403,7 +405,7 @@ bool admin_answer(struct admin *a, struct span ask, struct arena *arena, struct 
     *order = (struct admin_order){ .kind = ADMIN_NOTHING };
     json_t *parsed = json_loadb((const char *)ask.data, ask.len, JSON_REJECT_DUPLICATES, NULL);
     json_t *reply = json_is_object(parsed) ? answer(a, parsed, arena, order)
-                                           : error("an ask is one JSON object");
+                                           : admin_error("an ask is one JSON object");
     char *text = json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(12));
     check(text);
     buf_append_str(out, text);

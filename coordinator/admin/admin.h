@@ -14,7 +14,7 @@ struct admin {
     const char *sweep_name;
     uint64_t epoch;
     const struct catalog *catalog;
-    const struct core *core;
+    struct core *core; /* looked into; only explain brings its estimates up to date */
     const struct commit *commit;
     const struct translate *translate;
     const struct door *door;

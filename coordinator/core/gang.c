@@ -90,6 +90,11 @@ bool gang_could(const struct slot *s, const struct model *m)
     return find_slots(s, m, slots) > 0;
 }
 
+uint32_t gang_slots(const struct slot *s, const struct model *m, uint32_t slots[GANG_SLOTS_MAX])
+{
+    return find_slots(s, m, slots);
+}
+
 uint32_t gang_could_lead(const struct slot *s, const struct model *m)
 {
     uint32_t slots[GANG_SLOTS_MAX], count = find_slots(s, m, slots);
@@ -175,6 +180,17 @@ bool gang_may_form(const struct core *c, const struct slot *s, const struct mode
         *wait_ns = ns > *wait_ns ? ns : *wait_ns;
     }
     return count > 0 && *wait_ns <= gain_ns(c, m);
+}
+
+double gang_wait_ns(const struct core *c, const struct slot *s, const struct model *m)
+{
+    uint32_t slots[GANG_SLOTS_MAX], count = find_slots(s, m, slots);
+    double wait_ns = count > 0 ? 0 : -1;
+    for (uint32_t i = 0; i < count; i++) {
+        double ns = busy_ns(c, s->worker, slots[i]);
+        wait_ns = ns > wait_ns ? ns : wait_ns;
+    }
+    return wait_ns;
 }
 
 bool slot_could_run(const struct core *c, const struct slot *s, const struct model *m)

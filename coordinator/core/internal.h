@@ -370,6 +370,10 @@ double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t i
 
 /* gang.c: models that take several slots of one worker */
 bool gang_could(const struct slot *s, const struct model *m); /* ever, be they busy or not */
+/* Which slots, ascending, this one's included; returns how many, 0: none could. */
+uint32_t gang_slots(const struct slot *s, const struct model *m, uint32_t slots[GANG_SLOTS_MAX]);
+/* Until the last of them is through with its head; -1: none could. */
+double gang_wait_ns(const struct core *c, const struct slot *s, const struct model *m);
 /* The number of its slots, if this one would lead it; else 0. */
 uint32_t gang_could_lead(const struct slot *s, const struct model *m);
 /* Whether one with this slot should form now; *wait_ns: for so long its idle slots would wait. */

@@ -1,5 +1,5 @@
 /* The commands that ask a running coordinator, or order something: status, workers, failures,
- * drain, pause, resume. */
+ * explain, drain, pause, resume. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ struct ask_options {
     const char *sweep_file;    /* NULL: a state folder was named */
     const char *model;         /* failures, pause, resume */
     const char *worker;        /* drain */
+    const char *what;          /* explain: the last word */
     uint64_t limit;
     bool json;
 };
@@ -74,6 +75,13 @@ static int parse(int argc, char **argv, const char *extra, const char *what, str
         case HELP_OPTION: printf(HELP, argv[0], extra, what); return -1;
         default: return EXIT_BAD_INPUT;
         }
+    }
+    if (strcmp(argv[0], "explain") == 0) {
+        if (optind == argc)
+            return say_error(argv[0], EXIT_BAD_INPUT,
+                             "what? expected a model, worker, task, MODEL/TASK or attempt; see "
+                             "--help");
+        o->what = argv[--argc];
     }
     if (o->connect && (given || optind < argc))
         return say_error(argv[0], EXIT_BAD_INPUT,
@@ -334,6 +342,30 @@ int cmd_failures(int argc, char **argv)
     else if (code == 0)
         print_failures(list);
     json_decref(list);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
+
+/* ---- explain ---- */
+
+int cmd_explain(int argc, char **argv)
+{
+    struct ask_options o;
+    int code = parse(
+        argc, argv, "WHAT ",
+        "Why WHAT is where it is, in one sentence: a model, a worker, a task, MODEL/TASK, or\n"
+        "an attempt as `muster workers --json` shows it. The beginning of a name will do.",
+        &o);
+    json_t *reply = NULL;
+    if (code == 0)
+        code = ask(&o, json_pack("{s:s,s:s}", "ask", "explain", "what", o.what), &reply);
+    if (code == 0 && o.json) {
+        print_json(reply);
+    } else if (code == 0) {
+        print_safe(text(reply, "text"));
+        putchar('\n');
+    }
+    json_decref(reply);
     free(o.state);
     return code < 0 ? 0 : code;
 }

@@ -11,6 +11,7 @@ int cmd_simulate(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_workers(int argc, char **argv);
 int cmd_failures(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_drain(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_resume(int argc, char **argv);

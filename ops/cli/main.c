@@ -21,6 +21,7 @@ static const struct command {
     { "status", cmd_status, "how far a running sweep is" },
     { "workers", cmd_workers, "the workers of a running sweep, and what each does" },
     { "failures", cmd_failures, "instances that failed for good, and why" },
+    { "explain", cmd_explain, "why a model, worker, task or attempt is where it is" },
     { "drain", cmd_drain, "let a worker or the whole sweep finish what runs, and stop" },
     { "pause", cmd_pause, "take a model's work back for now" },
     { "resume", cmd_resume, "let a paused model go on" },

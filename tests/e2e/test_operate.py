@@ -57,6 +57,11 @@ class Looking(Operated):
         self.assertIn("a", [s["model"] for s in workers[0]["slots"]])
         self.assertGreaterEqual(workers[0]["done"], status["done"])
         self.assertEqual(self.ask(sweep, "failures"), [])
+        why = self.muster("explain", sweep.file, "a")
+        self.assertRegex(why.out, "^a (runs|loads) on ")
+        self.assertIn("local-1 ", self.muster("explain", sweep.file, "local").out)
+        self.muster("explain", sweep.file, "b", expect=2)
+        self.assertGreater(self.ask(sweep, "status")["decisions"]["granted_load"], 0)
         plan = json.loads(self.muster("plan", sweep.file, "--json").out)["can_run"]
         self.assertEqual(plan["instances"], ROWS)
         self.assertGreaterEqual(plan["done"], status["done"])

@@ -365,6 +365,51 @@ static void failures_of_one_model(void **state)
 
 /* ---- What cannot be answered ---- */
 
+static void expect_explained(struct bench *b, const char *what, const char *kind,
+                             const char *reason, const char *part)
+{
+    struct buf question = { 0 };
+    buf_printf(&question, "{\"ask\": \"explain\", \"what\": \"%s\"}", what);
+    json_t *o = ask(b, buf_cstr(&question));
+    assert_true(b->ok);
+    assert_string_equal(text(o, "what"), kind);
+    assert_string_equal(text(o, "reason"), reason);
+    if (!strstr(text(o, "text"), part))
+        fail_msg("expected %s in %s", part, text(o, "text"));
+    json_decref(o);
+    buf_release(&question);
+}
+
+static void why_things_are_where_they_are(void **state)
+{
+    struct bench *b = *state;
+    expect_explained(b, "model-77", "model", "no_worker", "model-77 waits: no worker");
+    expect_explained(b, "model-4321", "model", "no_worker", "model-4321 waits");
+    expect_explained(b, "nlp/", "task", "turn", "is done by 0 of 5000 models"); /* completed */
+    expect_explained(b, "300000001", "attempt", "over", "attempt 300000001 is over");
+}
+
+static void expect_not_explained(struct bench *b, const char *what, const char *part)
+{
+    struct buf question = { 0 };
+    buf_printf(&question, "{\"ask\": \"explain\", \"what\": \"%s\"}", what);
+    json_t *o = ask(b, buf_cstr(&question));
+    assert_false(b->ok);
+    if (!strstr(text(o, "error"), part))
+        fail_msg("expected %s in %s", part, text(o, "error"));
+    json_decref(o);
+    buf_release(&question);
+}
+
+static void what_is_not_there_or_not_clear_is_said_with_what_may_be_meant(void **state)
+{
+    struct bench *b = *state;
+    expect_not_explained(b, "", "expected");
+    expect_not_explained(b, "model-", "may be model-0, model-2, model-3, ");
+    expect_not_explained(b, "modell-12", "did you mean \"model-12\"?");
+    expect_not_explained(b, "zzzzzzzzzzzzzzzzz", "no model, worker, task");
+}
+
 static void what_cannot_be_answered_is_said(void **state)
 {
     static const struct {
@@ -474,6 +519,8 @@ int main(void)
         ON_A_BENCH(failures_come_in_pages_without_a_gap),
         ON_A_BENCH(hostile_reasons_of_any_length_are_texts_that_fit),
         ON_A_BENCH(failures_of_one_model),
+        ON_A_BENCH(why_things_are_where_they_are),
+        ON_A_BENCH(what_is_not_there_or_not_clear_is_said_with_what_may_be_meant),
         ON_A_BENCH(what_cannot_be_answered_is_said),
         ON_A_BENCH(the_longest_ask_gets_a_short_answer),
         ON_A_BENCH(orders_are_events_of_the_core),

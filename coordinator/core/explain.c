@@ -1,0 +1,316 @@
+/* Why a model is where it is. */
+#include "coordinator/core/explain_internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/text.h"
+
+const char *explain_reason_text(enum explain_reason reason)
+{
+    static const char *const texts[EXPLAIN_REASON_COUNT] = {
+#define X(name, text) [name] = text,
+        EXPLAIN_LIST(X)
+#undef X
+    };
+    check((unsigned)reason < EXPLAIN_REASON_COUNT);
+    return texts[reason];
+}
+
+const char *explain_name(const struct explain_names *names, const struct model *m,
+                         const struct core *c)
+{
+    return names->model(names->owner, (uint32_t)(m - c->models));
+}
+
+void explain_put_ns(struct buf *out, double ns)
+{
+    char text[40];
+    text_format_duration(text, sizeof(text), ns > 0 ? (int64_t)(ns * 1e-6) : 0);
+    buf_append_str(out, text);
+}
+
+/* ---- How the slots stand to it ---- */
+
+static void survey_slot(struct core *c, const struct model *m, const struct slot *s,
+                        struct survey *out)
+{
+    enum limit limit = limit_of(c, m, s);
+    double wait_ns = gang_wait_ns(c, s, m);
+    out->slots++;
+    out->limits[limit]++;
+    if (wait_ns >= 0 && (!out->gang || wait_ns < out->gang_wait_ns)) {
+        out->gang = s;
+        out->gang_wait_ns = wait_ns;
+    }
+    if (limit != LIMIT_NONE)
+        return;
+    out->outranked += model_is_outranked(c, m, s);
+    out->usable = s;
+}
+
+void explain_survey(struct core *c, const struct model *m, struct survey *out)
+{
+    *out = (struct survey){ 0 };
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        if (!w->session || w->draining)
+            continue;
+        out->workers++;
+        double left_ns = w->drain_ns == INT64_MAX ? INFINITY : (double)(w->drain_ns - c->now_ns);
+        out->longest_left_ns = left_ns > out->longest_left_ns ? left_ns : out->longest_left_ns;
+        bool is_refused = worker_refuses(w, (uint32_t)(m - c->models), NONE);
+        out->refused += is_refused ? w->slot_count : 0;
+        for (uint32_t k = 0; !is_refused && k < w->slot_count; k++)
+            survey_slot(c, m, &w->slots[k], out);
+    }
+}
+
+/* ---- What it needs ---- */
+
+static void put_need(const struct core_need *need, struct buf *out)
+{
+    const char *between = "";
+    if (need->gpus > 0) {
+        buf_printf(out, "%" PRIu32 " GPU%s", need->gpus, explain_plural(need->gpus));
+        if (need->gpu_memory_bytes > 0)
+            buf_printf(out, " of %.3g GiB", (double)need->gpu_memory_bytes / (double)(1 << 30));
+        for (size_t i = 0; i < need->gpu_type_count; i++)
+            buf_printf(out, "%s%s", i ? " or " : " of type ", need->gpu_types[i]);
+        between = ", ";
+    }
+    buf_printf(out, "%s%" PRIu32 " core%s", between, need->cpus, explain_plural(need->cpus));
+    if (need->memory_bytes > 0)
+        buf_printf(out, ", %.3g GiB", (double)need->memory_bytes / (double)(1 << 30));
+}
+
+/* The worker that comes closest: most GPUs, then most cores. */
+static void put_largest(const struct core *c, struct buf *out)
+{
+    const struct worker *largest = NULL;
+    uint32_t most_gpus = 0, most_cpus = 0;
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        uint32_t gpus = 0, cpus = 0;
+        for (uint32_t k = 0; w->session && !w->draining && k < w->slot_count; k++) {
+            gpus += w->slots[k].gpus;
+            cpus += w->slots[k].cpus;
+        }
+        if (cpus + gpus == 0 ||
+            (largest && (gpus < most_gpus || (gpus == most_gpus && cpus <= most_cpus))))
+            continue;
+        largest = w;
+        most_gpus = gpus;
+        most_cpus = cpus;
+    }
+    if (!largest)
+        return;
+    const struct slot *s = &largest->slots[0];
+    buf_printf(out, "; the largest, %s, has %" PRIu32 " GPU%s", largest->name, most_gpus,
+               explain_plural(most_gpus));
+    if (most_gpus > 0 && s->gpu_memory_bytes > 0)
+        buf_printf(out, " of %.3g GiB", (double)s->gpu_memory_bytes / (double)(1 << 30));
+    if (most_gpus > 0 && c->gpu_types[s->gpu_type][0])
+        buf_printf(out, " (%s)", c->gpu_types[s->gpu_type]);
+    buf_printf(out, " and %" PRIu32 " core%s in %" PRIu32 " slot%s", most_cpus,
+               explain_plural(most_cpus), largest->slot_count, explain_plural(largest->slot_count));
+}
+
+/* ---- The reasons ---- */
+
+static enum explain_reason tell_gang(const struct core *c, const struct model *m,
+                                     const struct survey *s, struct buf *out)
+{
+    uint32_t slots[GANG_SLOTS_MAX];
+    uint32_t count = s->gang ? gang_slots(s->gang, m, slots) : 0, idle = 0;
+    buf_append_str(out, "waits for a gang: it needs ");
+    put_need(&m->need, out);
+    buf_append_str(out, " of one worker");
+    if (count == 0)
+        return EXPLAIN_GANG;
+    const struct worker *w = s->gang->worker;
+    for (uint32_t i = 0; i < count; i++)
+        idle += w->slots[slots[i]].queued == 0;
+    buf_printf(out, "; of %" PRIu32 " slots of %s ", count, w->name);
+    for (uint32_t i = 0; i < count; i++)
+        buf_printf(out, "%s%" PRIu32, i ? "," : "(", slots[i]);
+    buf_printf(out, ") %" PRIu32 " %s idle", idle, idle == 1 ? "is" : "are");
+    if (m->forming > 0)
+        buf_append_str(out, " and held for it");
+    buf_append_str(out, ", the others are busy for about ");
+    explain_put_ns(out, s->gang_wait_ns);
+    (void)c;
+    return EXPLAIN_GANG;
+}
+
+static enum explain_reason tell_outranked(struct core *c, const struct explain_names *names,
+                                          const struct model *m, struct buf *out)
+{
+    const struct model *first = NULL;
+    for (uint32_t i = 0; i < c->model_count; i++) {
+        const struct model *other = &c->models[i];
+        if (other->free_count > 0 && !other->paused && other->rules.priority > m->rules.priority &&
+            (!first || other->rules.priority > first->rules.priority))
+            first = other;
+    }
+    buf_printf(out, "waits with priority %" PRId32, m->rules.priority);
+    if (first)
+        buf_printf(out, ": %s has priority %" PRId32 " and %" PRIu64 " instances to go",
+                   explain_name(names, first, c), first->rules.priority, first->free_count);
+    return EXPLAIN_OUTRANKED;
+}
+
+static enum explain_reason tell_turn(struct core *c, const struct model *m, const struct survey *s,
+                                     struct buf *out)
+{
+    buf_printf(out,
+               "waits its turn: %" PRIu32 " slot%s could run it and %s other work; it has about ",
+               s->limits[LIMIT_NONE], explain_plural(s->limits[LIMIT_NONE]),
+               s->limits[LIMIT_NONE] == 1 ? "has" : "have");
+    explain_put_ns(out, model_remaining_ns(c, m));
+    buf_append_str(out, " of work for one slot, and takes ");
+    explain_put_ns(out, model_load_ns(c, m));
+    buf_append_str(out, " to load");
+    return EXPLAIN_TURN;
+}
+
+static enum explain_reason tell_cap(const struct model *m, enum limit limit, struct buf *out)
+{
+    if (limit == LIMIT_REPLICAS)
+        buf_printf(out, "is capped: it has work on %" PRIu32 " slot%s and may have %" PRIu32,
+                   m->busy_slots, explain_plural(m->busy_slots), m->rules.max_replicas);
+    else
+        buf_printf(out, "is capped: %" PRIu32 " of at most %" PRIu32 " requests are given out",
+                   m->inflight, m->rules.concurrency);
+    return EXPLAIN_CAPPED;
+}
+
+static enum explain_reason tell_lifetime(const struct core *c, const struct model *m,
+                                         const struct survey *s, struct buf *out)
+{
+    buf_append_str(out, "waits for a worker with more time: to load takes ");
+    explain_put_ns(out, model_load_ns(c, m));
+    buf_append_str(out, " and has to pay, but the longest that one has left is ");
+    explain_put_ns(out, s->longest_left_ns);
+    return EXPLAIN_LIFETIME;
+}
+
+/* Nothing of it runs: what keeps it from most of the slots, in the order of what can be done. */
+static enum explain_reason tell_waiting(struct core *c, const struct explain_names *names,
+                                        const struct model *m, struct buf *out)
+{
+    struct survey s;
+    explain_survey(c, m, &s);
+    if (s.workers == 0) {
+        buf_append_str(out, "waits: no worker is connected that takes work");
+        return EXPLAIN_NO_WORKER;
+    }
+    if (s.usable && s.outranked == s.limits[LIMIT_NONE])
+        return tell_outranked(c, names, m, out);
+    if (m->forming > 0 || (!s.usable && s.limits[LIMIT_GANG] > 0))
+        return tell_gang(c, m, &s, out);
+    if (s.usable)
+        return tell_turn(c, m, &s, out);
+    if (s.limits[LIMIT_REPLICAS] > 0)
+        return tell_cap(m, LIMIT_REPLICAS, out);
+    if (s.limits[LIMIT_CONCURRENCY] > 0)
+        return tell_cap(m, LIMIT_CONCURRENCY, out);
+    if (s.limits[LIMIT_LIFETIME] > 0)
+        return tell_lifetime(c, m, &s, out);
+    if (s.refused > 0) {
+        buf_printf(out, "waits: %" PRIu32 " slot%s of workers that could run it refuse it%s%s",
+                   s.refused, explain_plural(s.refused), m->reason ? "; the last, " : "",
+                   m->reason ? m->reason : "");
+        return EXPLAIN_REFUSED;
+    }
+    buf_append_str(out, "waits: it needs ");
+    put_need(&m->need, out);
+    buf_append_str(out, " on one worker, and none has that");
+    put_largest(c, out);
+    return EXPLAIN_TOO_LARGE;
+}
+
+static enum explain_reason tell_backoff(const struct core *c, const struct model *m, int64_t now_ns,
+                                        struct buf *out)
+{
+    int64_t soonest_ns = INT64_MAX;
+    for (size_t i = 0; i < c->backoffs.count; i++) {
+        const struct strike *s = container_of_const(c->backoffs.nodes[i], struct strike, backoff);
+        if (&c->models[s->cell->model] == m && s->backoff.key < soonest_ns)
+            soonest_ns = s->backoff.key;
+    }
+    buf_printf(out, "waits: %" PRIu64 " instance%s failed and will be tried again, the next in ",
+               m->taken_count, explain_plural(m->taken_count));
+    explain_put_ns(out, soonest_ns == INT64_MAX ? 0 : (double)(soonest_ns - now_ns));
+    return EXPLAIN_BACKOFF;
+}
+
+static enum explain_reason tell_running(struct core *c, const struct model *m, struct buf *out)
+{
+    uint32_t loading = 0;
+    for (uint32_t i = 0; i < m->replicas; i++)
+        loading += m->holders[i]->queued > 0 && m->holders[i]->loading_ns > 0;
+    bool only_loads = loading >= m->busy_slots;
+    struct survey s;
+    explain_survey(c, m, &s);
+    enum limit cap = s.limits[LIMIT_REPLICAS] > 0      ? LIMIT_REPLICAS
+                     : s.limits[LIMIT_CONCURRENCY] > 0 ? LIMIT_CONCURRENCY
+                                                       : LIMIT_NONE;
+    buf_printf(out,
+               "%s on %" PRIu32 " %s%s: %" PRIu64 " of %" PRIu64 " instances done, %" PRIu64
+               " given out, %" PRIu64 " wait",
+               only_loads ? "loads" : "runs", m->busy_slots, m->width > 1 ? "gang" : "slot",
+               explain_plural(m->busy_slots), m->ended, m->wanted, m->taken_count, m->free_count);
+    if (only_loads) {
+        buf_append_str(out, "; to load takes about ");
+        explain_put_ns(out, model_load_ns(c, m));
+        return EXPLAIN_LOADS;
+    }
+    buf_append_str(out, "; about ");
+    explain_put_ns(out, model_remaining_ns(c, m) / (m->busy_slots ? m->busy_slots : 1));
+    buf_append_str(out, " of work for these");
+    if (m->free_count == 0 || cap == LIMIT_NONE)
+        return EXPLAIN_RUNS;
+    buf_append_str(out, "; it ");
+    return tell_cap(m, cap, out);
+}
+
+static enum explain_reason tell_model(struct core *c, const struct explain_names *names,
+                                      const struct model *m, int64_t now_ns, struct buf *out)
+{
+    if (m->ended == m->wanted) {
+        buf_printf(out, "is done: %" PRIu64 " instance%s", m->ended, explain_plural(m->ended));
+        return EXPLAIN_DONE;
+    }
+    if (m->paused) {
+        buf_printf(out, "is paused, with %" PRIu64 " instances to go: muster resume lets it go on",
+                   m->free_count);
+        return EXPLAIN_PAUSED;
+    }
+    if (m->busy_slots > 0)
+        return tell_running(c, m, out);
+    if (c->stopping) {
+        buf_printf(out,
+                   "gets nothing more, with %" PRIu64 " instances to go: the sweep is being "
+                   "stopped",
+                   m->free_count);
+        return EXPLAIN_STOPPING;
+    }
+    if (m->free_count == 0)
+        return tell_backoff(c, m, now_ns, out);
+    return tell_waiting(c, names, m, out);
+}
+
+enum explain_reason explain_model(struct core *c, const struct explain_names *names, uint32_t model,
+                                  int64_t now_mono_ns, struct buf *out)
+{
+    check(model < c->model_count);
+    const struct model *m = &c->models[model];
+    plan_make(c);
+    buf_printf(out, "%s ", explain_name(names, m, c));
+    enum explain_reason reason = tell_model(c, names, m, now_mono_ns, out);
+    if (m->failed > 0)
+        buf_printf(out, "; %" PRIu64 " failed for good (quarantined)", m->failed);
+    return reason;
+}

@@ -1,0 +1,33 @@
+/* What the files of explain share. */
+#ifndef MUSTER_COORDINATOR_CORE_EXPLAIN_INTERNAL_H
+#define MUSTER_COORDINATOR_CORE_EXPLAIN_INTERNAL_H
+
+#include "coordinator/core/explain.h"
+#include "coordinator/core/internal.h"
+
+enum { LIMIT_COUNT = LIMIT_CONCURRENCY + 1 };
+
+/* How the connected slots that take work stand to a model. */
+struct survey {
+    uint32_t workers, slots;      /* connected, and not draining */
+    uint32_t limits[LIMIT_COUNT]; /* slots, by what keeps the model from them */
+    uint32_t refused;             /* slots of workers that refuse it, whatever else */
+    uint32_t outranked;           /* of those without a limit: a higher priority has work there */
+    const struct slot *usable;    /* one that it could have; NULL: none */
+    const struct slot *gang;      /* the lead of the group that is nearest to being free */
+    double gang_wait_ns;
+    double longest_left_ns; /* of a worker's time */
+};
+
+void explain_survey(struct core *c, const struct model *m, struct survey *out);
+
+const char *explain_name(const struct explain_names *names, const struct model *m,
+                         const struct core *c);
+/* "42s" */
+void explain_put_ns(struct buf *out, double ns);
+static inline const char *explain_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+#endif
