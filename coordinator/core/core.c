@@ -11,7 +11,6 @@ struct core *core_new(const struct core_config *config)
     c->config = *config;
     c->expected_ns = c->tail_ns = c->outrank_ns = INT64_MAX;
     c->plan_at_ns = -1;
-    c->fleet_has_changed = true;
     estimate_typical(c);
     rng_seed(&c->rng, config->seed);
     list_init(&c->hungry);
@@ -80,6 +79,7 @@ void core_free(struct core *c)
         cell_destroy(c->cells[i]);
     free(c->models);
     free(c->accounts);
+    free(c->parts);
     free(c->task_sizes);
     free(c->cells);
     free(c->workers);
@@ -99,7 +99,8 @@ uint32_t core_add_model(struct core *c, const struct core_need *need)
     c->models = xgrow(c->models, &c->model_capacity, c->model_count + 1, sizeof(*c->models));
     c->models[c->model_count] = (struct model){ .need = *need };
     gpu_type_enter_model(c, &c->models[c->model_count]);
-    return (uint32_t)c->model_count++;
+    fits_enter_model(c, (uint32_t)c->model_count++);
+    return (uint32_t)c->model_count - 1;
 }
 
 uint32_t core_add_task(struct core *c, uint32_t size)

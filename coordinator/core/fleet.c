@@ -83,7 +83,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
     emit(c, EFFECT_GONE, w->session);
     map_take(&c->session_of, w->session);
     w->session = 0;
-    c->fleet_has_changed = true;
+    fits_count(c, w);
     heap_remove(&c->dues, &w->due);
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
@@ -103,7 +103,7 @@ void worker_drain(struct core *c, struct worker *w, const char *reason)
         w->drain_reason = xstrdup(reason);
     }
     w->draining = true;
-    c->fleet_has_changed = true;
+    fits_count(c, w);
     if (!w->session)
         return;
     if (is_news)
@@ -137,7 +137,8 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
     count_decision(c, DECISION_REFUSED);
     w->refusals =
         xgrow(w->refusals, &w->refusal_capacity, w->refusal_count + 1, sizeof(*w->refusals));
-    c->fleet_has_changed = true;
+    if (task == NONE)
+        fits_refuse(c, w, model);
     w->refusals[w->refusal_count++] = (struct refusal){ model, task };
 }
 

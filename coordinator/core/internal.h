@@ -51,7 +51,7 @@ struct cell {
 
 /* A model on slots of one type of GPU. */
 struct on_type {
-    uint32_t fits; /* plan.c: slots that it may run on */
+    uint32_t fits; /* fits.c: slots that it may run on */
     double factor; /* durations there are so many times the model's; 0: not known yet */
 };
 
@@ -82,9 +82,10 @@ struct model {
     double known_cells_ns; /* and the sum of these times */
     double told_load_ns, told_instance_ns; /* as last given out to be stored */
     int64_t load_started_ns;               /* its first load here; 0: none yet */
+    uint32_t fits; /* fits.c: slots that it may run on, one by one, or gangs */
+    uint32_t fits_of_width[GANG_SLOTS_MAX + 1]; /* of them, those that so many slots go together */
     /* plan.c */
-    uint32_t fits;         /* slots that it may run on, one by one, or gangs */
-    uint32_t width;        /* plan.c: slots of one of these gangs; 1: it runs on one */
+    uint32_t width;        /* slots of the widest of these gangs; 1: it runs on one */
     double average_factor; /* of the slots that it may run on */
     double held;           /* one of its replicas counts for so many slots of that factor */
     uint32_t leaving;      /* replicas that finish what they have of it, and go */
@@ -164,6 +165,7 @@ struct worker {
     uint8_t id[WORKER_ID_BYTES], superseded_id[WORKER_ID_BYTES]; /* all 0: none */
     uint64_t session, peer;                                      /* session 0: not connected */
     uint64_t expected_seq;                                       /* of the next reliable message */
+    bool takes_part;                                             /* counted by fits.c */
     bool draining;
     char *drain_reason; /* NULL: it drains by itself */
     int64_t drain_ns;   /* when to drain it, for its time is nearly over; INT64_MAX: never */
@@ -213,6 +215,7 @@ struct core {
     size_t account_capacity;
     struct worker **workers;
     size_t worker_count, worker_capacity;
+    uint32_t part_slots;   /* slots of workers that take part */
     struct map worker_of;  /* hash of a name -> the first struct worker of that hash */
     struct map session_of; /* session -> struct worker */
     struct map attempt_of; /* attempt id -> struct attempt */
@@ -233,8 +236,10 @@ struct core {
     int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
     /* plan.c */
-    int64_t plan_at_ns;       /* when the plan was made; -1: it has to be made anew */
-    bool fleet_has_changed;   /* since then */
+    int64_t plan_at_ns; /* when the plan was made; -1: it has to be made anew */
+    struct part *parts; /* what it was made of */
+    size_t part_capacity;
+    uint32_t changed_slots;   /* since then: they came, went, or refuse a model */
     int32_t plan_lowest;      /* priority of models with free work */
     double plan_end_ns;       /* from now: when all is done, if all goes as well as it may */
     struct core_effects *out; /* of the step */
@@ -416,6 +421,12 @@ void estimate_typical(struct core *c);           /* what models nothing is known
 void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows);
 void learn_closed(struct model *m, const struct cell *cell);
 void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
+
+/* fits.c: how many slots each model could have */
+void fits_count(struct core *c, struct worker *w); /* it is connected or draining now, or not */
+void fits_enter_model(struct core *c, uint32_t model);
+void fits_refuse(struct core *c, const struct worker *w, uint32_t model); /* before it does */
+uint32_t fits_width(const struct model *m);
 
 /* plan.c: when all could be done */
 void plan_make(struct core *c); /* unless it is fresh */

@@ -129,7 +129,7 @@ void on_hello(struct core *c, const struct core_event *e)
     w->expected_seq = e->as.hello.next_seq;
     map_put(&c->session_of, w->session, w);
     worker_heard(c, w);
-    c->fleet_has_changed = true;
+    fits_count(c, w);
     limit_end_at(c, w, e->as.hello.lifetime_ms, !same_process);
     note(c, false, "worker_hello worker=%s session=%llx slots=%u held=%u", w->name,
          (unsigned long long)w->session, w->slot_count, e->as.hello.held_count);

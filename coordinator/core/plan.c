@@ -14,15 +14,24 @@
 
 #include <math.h>
 
-enum { BISECTIONS = 24 };                  /* of an interval: to 1e-7 of it */
-static const int64_t FRESH_NS = 200000000; /* a plan so old is as good as a new one */
+enum {
+    BISECTIONS = 24,   /* of an interval: to 1e-7 of it */
+    CHANGED_SHARE = 32 /* a plan is remade when so small a part of the slots came or went */
+};
+/* A plan is as good as a new one for so long, or for so small a part of what is left. */
+static const int64_t FRESH_NS = 200000000;
+static const double FRESH_SHARE = 1e-4;
 
-static bool takes_part(const struct worker *w)
-{
-    return w->session && !w->draining;
-}
+/* A model, as the plan sees it. */
+struct part {
+    double work_ns; /* on its average slot */
+    double load_ns, pending_ns;
+    double held; /* average slots that its replicas count for */
+    double more; /* replicas that it could have beside them */
+    double width;
+};
 
-static bool is_part(const struct model *m)
+static bool has_part(const struct model *m)
 {
     return m->free_count + m->taken_count > 0 && m->fits > 0 && !m->paused;
 }
@@ -45,47 +54,23 @@ static double pending_load_ns(const struct core *c, const struct model *m, const
 }
 
 /* Slot time that goes into the model if all is done in `ns`; INFINITY: it cannot be. */
-static double needed_ns(const struct core *c, const struct model *m, double ns)
+static double needed_ns(const struct part *p, double ns)
 {
-    double work = work_ns(c, m), load_ns = model_load_ns(c, m);
-    double short_ns = work + m->pending_ns - model_replicas(m) * m->held * ns;
+    double least_ns = p->work_ns + p->pending_ns, short_ns = least_ns - p->held * ns;
     if (short_ns <= 0)
-        return work + m->pending_ns;
-    if (ns <= load_ns)
+        return least_ns;
+    if (ns <= p->load_ns)
         return INFINITY;
-    double more = ceil(short_ns / (ns - load_ns));
-    if (more + model_replicas(m) > limit_replicas(m))
-        return INFINITY;
-    return work + m->pending_ns + more * load_ns;
+    double more = ceil(short_ns / (ns - p->load_ns));
+    return more > p->more ? INFINITY : least_ns + more * p->load_ns;
 }
 
-static bool could_end_in(const struct core *c, uint32_t slots, double ns)
+static bool could_end_in(const struct core *c, size_t count, double ns)
 {
-    double needed = 0;
-    for (size_t i = 0; i < c->model_count; i++)
-        if (is_part(&c->models[i]))
-            needed += c->models[i].width * needed_ns(c, &c->models[i], ns);
-    return needed <= slots * ns;
-}
-
-static void count_fits(const struct core *c, struct model *m)
-{
-    m->fits = 0;
-    m->width = 1;
-    for (uint32_t type = 0; type < c->gpu_type_count; type++)
-        m->on[type].fits = 0;
-    for (size_t i = 0; i < c->worker_count; i++) {
-        const struct worker *w = c->workers[i];
-        if (!takes_part(w) || worker_refuses(w, (uint32_t)(m - c->models), NONE))
-            continue;
-        for (uint32_t k = 0; k < w->slot_count; k++) {
-            const struct slot *s = &w->slots[k];
-            uint32_t width = slot_fits(s, m) ? 1 : gang_could_lead(s, m);
-            m->on[s->gpu_type].fits += width > 0;
-            m->fits += width > 0;
-            m->width = width > m->width ? width : m->width;
-        }
-    }
+    double needed = 0, most = c->part_slots * ns;
+    for (size_t i = 0; i < count && needed <= most; i++)
+        needed += c->parts[i].width * needed_ns(&c->parts[i], ns);
+    return needed <= most;
 }
 
 /* The harmonic mean: what one average slot does, one by one, is what they all do together. */
@@ -99,8 +84,7 @@ static double average_factor(const struct core *c, const struct model *m)
 
 static void survey_model(const struct core *c, struct model *m)
 {
-    if (c->fleet_has_changed)
-        count_fits(c, m);
+    m->width = fits_width(m);
     m->average_factor = average_factor(c, m);
     m->held = m->pending_ns = 0;
     for (uint32_t k = 0; k < m->replicas; k++) {
@@ -111,38 +95,60 @@ static void survey_model(const struct core *c, struct model *m)
     m->pending_ns += m->forming * model_load_ns(c, m);
 }
 
-/* What the plan needs to know of the models; the slots that take part. */
-static uint32_t survey(struct core *c)
+static struct part part_of(const struct core *c, const struct model *m)
 {
-    for (size_t i = 0; i < c->model_count; i++)
-        survey_model(c, &c->models[i]);
+    uint32_t replicas = model_replicas(m);
+    return (struct part){ .work_ns = work_ns(c, m),
+                          .load_ns = model_load_ns(c, m),
+                          .pending_ns = m->pending_ns,
+                          .held = replicas * m->held,
+                          .more = (double)limit_replicas(m) - replicas,
+                          .width = m->width };
+}
+
+/* What the plan needs to know of the models; how many there are in c->parts. */
+static size_t survey(struct core *c)
+{
+    size_t count = 0;
+    c->parts = xgrow(c->parts, &c->part_capacity, c->model_count, sizeof(*c->parts));
     c->plan_lowest = INT32_MAX;
-    for (size_t i = 0; i < c->model_count; i++)
-        if (is_part(&c->models[i]) && c->models[i].rules.priority < c->plan_lowest)
-            c->plan_lowest = c->models[i].rules.priority;
-    c->fleet_has_changed = false;
-    uint32_t slots = 0;
-    for (size_t i = 0; i < c->worker_count; i++)
-        slots += takes_part(c->workers[i]) ? c->workers[i]->slot_count : 0;
-    share_survey(c, slots);
-    return slots;
+    for (size_t i = 0; i < c->model_count; i++) {
+        struct model *m = &c->models[i];
+        survey_model(c, m);
+        if (!has_part(m))
+            continue;
+        c->parts[count++] = part_of(c, m);
+        if (m->rules.priority < c->plan_lowest)
+            c->plan_lowest = m->rules.priority;
+    }
+    share_survey(c, c->part_slots);
+    return count;
+}
+
+static bool is_fresh(const struct core *c)
+{
+    if (c->plan_at_ns < 0 || (uint64_t)c->changed_slots * CHANGED_SHARE > c->part_slots)
+        return false;
+    int64_t age_ns = c->now_ns - c->plan_at_ns;
+    return age_ns < FRESH_NS || (double)age_ns < FRESH_SHARE * c->plan_end_ns;
 }
 
 void plan_make(struct core *c)
 {
-    if (c->plan_at_ns >= 0 && c->now_ns - c->plan_at_ns < FRESH_NS && !c->fleet_has_changed)
+    if (is_fresh(c))
         return;
     c->plan_at_ns = c->now_ns;
+    c->changed_slots = 0;
     estimate_typical(c);
-    uint32_t slots = survey(c);
+    size_t count = survey(c);
     double too_soon = 0, enough = 1e9;
-    for (int i = 0; i < 64 && !could_end_in(c, slots, enough); i++) {
+    for (int i = 0; i < 64 && !could_end_in(c, count, enough); i++) {
         too_soon = enough;
         enough *= 2;
     }
     for (int i = 0; i < BISECTIONS; i++) {
         double middle = 0.5 * (too_soon + enough);
-        if (could_end_in(c, slots, middle))
+        if (could_end_in(c, count, middle))
             enough = middle;
         else
             too_soon = middle;

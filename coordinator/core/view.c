@@ -184,6 +184,20 @@ static void check_caps(const struct core *c, uint32_t model)
     check(m->busy_slots == slots && m->inflight == inflight && m->adopted == adopted);
 }
 
+static void check_fits(const struct core *c, uint32_t model)
+{
+    const struct model *m = &c->models[model];
+    uint32_t fits = 0;
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        check(w->takes_part == (w->session && !w->draining));
+        for (uint32_t k = 0; w->takes_part && k < w->slot_count; k++)
+            fits += !worker_refuses(w, model, NONE) &&
+                    (slot_fits(&w->slots[k], m) || gang_could_lead(&w->slots[k], m) > 0);
+    }
+    check(fits == m->fits);
+}
+
 void core_selfcheck(const struct core *c)
 {
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
@@ -202,8 +216,10 @@ void core_selfcheck(const struct core *c)
     uint32_t replicas = 0, with_model = 0;
     for (uint32_t i = 0; i < c->model_count; i++)
         check_caps(c, i);
-    for (size_t i = 0; i < c->model_count; i++)
+    for (uint32_t i = 0; i < c->model_count; i++) {
+        check_fits(c, i);
         replicas += c->models[i].replicas;
+    }
     for (size_t i = 0; i < c->worker_count; i++) {
         check_worker(c, c->workers[i]);
         for (uint32_t k = 0; k < c->workers[i]->slot_count; k++)
