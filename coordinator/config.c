@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
 
@@ -34,6 +35,7 @@ static const char HELP[] =
     "  --retry-failures      open failed instances again\n"
     "  --beat DURATION       how often workers report (default 1s)\n"
     "  --lease DURATION      how long a silent worker keeps its work (default 15s)\n"
+    "  --attempt-max N       give out at most N instances at a time (default: by their durations)\n"
     "  --log-level LEVEL     error, warn, info (default) or debug\n"
     "  --allow-network-fs    keep the state on a network file system, at your own risk\n"
     "  --die-with-parent[=PID]  end when the process that started it ends\n"
@@ -54,6 +56,7 @@ enum {
     OPT_RETRY,
     OPT_BEAT,
     OPT_LEASE,
+    OPT_ATTEMPT_MAX,
     OPT_LEVEL,
     OPT_NETWORK_FS,
     OPT_DIE,
@@ -72,6 +75,7 @@ static const struct option OPTIONS[] = {
     { "retry-failures", no_argument, NULL, OPT_RETRY },
     { "beat", required_argument, NULL, OPT_BEAT },
     { "lease", required_argument, NULL, OPT_LEASE },
+    { "attempt-max", required_argument, NULL, OPT_ATTEMPT_MAX },
     { "log-level", required_argument, NULL, OPT_LEVEL },
     { "allow-network-fs", no_argument, NULL, OPT_NETWORK_FS },
     { "die-with-parent", optional_argument, NULL, OPT_DIE },
@@ -131,6 +135,15 @@ static int take_endpoint(const char *option, const char **list, size_t *count)
     return 0;
 }
 
+static bool read_count(const char *text, uint32_t *out)
+{
+    uint64_t n;
+    if (!text_parse_u64(text, &n) || n == 0 || n > TASK_INSTANCES_MAX)
+        return false;
+    *out = (uint32_t)n;
+    return true;
+}
+
 static int take_option(int option, struct config *c)
 {
     switch (option) {
@@ -155,6 +168,10 @@ static int take_option(int option, struct config *c)
     case OPT_LEASE:
         return read_duration(optarg, &c->lease_ms) ? 0
                                                    : wrong("--lease", optarg, "a duration, as 15s");
+    case OPT_ATTEMPT_MAX:
+        return read_count(optarg, &c->attempt_max)
+                   ? 0
+                   : wrong("--attempt-max", optarg, "a number of instances, as 100");
     case OPT_LEVEL:
         return read_level(optarg, &c->level)
                    ? 0

@@ -116,7 +116,8 @@ static int open_core(struct coordinator *c, struct errmsg *msg)
                                   .job_target_ns = 30000 * MS,
                                   .probe_ns = 5000 * MS,
                                   .backoff_ns = 500 * MS,
-                                  .strikes_max = c->spec.settings.strikes };
+                                  .strikes_max = c->spec.settings.strikes,
+                                  .attempt_max = c->config.attempt_max };
     return restore_core(&c->plan, &c->catalog, c->store, &config, &c->core, msg) ? EXIT_STORE_FAILED
                                                                                  : 0;
 }

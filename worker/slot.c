@@ -162,6 +162,9 @@ static err slot_check_scorable(const struct worker_slot *s, const struct task_de
 void worker_slot_request(struct worker_slot *s, const struct agent_effect *effect)
 {
     struct open_request *r = slot_open(s, effect);
+    if (s->finished_ns > 0)
+        histogram_add(&s->gaps_us, (uint64_t)(clock_mono_ns() - s->finished_ns) / 1000);
+    s->finished_ns = 0;
     if (s->host && s->runs.are_taken) {
         slot_queue_run(s, r->id);
         return;
@@ -234,6 +237,12 @@ void worker_slot_free(struct worker_slot *s)
     if (!s)
         return;
     check(worker_slot_is_empty(s));
+    if (s->gaps_us.count > 0)
+        log_info("slot_gaps slot=%u count=%llu us_p50=%llu us_p99=%llu us_max=%llu",
+                 s->config.index, (unsigned long long)s->gaps_us.count,
+                 (unsigned long long)histogram_share(&s->gaps_us, 0.5),
+                 (unsigned long long)histogram_share(&s->gaps_us, 0.99),
+                 (unsigned long long)s->gaps_us.max);
     scorer_free(s->scorer);
     for (size_t i = 0; i < AGENT_PLACES_MAX; i++)
         slot_close_request(&s->open[i]);

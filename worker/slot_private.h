@@ -3,6 +3,7 @@
 #define MUSTER_WORKER_SLOT_PRIVATE_H
 
 #include "common/buf.h"
+#include "common/histogram.h"
 #include "worker/slot.h"
 
 struct scorer;
@@ -40,6 +41,8 @@ struct worker_slot {
     struct host_place scorer_place;
     struct open_request *open; /* by agent_request_place */
     struct arena arena;        /* of the call at hand */
+    int64_t finished_ns;       /* when the last request was over, if none came since; 0: one did */
+    struct histogram gaps_us;  /* from there to the next request: the model had nothing to do */
     struct slot_runs runs;
 };
 

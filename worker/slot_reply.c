@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "common/io/clock.h"
 #include "common/mem.h"
 #include "worker/catalog.h"
 #include "worker/media.h"
@@ -16,6 +17,7 @@ void slot_finish(struct worker_slot *s, struct open_request *r, const struct res
 {
     struct open_request over = *r;
     *r = (struct open_request){ 0 };
+    s->finished_ns = clock_mono_ns();
     struct agent_event e = { .kind = AGENT_ON_ROWS };
     e.as.rows.slot = s->config.index;
     e.as.rows.request = over.id;

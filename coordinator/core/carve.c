@@ -27,6 +27,8 @@ static uint32_t attempt_instances(const struct core *c, const struct cell *cell,
     double share = (double)m->free_count / (TAPER * (m->replicas ? m->replicas : 1.0));
     if (count > share)
         count = share;
+    if (c->config.attempt_max > 0 && count > c->config.attempt_max)
+        count = c->config.attempt_max;
     if (count > ATTEMPT_INSTANCES_MAX)
         count = ATTEMPT_INSTANCES_MAX;
     return count < 1 ? 1 : (uint32_t)count;

@@ -29,6 +29,7 @@ struct core_config {
     int64_t backoff_ns;    /* before the second try of an instance; by the kind of failure it is
                               a multiple of it, and doubles each time (strike.c) */
     uint32_t strikes_max;  /* failures of an instance before it is quarantined */
+    uint32_t attempt_max;  /* instances of an attempt; 0: as many as there is time for */
 };
 
 /* What one replica of a model needs, of a slot or of several of one worker together. */
