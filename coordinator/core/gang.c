@@ -331,6 +331,12 @@ void gang_close(struct gang *g)
         list_remove(&g->worker->slots[g->slots[i]].in_hungry);
 }
 
+void gang_put_off(struct core *c, int64_t ns)
+{
+    for (size_t i = 0; i < c->forming.count; i++) /* all by as much: the heap stays one */
+        c->forming.nodes[i]->key += ns;
+}
+
 /* Whoever was not through by then is not waited for again before its attempt is over. */
 void gang_expire(struct core *c)
 {

@@ -400,8 +400,9 @@ void gang_end_idle(struct core *c, struct worker *w);   /* those without attempt
 void gang_slot_changed(struct core *c, struct slot *s); /* an attempt of a slot of one is over */
 void gang_open(struct core *c, struct gang *g);         /* its members may look for other work */
 void gang_close(struct gang *g);                        /* it has work: they may not */
-void gang_expire(struct core *c);                       /* those that waited too long */
-void gang_forget_groups(struct worker *w);              /* its slots are others now */
+void gang_put_off(struct core *c, int64_t ns); /* nobody was late: we stood still for so long */
+void gang_expire(struct core *c);              /* those that waited too long */
+void gang_forget_groups(struct worker *w);     /* its slots are others now */
 static inline uint32_t model_replicas(const struct model *m) /* those to come included */
 {
     return m->replicas + m->forming;

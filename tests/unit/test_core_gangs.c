@@ -141,6 +141,15 @@ TEST(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed)
     assert_int_equal(v.model, 0); /* it has the rest of the small model */
 }
 
+TEST(a_gang_is_not_late_because_the_coordinator_stood_still)
+{
+    when_one_is_free(b, 100);
+    b->now_ms += 100000;
+    step(b, (struct core_event){ .kind = CORE_TIME });
+    assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 0);
+    assert_true(core_deadline_mono_ns(b->core) >= b->now_ms * MS);
+}
+
 TEST(a_gang_that_has_nothing_to_do_makes_room_for_others)
 {
     add_model(b, 2, 1);
@@ -241,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_held_slot_gets_nothing_that_is_not_through_in_time),
         cmocka_unit_test(a_gang_does_not_wait_longer_than_there_is_work_for_it),
         cmocka_unit_test(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed),
+        cmocka_unit_test(a_gang_is_not_late_because_the_coordinator_stood_still),
         cmocka_unit_test(a_gang_that_has_nothing_to_do_makes_room_for_others),
         cmocka_unit_test(a_gang_ends_with_its_worker),
         cmocka_unit_test(a_gang_whose_model_does_not_start_gives_its_slots_back),
