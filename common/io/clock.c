@@ -30,3 +30,8 @@ int64_t clock_wall_ms(void)
 {
     return ns_of(now(CLOCK_REALTIME)) / 1000000;
 }
+
+int64_t clock_cpu_ns(void)
+{
+    return ns_of(now(CLOCK_THREAD_CPUTIME_ID));
+}
