@@ -24,7 +24,7 @@ static double model_piece_ns(const struct core *c, const struct model *m)
     double load_ns = model_load_ns(c, m);
     double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
     bool is_served = m->taken_count > 0 && rest_ns <= 0 && !plan_is_urgent(c, m);
-    if (!model_is_worth_loading(c, m) || is_served)
+    if (is_served || !model_is_worth_loading(c, m))
         return -INFINITY;
     return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
 }
@@ -33,12 +33,13 @@ static double model_piece_ns(const struct core *c, const struct model *m)
 static bool is_worth_more_elsewhere(const struct core *c, const struct slot *s)
 {
     const struct model *own = &c->models[s->model];
-    for (uint32_t i = 0; i < c->model_count; i++) {
+    for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
+         i = bitmap_next_set(&c->open_models, i + 1)) {
         const struct model *m = &c->models[i];
         if (i != s->model && m->rules.priority >= own->rules.priority &&
-            m->rules.account == own->rules.account && model_is_usable(c, m, s) &&
-            !worker_refuses(s->worker, i, NONE) &&
-            model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m))
+            m->rules.account == own->rules.account &&
+            model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m) && model_is_usable(c, m, s) &&
+            !worker_refuses(s->worker, i, NONE))
             return true;
     }
     return false;
@@ -99,11 +100,12 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
          i = bitmap_next_set(&c->open_models, i + 1)) {
         struct model *m = &c->models[i];
         uint32_t f, n;
-        if (i == s->model || !model_is_usable(c, m, s))
+        if (i == s->model)
             continue;
         double worth = model_piece_ns(c, m);
         if (worth == -INFINITY ||
-            (best && !is_preferred(c, m, worth, &c->models[best->model], best_worth)))
+            (best && !is_preferred(c, m, worth, &c->models[best->model], best_worth)) ||
+            !model_is_usable(c, m, s))
             continue;
         struct cell *cell = carve_model(c, m, s, &f, &n);
         if (!cell)
