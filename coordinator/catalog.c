@@ -26,6 +26,17 @@ static void name_all(const struct plan *plan, struct store_naming *out)
                                                             .record = plan->tasks[i].record };
 }
 
+/* Two sweeps may mean different models by one name. */
+static const char *name_apart(const struct plan *plan, size_t index, struct catalog *c)
+{
+    const char *name = plan->models[index].spec->definition.name;
+    for (size_t i = 0; i < index; i++)
+        if (plan->part_count > 1 && strcmp(plan->models[i].spec->definition.name, name) == 0)
+            return arena_format(&c->arena, "%s@%s", name,
+                                plan_part_spec(plan, plan->models[index].rules.part)->name);
+    return name;
+}
+
 static void enter_models(const struct plan *plan, const uint32_t *ids, struct catalog *c)
 {
     c->model_count = (uint32_t)plan->model_count;
@@ -33,7 +44,7 @@ static void enter_models(const struct plan *plan, const uint32_t *ids, struct ca
     for (size_t i = 0; i < plan->model_count; i++) {
         const struct plan_model *m = &plan->models[i];
         c->models[i] = (struct catalog_entry){ .id = ids[i],
-                                               .name = m->spec->definition.name,
+                                               .name = name_apart(plan, i, c),
                                                .definition = m->definition };
         map_put(&c->model_index, ids[i], (void *)(uintptr_t)(i + 1));
     }

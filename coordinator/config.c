@@ -22,7 +22,8 @@ static const char HELP[] =
     "Schedules the sweep of FILE over the workers that connect, and keeps every result in DIR.\n"
     "Started by `muster run`; start it yourself to add workers from elsewhere.\n"
     "\n"
-    "  --sweep FILE          the sweep file (YAML)\n"
+    "  --sweep FILE          the sweep file (YAML); may be repeated: sweeps that share the "
+    "workers\n"
     "  --state DIR           where everything is kept; made if absent, never shared\n"
     "  --listen ENDPOINT     also listen for workers there: tcp://0.0.0.0:PORT; may be repeated\n"
     "  --listen-operators ENDPOINT  and for operators: muster status --connect ...\n"
@@ -144,10 +145,21 @@ static bool read_count(const char *text, uint32_t *out)
     return true;
 }
 
+static int take_sweep(struct config *c, const char *file)
+{
+    if (c->sweep_count == SWEEPS_MAX) {
+        fprintf(stderr, "muster-coordinator: --sweep: at most %d sweeps run together\n",
+                SWEEPS_MAX);
+        return STOP_BAD_INPUT;
+    }
+    c->sweeps[c->sweep_count++] = file;
+    return 0;
+}
+
 static int take_option(int option, struct config *c)
 {
     switch (option) {
-    case OPT_SWEEP: c->sweep = optarg; return 0;
+    case OPT_SWEEP: return take_sweep(c, optarg);
     case OPT_STATE: c->state = optarg; return 0;
     case OPT_LISTEN: return take_endpoint("--listen", c->listen, &c->listen_count);
     case OPT_LISTEN_OPERATORS:
@@ -186,7 +198,7 @@ static int check_config(const struct config *c, int argc, char **argv)
 {
     if (optind < argc)
         return wrong("command line", argv[optind], "options only");
-    if (!c->sweep || !c->state) {
+    if (c->sweep_count == 0 || !c->state) {
         fprintf(stderr,
                 "muster-coordinator: --sweep FILE and --state DIR are needed; see --help\n");
         return STOP_BAD_INPUT;

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "common/io/log.h"
+#include "coordinator/sweeps.h"
 
 enum { LISTEN_MAX = 16 };
 
 struct config {
-    const char *sweep;              /* file */
+    const char *sweeps[SWEEPS_MAX]; /* files */
+    size_t sweep_count;
     const char *state;              /* folder */
     const char *listen[LISTEN_MAX]; /* for workers */
     size_t listen_count;

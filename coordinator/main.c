@@ -15,16 +15,15 @@
 #include "coordinator/config.h"
 #include "coordinator/endpoints.h"
 #include "coordinator/exit_code.h"
-#include "coordinator/report/report.h"
 #include "coordinator/restore.h"
 #include "coordinator/server.h"
+#include "coordinator/sweeps.h"
 
 static const int64_t MS = 1000000;
 
 struct coordinator {
     struct config config;
-    struct spec spec;
-    struct plan plan;
+    struct sweeps sweeps;
     struct store *store;
     struct store_info info;
     struct catalog catalog;
@@ -61,9 +60,7 @@ static int open_log(const struct config *config, struct errmsg *msg)
 static int open_plan(struct coordinator *c)
 {
     struct problems problems = { 0 };
-    err e = spec_load(c->config.sweep, (struct spec_env){ 0 }, &c->spec, &problems);
-    if (!e)
-        e = plan_open(&c->spec, &c->plan, &problems);
+    err e = sweeps_open(c->config.sweeps, c->config.sweep_count, &c->sweeps, &problems);
     if (e) {
         struct buf text = { 0 };
         problems_format(&problems, &text);
@@ -91,15 +88,16 @@ static int open_store(struct coordinator *c, struct errmsg *msg)
     store_info(c->store, &c->info);
     log_info("store_open epoch=%llu was_clean=%d", (unsigned long long)c->info.epoch,
              c->info.was_clean);
-    return catalog_open(&c->plan, c->store, &c->catalog, msg) ? EXIT_STORE_FAILED : 0;
+    return catalog_open(c->sweeps.all, c->store, &c->catalog, msg) ? EXIT_STORE_FAILED : 0;
 }
 
 static err retry_failures(struct coordinator *c, struct errmsg *msg)
 {
     struct store_batch *batch = store_batch_new();
-    for (size_t i = 0; i < c->plan.cell_count; i++)
-        store_batch_retry(batch, c->catalog.models[c->plan.cells[i].model].id,
-                          c->catalog.tasks[c->plan.cells[i].task].id);
+    const struct plan *all = c->sweeps.all;
+    for (size_t i = 0; i < all->cell_count; i++)
+        store_batch_retry(batch, c->catalog.models[all->cells[i].model].id,
+                          c->catalog.tasks[all->cells[i].task].id);
     err e = store_commit(c->store, batch, msg);
     store_batch_free(batch);
     return e;
@@ -116,10 +114,11 @@ static int open_core(struct coordinator *c, struct errmsg *msg)
                                   .job_target_ns = 30000 * MS,
                                   .probe_ns = 5000 * MS,
                                   .backoff_ns = 500 * MS,
-                                  .strikes_max = c->spec.settings.strikes,
+                                  .strikes_max = c->sweeps.specs[0].settings.strikes,
                                   .attempt_max = c->config.attempt_max };
-    return restore_core(&c->plan, &c->catalog, c->store, &config, &c->core, msg) ? EXIT_STORE_FAILED
-                                                                                 : 0;
+    return restore_core(c->sweeps.all, &c->catalog, c->store, &config, &c->core, msg)
+               ? EXIT_STORE_FAILED
+               : 0;
 }
 
 static int serve(struct coordinator *c, struct errmsg *msg)
@@ -132,7 +131,9 @@ static int serve(struct coordinator *c, struct errmsg *msg)
     if (endpoints_of(c->config.state, &endpoints, msg))
         return EXIT_INFRASTRUCTURE;
     char *keys = keys_dir(c->config.keys, c->config.state);
-    struct server_config config = { .sweep_name = c->spec.name,
+    struct server_config config = { .sweep_name = c->sweeps.name,
+                                    .plan = c->sweeps.all,
+                                    .deadline_mono_ns = c->sweeps.deadline_mono_ns,
                                     .worker_endpoint = endpoints.workers,
                                     .operator_endpoint = endpoints.operators,
                                     .listen = c->config.listen,
@@ -157,10 +158,7 @@ static int finish(struct coordinator *c, struct errmsg *msg)
 {
     struct core_totals t;
     core_totals(c->core, &t);
-    char *dir = file_join(c->config.state, "report");
-    err e = report_write(&c->plan, c->store, dir, msg);
-    free(dir);
-    if (e)
+    if (sweeps_report(&c->sweeps, c->store, c->config.state, msg))
         return EXIT_INFRASTRUCTURE;
     if (t.ended < t.wanted)
         return c->ended_as == SWEEP_STALLED ? EXIT_INFRASTRUCTURE : EXIT_STOPPED;
@@ -190,8 +188,7 @@ static void release(struct coordinator *c)
     catalog_release(&c->catalog);
     if (c->store)
         store_close(c->store);
-    plan_release(&c->plan);
-    spec_release(&c->spec);
+    sweeps_release(&c->sweeps);
 }
 
 /* False: the parent ended before the kernel was asked to tell. */

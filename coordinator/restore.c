@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "coordinator/accounts.h"
 #include "coordinator/learned.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -17,14 +18,14 @@ static uint64_t failures_in(const struct tally *tally)
 
 /* How many of the wanted instances ended with something else than OK. A sample may be smaller than
  * what is stored: then the tally says too much, and the blocks are asked. */
-static err failed_of(struct store *store, uint32_t model, uint32_t task, const struct plan_task *t,
-                     const struct bitmap *ended, const struct tally *tally, uint32_t *out,
-                     struct errmsg *msg)
+static err failed_of(struct store *store, uint32_t model, uint32_t task,
+                     const struct bitmap *wanted, const struct bitmap *ended,
+                     const struct tally *tally, uint32_t *out, struct errmsg *msg)
 {
     uint64_t failed = failures_in(tally);
-    if (failed > 0 && !bitmap_subset(ended, &t->wanted)) {
+    if (failed > 0 && !bitmap_subset(ended, wanted)) {
         struct tally wanted_only;
-        err e = store_recount(store, model, task, t->task->size, &t->wanted, &wanted_only, msg);
+        err e = store_recount(store, model, task, wanted->bits, wanted, &wanted_only, msg);
         if (e)
             return e;
         failed = failures_in(&wanted_only);
@@ -43,21 +44,22 @@ static double row_micros(const struct tally *tally)
     return rows ? (double)tally->micros / (double)rows : 0;
 }
 
-static err restore_cell(const struct plan *plan, const struct plan_cell *cell,
-                        const struct catalog *catalog, struct store *store, struct core *core,
-                        double *out_micros, struct errmsg *msg)
+static err restore_cell(const struct plan *plan, size_t index, const struct catalog *catalog,
+                        struct store *store, struct core *core, double *out_micros,
+                        struct errmsg *msg)
 {
-    const struct plan_task *t = &plan->tasks[cell->task];
+    const struct plan_cell *cell = &plan->cells[index];
+    const struct bitmap *wanted = plan_wanted(plan, index);
     uint32_t model = catalog->models[cell->model].id, task = catalog->tasks[cell->task].id;
     struct bitmap ended;
     struct tally tally;
-    err e = store_load_cell(store, model, task, t->task->size, &ended, &tally, msg);
+    err e = store_load_cell(store, model, task, wanted->bits, &ended, &tally, msg);
     if (e)
         return e;
     uint32_t failed = 0;
-    e = failed_of(store, model, task, t, &ended, &tally, &failed, msg);
+    e = failed_of(store, model, task, wanted, &ended, &tally, &failed, msg);
     if (!e)
-        core_add_cell(core, cell->model, cell->task, &t->wanted, &ended, failed);
+        core_add_cell(core, cell->model, cell->task, wanted, &ended, failed);
     *out_micros = row_micros(&tally);
     bitmap_release(&ended);
     return e;
@@ -75,21 +77,21 @@ static void restore_strike(void *owner, const struct strike *s)
                     catalog_task_index(r->catalog, s->task), s->instance, s->count, s->attempt);
 }
 
-/* Only within the sweep: others are not known here. */
-static void set_rules(const struct plan *plan, uint32_t model, struct core *core)
+static void set_rules(struct core *core, uint32_t model, const struct plan_rules *r,
+                      uint32_t account)
 {
-    const struct spec_share *share = &plan->spec->settings.share;
-    const struct spec_rules *r = &plan->models[model].spec->rules;
-    uint32_t account = share->fair_models ? core_add_account(core, 0, r->weight) : 0;
     core_set_rules(core, model,
-                   &(struct core_rules){ .priority = (int32_t)r->priority,
+                   &(struct core_rules){ .priority = r->priority,
                                          .concurrency = r->concurrency,
                                          .max_replicas = r->max_replicas,
+                                         .strikes_max = r->strikes,
                                          .account = account });
 }
 
 static void add_axes(const struct plan *plan, struct core *core)
 {
+    uint32_t *accounts = xcalloc(plan->model_count + 1, sizeof(*accounts));
+    accounts_open(plan, core, accounts);
     for (uint32_t i = 0; i < plan->model_count; i++) {
         const struct spec_model *spec = plan->models[i].spec;
         const struct model_resources *r = &spec->definition.resources;
@@ -99,10 +101,11 @@ static void add_axes(const struct plan *plan, struct core *core)
                                                   .gpu_memory_bytes = spec->gpus.memory_bytes,
                                                   .gpu_types = spec->gpus.types,
                                                   .gpu_type_count = spec->gpus.type_count });
-        set_rules(plan, i, core);
+        set_rules(core, i, &plan->models[i].rules, accounts[i]);
     }
     for (size_t i = 0; i < plan->task_count; i++)
         core_add_task(core, plan->tasks[i].task->size);
+    free(accounts);
 }
 
 /* The mean over the model's cells that have results; 0: none has. */
@@ -147,7 +150,7 @@ err restore_core(const struct plan *plan, const struct catalog *catalog, struct 
     err e = OK;
     double *micros = xcalloc(plan->cell_count + 1, sizeof(*micros));
     for (size_t i = 0; !e && i < plan->cell_count; i++)
-        e = restore_cell(plan, &plan->cells[i], catalog, store, core, &micros[i], msg);
+        e = restore_cell(plan, i, catalog, store, core, &micros[i], msg);
     for (uint32_t i = 0; !e && i < plan->model_count; i++)
         e = expect(plan, i, micros, catalog, store, core, msg);
     free(micros);

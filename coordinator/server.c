@@ -420,6 +420,8 @@ static void start_admin(struct server *s)
     s->admin = (struct admin){ .sweep_name = config->sweep_name,
                                .epoch = config->epoch,
                                .catalog = config->catalog,
+                               .plan = config->plan,
+                               .deadline_mono_ns = config->deadline_mono_ns,
                                .core = config->core,
                                .commit = s->commit,
                                .translate = s->translate,

@@ -20,6 +20,8 @@ struct server_config {
     uint32_t beat_ms, lease_ms;
     bool exit_when_done; /* else serve until told to stop */
     const struct catalog *catalog;
+    const struct plan *plan;         /* of all sweeps */
+    const int64_t *deadline_mono_ns; /* of each sweep; INT64_MAX: none */
     struct store *store;
     struct core *core;
     uint64_t epoch;

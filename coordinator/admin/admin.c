@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/text.h"
+#include "coordinator/admin/sweep_list.h"
 #include "proto/msg.h"
 
 enum {
@@ -183,6 +184,8 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     json_object_set_new(o, "rate_per_s", json_real(rate));
     json_object_set_new(o, "eta_s",
                         rate > 0 ? json_real((double)(t.wanted - t.ended) / rate) : json_null());
+    if (a->plan)
+        json_object_set_new(o, "sweeps", sweep_list(a));
     set_page(o, "models", a, ask, a->catalog->model_count, model_status);
     json_object_set_new(o, "counters", counters(a, &t));
     json_object_set_new(o, "decisions", decisions(a));

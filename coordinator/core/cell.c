@@ -150,3 +150,15 @@ void core_cell_counts(const struct core *c, uint32_t model, uint32_t task, uint3
     *wanted = cell ? cell->wanted : 0;
     *ended = cell ? cell->ended : 0;
 }
+
+uint32_t core_cell_ended_of(const struct core *c, uint32_t model, uint32_t task,
+                            const struct bitmap *some)
+{
+    const struct cell *cell = cell_find(c, model, task);
+    uint32_t ended = 0;
+    check(!cell || some->bits == cell->size);
+    for (uint32_t i = bitmap_next_set(some, 0); cell && i < some->bits;
+         i = bitmap_next_set(some, i + 1))
+        ended += bitmap_get(&cell->closed, i);
+    return ended;
+}

@@ -59,6 +59,7 @@ struct core_rules {
     int32_t priority;      /* of those with work for a slot, only the highest get it */
     uint32_t concurrency;  /* requests at once, over all workers; 0: no cap */
     uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
+    uint32_t strikes_max;  /* failures of an instance before it is quarantined; 0: the config's */
     uint32_t account;      /* that its slot time is charged to; 0: none, and no share is kept */
 };
 
@@ -183,6 +184,10 @@ struct core_account_view {
     double owed_slots;   /* that are its share now; 0: it has no work */
 };
 void core_account_view(const struct core *c, uint32_t account, struct core_account_view *out);
+
+/* Of these instances of a cell, those that have ended. All of them are wanted. */
+uint32_t core_cell_ended_of(const struct core *c, uint32_t model, uint32_t task,
+                            const struct bitmap *some);
 
 struct core_slot_view {
     uint8_t state;    /* enum slot_state of the last beat */

@@ -56,17 +56,19 @@ static bool strike_out(struct core *c, struct worker *w, const struct core_event
                        struct cell *cell, const struct attempt *a)
 {
     uint32_t instance = e->as.results.instance[row];
+    const struct core_rules *rules = &c->models[cell->model].rules;
+    uint32_t strikes_max = rules->strikes_max ? rules->strikes_max : c->config.strikes_max;
     struct strike *s = strike_find(c, cell, instance);
     /* Told twice, across a restart. Of an attempt older than the newest strike's, which was taken
      * up again, it is not known whether this failure was counted: it is not counted now. */
     if (s && a->id <= s->attempt)
-        return s->count >= c->config.strikes_max;
+        return s->count >= strikes_max;
     s = strike_add(c, cell, instance);
     s->attempt = a->id;
     s->worker = w->index;
     s->status = (status)e->as.results.status[row];
     c->strikes++;
-    if (s->count >= c->config.strikes_max)
+    if (s->count >= strikes_max)
         return true;
     struct core_effect *effect = emit(c, EFFECT_STRIKE, 0);
     effect->as.strike.model = cell->model;

@@ -42,6 +42,17 @@ static struct span keep(struct plan *plan, struct buf *bytes)
 
 /* ---- Models ---- */
 
+static struct plan_rules rules_of(const struct spec *sweep, const struct spec_model *model)
+{
+    const struct spec_rules *r = &model->rules;
+    uint32_t above = sweep->settings.share.priority * (PRIORITY_MAX + 1);
+    return (struct plan_rules){ .priority = (int32_t)(above + r->priority),
+                                .concurrency = r->concurrency,
+                                .max_replicas = r->max_replicas,
+                                .strikes = sweep->settings.strikes,
+                                .weight = r->weight };
+}
+
 static void plan_one_model(struct planner *p, size_t index)
 {
     struct plan *plan = p->plan;
@@ -59,7 +70,8 @@ static void plan_one_model(struct planner *p, size_t index)
                                                .identity = identity.digest,
                                                .record = identity.record,
                                                .definition = keep(plan, &definition),
-                                               .revision = identity.revision };
+                                               .revision = identity.revision,
+                                               .rules = rules_of(plan->spec, spec) };
 }
 
 /* ---- Tasks ---- */
@@ -272,6 +284,9 @@ void plan_release(struct plan *p)
     for (size_t i = 0; i < p->suite_count; i++)
         suite_release(&p->suites[i]);
     free(p->suites);
+    for (size_t i = 0; i < p->union_count; i++)
+        bitmap_release(&p->unions[i]);
+    free(p->unions);
     free(p->cells);
     free(p->gaps);
     arena_release(&p->arena);

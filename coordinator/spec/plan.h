@@ -17,12 +17,21 @@ enum {
     PLAN_PAIRS_MAX = 1 << 24
 }; /* (model, task) pairs: 10,000 models x 699 tasks are 7 million */
 
+/* What the model may have, of its sweep's rules and its own. */
+struct plan_rules {
+    int32_t priority; /* by that of the sweep, then by that of the model */
+    uint32_t concurrency, max_replicas, strikes;
+    double weight;
+    size_t part; /* of plan.parts: the sweep that pays */
+};
+
 struct plan_model {
     const struct spec_model *spec;
     struct digest identity;
     struct span record;     /* JSON; its digest is the identity */
     struct span definition; /* JSON for workers (proto/definition) */
     const char *revision;   /* given, or from the content of the command's files; NULL: neither */
+    struct plan_rules rules;
     size_t first_cell, cell_count; /* its part of plan.cells */
     size_t first_gap, gap_count;   /* its part of plan.gaps */
 };
@@ -59,6 +68,14 @@ struct plan_gap {
     enum plan_gap_reason reason;
 };
 
+struct plan;
+
+/* One of the sweeps that were merged (plan_merge.h). */
+struct plan_part {
+    const struct plan *plan;
+    uint32_t *models, *tasks; /* its index -> the index in the merged plan */
+};
+
 struct plan {
     const struct spec *spec;
     struct suite *suites; /* as spec.suites */
@@ -71,6 +88,12 @@ struct plan {
     size_t cell_count;
     struct plan_gap *gaps; /* every other pair; in the same order */
     size_t gap_count;
+    /* Of a merged plan alone: else NULL and 0. */
+    struct plan_part *parts;
+    size_t part_count;
+    const struct bitmap *const *cell_wanted; /* of each cell */
+    struct bitmap *unions;                   /* those of cell_wanted that are its own */
+    size_t union_count;
     struct arena arena;
 };
 
@@ -84,5 +107,16 @@ err plan_open(const struct spec *spec, struct plan *out, struct problems *proble
 err plan_take(const struct spec *spec, struct suite *suites, struct plan *out,
               struct problems *problems);
 void plan_release(struct plan *p);
+
+/* The instances that are asked for of a cell. */
+static inline const struct bitmap *plan_wanted(const struct plan *p, size_t cell)
+{
+    return p->cell_wanted ? p->cell_wanted[cell] : &p->tasks[p->cells[cell].task].wanted;
+}
+
+static inline const struct spec *plan_part_spec(const struct plan *p, size_t part)
+{
+    return p->part_count > 0 ? p->parts[part].plan->spec : p->spec;
+}
 
 #endif

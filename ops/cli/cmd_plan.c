@@ -110,7 +110,7 @@ static int print_plan(const struct spec *spec, const struct plan *plan, const ch
 {
     struct errmsg msg = { 0 };
     struct machine machine;
-    if (machine_of_this_host(spec, slots, &machine, &msg))
+    if (machine_of_this_host(spec, 1, slots, &machine, &msg))
         return say_error("plan", EXIT_INFRASTRUCTURE, "%s", msg.text);
     struct store *store = open_existing(state, &msg);
     if (msg.text[0])

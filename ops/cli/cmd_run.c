@@ -14,6 +14,7 @@
 #include "common/text.h"
 #include "coordinator/endpoints.h"
 #include "coordinator/exit_code.h"
+#include "coordinator/sweeps.h"
 #include "ops/cli/children.h"
 #include "ops/cli/client.h"
 #include "ops/cli/commands.h"
@@ -34,10 +35,11 @@ enum {
 };
 
 static const char HELP[] =
-    "Usage: muster run SWEEP.yaml [options]\n"
+    "Usage: muster run SWEEP.yaml... [options]\n"
     "\n"
-    "Runs what is missing of a sweep on this machine, and ends with its report. Run it again to "
-    "go\n"
+    "Runs what is missing of a sweep on this machine, and ends with its report. Several sweeps "
+    "share\n"
+    "the machine by their weights and priorities. Run it again to go\n"
     "on: after Ctrl-C, a crash, or with more models or tasks in the file.\n"
     "Ctrl-C lets running instances finish and stops; a second Ctrl-C stops at once. Neither loses\n"
     "a result.\n"
@@ -58,14 +60,15 @@ static const char HELP[] =
     "early.\n";
 
 struct run {
-    const char *sweep_file;
+    char *const *sweep_files; /* those of the command line */
+    size_t sweep_count;
     char *state;
     unsigned slots; /* 0: as many as fit */
     const char *listen, *listen_operators, *keys;
     unsigned workers;
     bool insecure, retry_failures, quiet;
 
-    struct spec spec;
+    struct spec specs[SWEEPS_MAX];
     struct machine machine;
     uv_loop_t loop;
     struct children children;
@@ -99,10 +102,12 @@ static char *tie_to_us(void)
 static void start_coordinator(struct run *r)
 {
     char *path = program("muster-coordinator"), *tie = tie_to_us();
-    const char *args[24] = { path,      "--sweep", r->sweep_file,
-                             "--state", r->state,  "--exit-when-done",
-                             tie };
-    size_t count = 7;
+    const char *args[CHILD_ARGS_MAX] = { path, "--state", r->state, "--exit-when-done", tie };
+    size_t count = 5;
+    for (size_t i = 0; i < r->sweep_count; i++) {
+        args[count++] = "--sweep";
+        args[count++] = r->sweep_files[i];
+    }
     const struct {
         const char *option, *value;
     } more[] = { { "--listen", r->listen },
@@ -278,9 +283,11 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- The end ---- */
 
-static void print_report(const struct run *r)
+static void print_report(const struct run *r, size_t sweep)
 {
-    char *path = xformat("%s/report/summary.txt", r->state);
+    char *path = r->sweep_count > 1
+                     ? xformat("%s/report/%s/summary.txt", r->state, r->specs[sweep].name)
+                     : xformat("%s/report/summary.txt", r->state);
     struct buf text = { 0 };
     struct errmsg msg = { 0 };
     if (file_read(path, 64 << 20, &text, &msg) == OK)
@@ -310,8 +317,8 @@ static int outcome(struct run *r)
     }
     int code = coordinator->exit_code;
     bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED || code == EXIT_INFRASTRUCTURE;
-    if (has_report && !r->quiet)
-        print_report(r);
+    for (size_t i = 0; i < r->sweep_count && has_report && !r->quiet; i++)
+        print_report(r, i);
     if (code == EXIT_STOPPED)
         fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
     if (code == EXIT_INFRASTRUCTURE)
@@ -355,7 +362,7 @@ static int supervise(struct run *r)
                                      .keys = r->keys,
                                      .state = r->state,
                                      .insecure = r->insecure };
-    if (machine_of_this_host(&r->spec, r->slots, &r->machine, &msg) ||
+    if (machine_of_this_host(r->specs, r->sweep_count, r->slots, &r->machine, &msg) ||
         file_make_dir(r->state, 0700, &msg) || invite(&invitation, &msg) ||
         endpoints_of(r->state, &endpoints, &msg) || client_open(r->state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
@@ -438,10 +445,22 @@ static int parse(int argc, char **argv, struct run *r)
         default: return EXIT_BAD_INPUT;
         }
     }
-    if (optind + 1 != argc)
-        return say_error("run", EXIT_BAD_INPUT, "expected one sweep file; see muster run --help");
-    r->sweep_file = argv[optind];
+    if (optind >= argc || argc - optind > SWEEPS_MAX)
+        return say_error("run", EXIT_BAD_INPUT,
+                         "expected 1 to %d sweep files, found %d; see muster run --help",
+                         SWEEPS_MAX, argc - optind);
+    r->sweep_files = argv + optind;
+    r->sweep_count = (size_t)(argc - optind);
     return 0;
+}
+
+/* A bad file is told before anything starts. */
+static int open_sweeps(struct run *r)
+{
+    int code = 0;
+    for (size_t i = 0; i < r->sweep_count && code == 0; i++)
+        code = open_sweep(r->sweep_files[i], &r->specs[i], NULL);
+    return code;
 }
 
 int cmd_run(int argc, char **argv)
@@ -451,14 +470,13 @@ int cmd_run(int argc, char **argv)
     int code = parse(argc, argv, r);
     if (code == 0) {
         if (!r->state)
-            r->state = default_state(r->sweep_file);
-        code = open_sweep(r->sweep_file, &r->spec,
-                          NULL); /* a bad file is told before anything starts */
+            r->state = default_state(r->sweep_files[0]);
+        code = open_sweeps(r);
     }
-    if (code == 0) {
+    if (code == 0)
         code = supervise(r);
-        spec_release(&r->spec);
-    }
+    for (size_t i = 0; i < r->sweep_count; i++)
+        spec_release(&r->specs[i]);
     free(r->state);
     free(r);
     return code < 0 ? 0 : code;

@@ -25,7 +25,6 @@ static void largest_replica(const struct spec *spec, const struct topology *t, u
                             uint32_t *cpus)
 {
     uint32_t gpus_there = usable_gpus(t), cores_there = (uint32_t)t->core_count;
-    *gpus = *cpus = 1;
     for (size_t i = 0; i < spec->model_count; i++) {
         const struct model_resources *r = &spec->models[i].definition.resources;
         if (r->gpus > *gpus && r->gpus <= gpus_there)
@@ -70,8 +69,8 @@ static void measure(const struct topology *t, struct plan_machine *out)
     }
 }
 
-err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct machine *out,
-                         struct errmsg *msg)
+err machine_of_this_host(const struct spec *specs, size_t spec_count, unsigned slots_max,
+                         struct machine *out, struct errmsg *msg)
 {
     struct topology_rules rules = topology_rules_default();
     struct topology t;
@@ -79,7 +78,9 @@ err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct mac
     if (e)
         return e;
     *out = (struct machine){ 0 };
-    largest_replica(spec, &t, &out->gpus_per_slot, &out->cores_per_slot);
+    out->gpus_per_slot = out->cores_per_slot = 1;
+    for (size_t i = 0; i < spec_count; i++)
+        largest_replica(&specs[i], &t, &out->gpus_per_slot, &out->cores_per_slot);
     topology_release(&t);
     rules.gpus_per_slot = out->gpus_per_slot;
     rules.cores_per_slot = out->cores_per_slot;

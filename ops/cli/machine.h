@@ -13,7 +13,7 @@ struct machine {
 };
 
 /* slots_max 0: as many as fit. */
-err machine_of_this_host(const struct spec *spec, unsigned slots_max, struct machine *out,
-                         struct errmsg *msg);
+err machine_of_this_host(const struct spec *specs, size_t spec_count, unsigned slots_max,
+                         struct machine *out, struct errmsg *msg);
 
 #endif

@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""Several sweeps in one run: what they share is run once, and each report is what it is alone."""
+
+import json
+
+from muster_e2e import BAD_INPUT, REPORTS, SweepTest, main, sim, synthetic
+
+SIZES = [30, 20, 25, 15, 10]
+ROWS = sum(SIZES)
+
+
+class Together(SweepTest):
+    def sweeps(self):
+        """Two that share a model and a suite, and ask for samples that overlap."""
+        suite = synthetic(self.folder, SIZES)
+        slow = sim("slow", duration="5ms")
+        one = self.make([sim("a"), sim("b", quality=0.4, failure_rate=0.1)], [suite], name="one",
+                        user="ada", weight=2, deadline="8h", limit=12, seed=1)
+        two = self.make([sim("b", quality=0.4, failure_rate=0.1), slow], [suite], name="two",
+                        user="bob", limit=15, seed=2)
+        return one, two
+
+    def report_of(self, state, name):
+        return {file: (state / "report" / name / file).read_bytes() for file in REPORTS}
+
+    def test_each_report_is_byte_for_byte_what_it_is_alone(self):
+        one, two = self.sweeps()
+        self.run_sweep(one, expect=3)
+        self.run_sweep(two, expect=3)
+        alone = one.reports(), two.reports()
+        state = self.folder / "both"
+        ended = self.run_sweep(one, two.file, "--state", state, expect=3)
+        self.assertIn("one: ", ended.out)
+        self.assertIn("two: ", ended.out)
+        self.assertEqual((self.report_of(state, "one"), self.report_of(state, "two")), alone)
+
+    def test_what_both_want_is_run_once(self):
+        suite = synthetic(self.folder, SIZES)
+        one = self.make([sim("a"), sim("b")], [suite], name="one")
+        two = self.make([sim("b"), sim("c")], [suite], name="two")
+        state = self.folder / "both"
+        self.run_sweep(one, two.file, "--state", state)
+        found = json.loads(self.muster("fsck", "--state", state, "--json").out)
+        self.assertEqual(found["rows"], 3 * ROWS)
+
+    def test_status_tells_of_each(self):
+        one, two = self.sweeps()
+        two.models[1]["sim"]["duration"] = "300ms"
+        two.write()
+        state = one.state
+        run = self.start(one, two.file, "--slots", 1)
+        status = self.wait_for_status(run, one, lambda s: s["done"] > 0)
+        self.assertEqual([s["name"] for s in status["sweeps"]], ["one", "two"])
+        self.assertEqual([s["user"] for s in status["sweeps"]], ["ada", "bob"])
+        self.assertIn("deadline_s", status["sweeps"][0])
+        self.assertNotIn("deadline_s", status["sweeps"][1])
+        self.assertGreater(sum(s["total"] for s in status["sweeps"]), status["total"])
+        run.signal(2)
+        run.wait()
+        self.assertTrue((state / "report" / "two").is_dir())
+
+    def test_names_must_differ(self):
+        one, two = self.sweeps()
+        two.name = "one"
+        two.write()
+        ended = self.start(one, two.file).wait()
+        self.assertEqual(ended.code, BAD_INPUT, ended)
+        self.assertIn("sweeps of one run need names that differ", ended.err)
+
+
+if __name__ == "__main__":
+    main()
