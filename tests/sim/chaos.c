@@ -37,6 +37,18 @@ static void on_model_resumed(struct world *w, void *owner, uint64_t model)
     coordinator_order(w, order);
 }
 
+/* Those that are paused, and no other: an order wakes the core, and whatever sleeps in there for no
+ * reason would go unnoticed. */
+static void resume_models(struct world *w)
+{
+    struct core_model_view view;
+    for (uint32_t m = 0; w->coordinator->is_up && m < w->load.model_count; m++) {
+        core_model_view(w->coordinator->core, m, &view);
+        if (view.paused)
+            on_model_resumed(w, w, m);
+    }
+}
+
 static void pause_model(struct world *w)
 {
     struct core_event order = { .kind = CORE_PAUSE_MODEL };
@@ -170,8 +182,7 @@ void chaos_heal(struct world *w)
 {
     w->faults.healed = true;
     coordinator_resume(w);
-    for (uint32_t m = 0; m < w->load.model_count; m++)
-        on_model_resumed(w, w, m);
+    resume_models(w);
     for (size_t i = 0; i < w->net->count; i++) {
         w->net->conns[i]->clogged_until[TO_WORKER] = 0;
         w->net->conns[i]->clogged_until[TO_COORDINATOR] = 0;

@@ -38,12 +38,13 @@
     X(FAULT_HOST_NO_START, "host-no-start", 0, 300)                                                \
     X(FAULT_HOST_NEVER, "host-never", 0, 250) /* a model does not start on a machine */            \
     X(FAULT_HOST_SLOW_START, "host-slow-start", 0, 60)                                             \
-    X(FAULT_HOST_UNDEAD, "host-undead", 0, 150) /* does not die when it is told to */              \
+    X(FAULT_HOST_UNDEAD, "host-undead", 0, 150)   /* does not die when it is told to */            \
+    X(FAULT_MACHINE_SLOW, "machine-slow", 0, 400) /* several times, for good */                    \
     X(FAULT_REQUEST_ERROR, "request-error", 0, 25)                                                 \
     X(FAULT_REQUEST_CRASH, "request-crash", 0, 15)                                                 \
     X(FAULT_REQUEST_HANG, "request-hang", 0, 6)                                                    \
-    X(FAULT_DATA_MISSING, "data-missing", 0, 4)                                                    \
-    X(FAULT_POISON, "poison", 0, 60) /* share of instances that always fail */
+    X(FAULT_DATA_MISSING, "data-missing", 0, 4) /* now and then, or a task on a machine */         \
+    X(FAULT_POISON, "poison", 0, 60)            /* share of instances that always fail */
 
 enum fault {
 #define X(name, text, mean, chance) name,

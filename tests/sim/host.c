@@ -102,6 +102,18 @@ static void check_slots(struct world *w, const struct sim_host *h)
                    h->model, gpus);
 }
 
+/* Whether the data of this task is missing on this machine: drawn once a pair. */
+static bool never_reads(struct world *w, const struct sim_host *h, uint32_t task)
+{
+    struct fault_class *class = &w->faults.classes[FAULT_DATA_MISSING];
+    if (is_safe(h) || class->level <= 0)
+        return false;
+    uint64_t luck = rng_mix(w->seed, 9, h->worker->machine, task);
+    bool never = rng_unit_of(luck) < 0.25 * class->level;
+    class->done += never;
+    return never;
+}
+
 void host_start(struct world *w, struct sim_worker *worker, const struct agent_effect *e)
 {
     struct sim_host *h = arena_alloc(&w->arena, sizeof(*h));
@@ -312,6 +324,27 @@ static void decide_by_luck(struct world *w, struct job *j)
     oracle_will_fail(w, h->model, j->task, j->instance);
 }
 
+/* How many times longer everything takes on this machine: drawn once. */
+static double slowness(const struct world *w, const struct sim_host *h)
+{
+    double level = w->faults.classes[FAULT_MACHINE_SLOW].level;
+    uint64_t luck = rng_mix(w->seed, 10, h->worker->machine, 0);
+    if (is_safe(h) || rng_unit_of(luck) >= 0.4 * level)
+        return 1;
+    return 1 + 9 * rng_unit_of(rng_mix(w->seed, 10, h->worker->machine, 1));
+}
+
+/* Never so long that a sound instance were late. */
+static int64_t duration_ns(struct world *w, const struct job *j)
+{
+    const struct sim_host *h = j->host;
+    double factor = slowness(w, h);
+    double most = 0.8 * (double)w->load.models[h->model].timeout_ns;
+    double ns = factor * (double)workload_duration_ns(&w->load, h->model, j->task, j->instance);
+    w->faults.classes[FAULT_MACHINE_SLOW].done += factor > 1;
+    return (int64_t)(ns < most ? ns : most);
+}
+
 void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e)
 {
     if (!h || h->is_dead)
@@ -324,7 +357,8 @@ void host_request(struct world *w, struct sim_host *h, const struct agent_effect
                        .instance = e->as.request.instance };
     j->run = oracle_run(w, h->worker, j->attempt, h->model, j->task, j->instance);
     decide_by_nature(w, j);
-    if (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING))
+    if (never_reads(w, h, j->task) ||
+        (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING)))
         j->outcome = OUTCOME_UNSERVED;
     else if (j->outcome == OUTCOME_ANSWER)
         decide_by_luck(w, j);
@@ -340,8 +374,7 @@ void host_request(struct world *w, struct sim_host *h, const struct agent_effect
     if (j->outcome == OUTCOME_HANGS)
         oracle_failed(w, j->attempt, h->model, j->task, j->instance, STATUS_TIMEOUT);
     else
-        world_at(w, w->now + workload_duration_ns(&w->load, h->model, j->task, j->instance), on_due,
-                 j, 0);
+        world_at(w, w->now + duration_ns(w, j), on_due, j, 0);
 }
 
 void host_dies(struct world *w, struct sim_host *h)

@@ -30,6 +30,7 @@ static const char HELP[] =
     "  --skip=FAULT:NUMBER   one injection does not take place\n"
     "  --horizon-ms=MS --machines=N --instances=N   smaller runs\n"
     "  --plant=BUG           with a bug in the shell, to see whether it is found (plant.h)\n"
+    "  --plants              print the names of these bugs\n"
     "\n"
     "A run that fails ends the program: it prints the command that shows it again and the end of\n"
     "its trace. Exit: 0 all is well, 1 a run failed, 2 bad usage.\n";
@@ -92,7 +93,10 @@ static void run_again_with_tail(void)
 
 static void on_abort(int signal_number)
 {
+    static volatile sig_atomic_t again_and_again;
     sigset_t all;
+    if (again_and_again++)
+        _exit(1); /* memory is so broken that not even this works */
     if (again.has_tail) {
         sim_print_tail();
         (void)fflush(stdout);
@@ -242,12 +246,19 @@ int main(int argc, char **argv)
             fputs(HELP, stdout);
             return 0;
         }
+        if (strcmp(argv[i], "--plants") == 0) {
+            options_print_plants();
+            return 0;
+        }
         if (!take_word(&p, argv[i])) {
             fprintf(stderr, "sim: \"%s\": unknown option or value; see --help\n", argv[i]);
             return 2;
         }
     }
-    if (signal(SIGABRT, on_abort) == SIG_ERR || signal(SIGSEGV, on_abort) == SIG_ERR)
+    static char lines[BUFSIZ]; /* on_abort prints, and may not allocate */
+    (void)setvbuf(stdout, lines, _IOLBF, sizeof(lines));
+    if (signal(SIGABRT, on_abort) == SIG_ERR || signal(SIGSEGV, on_abort) == SIG_ERR ||
+        signal(SIGFPE, on_abort) == SIG_ERR)
         return 2;
     if (p.shrink)
         return shrink_seed(&p);

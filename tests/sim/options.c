@@ -1,6 +1,7 @@
 #include "tests/sim/options.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,4 +99,10 @@ void options_print(const struct sim_options *o, struct buf *out)
         buf_printf(out, " --instances=%" PRIu32, o->instances_max);
     if (o->plant != PLANT_NONE)
         buf_printf(out, " --plant=%s", plant_texts[o->plant]);
+}
+
+void options_print_plants(void)
+{
+    for (int p = PLANT_NONE + 1; p < PLANT_COUNT; p++)
+        printf("%s\n", plant_texts[p]);
 }

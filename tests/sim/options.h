@@ -33,5 +33,7 @@ struct sim_options {
 bool options_take(struct sim_options *o, const char *word);
 /* The words that say it again, each with a space in front. */
 void options_print(const struct sim_options *o, struct buf *out);
+/* The names of the bugs of plant.h, a line each. */
+void options_print_plants(void);
 
 #endif

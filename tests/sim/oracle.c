@@ -1,4 +1,4 @@
-/* The oracle's account of rows and strikes, and of what agents and hosts do. */
+/* The oracle's account of rows and strikes, as they leave the core and become durable. */
 #include "tests/sim/oracle.h"
 
 #include <stdlib.h>
@@ -62,14 +62,6 @@ void oracle_release(struct world *w)
 
 /* ---- Rows and strikes as they leave the core ---- */
 
-static bool is_guilty(const struct fate *f, uint64_t attempt, status code)
-{
-    for (size_t i = 0; i < f->guilt_count; i++)
-        if (f->guilts[i].attempt == attempt && f->guilts[i].status == code)
-            return true;
-    return false;
-}
-
 static bool has_accused(const struct strikes *s, uint64_t attempt)
 {
     for (uint32_t i = 0; i < s->count && i < ACCUSERS_MAX; i++)
@@ -90,7 +82,7 @@ static void check_accusation(struct world *w, const struct fate *f, uint64_t att
     if (holder && holder != a && oracle_is_live(w, holder))
         world_fail(w, "attempt %llx accuses instance %u/%u/%u, which attempt %llx has", id, m, t, i,
                    (unsigned long long)holder->id);
-    if (!is_guilty(f, attempt, code))
+    if (!oracle_is_guilty(f, attempt, code))
         world_fail(w, "instance %u/%u/%u is accused of \"%s\" in attempt %llx, and is innocent", m,
                    t, i, status_text(code), id);
     if (has_accused(&f->emitted, attempt))
@@ -283,137 +275,6 @@ void oracle_check(struct world *w)
     check_calm(w, &t);
     if (o->checks++ % FULL_CHECK_EVERY == 0)
         check_cells(w);
-}
-
-/* ---- At the workers ---- */
-
-void oracle_granted_here(struct world *w, const struct sim_worker *k, uint64_t attempt)
-{
-    struct seen_attempt *a = oracle_attempt(w, attempt);
-    if (!a || strcmp(a->name, k->name) != 0)
-        world_fail(w, "%s#%u gets attempt %llx, which is not its own", k->name, k->serial,
-                   (unsigned long long)attempt);
-    if (a->worker != 0 && a->worker != k->serial)
-        world_fail(w, "attempt %llx is granted to two processes", (unsigned long long)attempt);
-    a->worker = k->serial;
-}
-
-static void take_back(struct world *w, const struct sim_worker *k, uint64_t attempt)
-{
-    struct seen_attempt *a = oracle_attempt(w, attempt);
-    if (a && a->worker == k->serial)
-        a->is_taken_back = true;
-}
-
-void oracle_told(struct world *w, const struct sim_worker *k, const struct msg *m)
-{
-    if (m->type == MSG_REVOKE)
-        take_back(w, k, m->as.revoke.attempt);
-    if (m->type != MSG_BEAT_REPLY)
-        return;
-    for (uint32_t i = 0; i < m->as.beat_reply.stale_count; i++)
-        take_back(w, k, m->as.beat_reply.stale[i]);
-}
-
-static struct seen_attempt *attempt_at(struct world *w, const struct sim_worker *k, uint64_t id,
-                                       const char *what)
-{
-    struct seen_attempt *a = oracle_attempt(w, id);
-    if (!a || a->worker != k->serial)
-        world_fail(w, "%s#%u %s of attempt %llx, which it does not have", k->name, k->serial, what,
-                   (unsigned long long)id);
-    return a;
-}
-
-static bool wants(const struct seen_attempt *a, uint32_t instance)
-{
-    return instance >= a->first && instance - a->first < a->count &&
-           !bitmap_get(&a->skip, instance - a->first);
-}
-
-void oracle_asked(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
-{
-    const struct seen_attempt *a = attempt_at(w, k, e->as.request.attempt, "runs an instance");
-    uint32_t instance = e->as.request.instance;
-    if (!wants(a, instance) || bitmap_get(&a->rowed, instance - a->first))
-        world_fail(w, "%s#%u runs instance %u of attempt %llx, which is not wanted, or done",
-                   k->name, k->serial, instance, (unsigned long long)a->id);
-    if (a->is_taken_back || k->is_told_to_go)
-        world_fail(w, "%s#%u starts an instance of attempt %llx, which it should give back",
-                   k->name, k->serial, (unsigned long long)a->id);
-    uint32_t model = catalog_model_index(&w->load.catalog, e->as.request.model);
-    const struct sim_host *h = k->hosts[e->as.request.slot];
-    if (model != a->model || e->as.request.slot != a->slot || !h || h->model != model)
-        world_fail(w, "%s#%u asks the wrong host for attempt %llx", k->name, k->serial,
-                   (unsigned long long)a->id);
-}
-
-void oracle_recorded(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t task,
-                     const struct result *row)
-{
-    struct seen_attempt *a = attempt_at(w, k, attempt, "records a row");
-    if (task != a->task || !wants(a, row->instance) ||
-        !bitmap_set(&a->rowed, row->instance - a->first))
-        world_fail(w, "%s#%u records instance %u of attempt %llx twice, or unasked", k->name,
-                   k->serial, row->instance, (unsigned long long)attempt);
-    const struct fate *f = oracle_fate(w, a->model, a->task, row->instance);
-    if (row->status != STATUS_OK && !status_is_final(row->status) &&
-        !is_guilty(f, attempt, row->status))
-        world_fail(w, "%s#%u blames instance %u/%u/%u for \"%s\", and it is innocent", k->name,
-                   k->serial, a->model, a->task, row->instance, status_text(row->status));
-}
-
-void oracle_ended(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
-{
-    struct seen_attempt *a = attempt_at(w, k, e->as.ended.attempt, "ends");
-    uint32_t missing = a->count - bitmap_count(&a->skip) - bitmap_count(&a->rowed);
-    trace(w, "agent: %s#%u ends attempt %llx: %s", k->name, k->serial, (unsigned long long)a->id,
-          ended_text(e->as.ended.reason));
-    if (e->as.ended.reason == ENDED_DONE && missing > 0)
-        world_fail(w, "%s#%u is done with attempt %llx, and %u rows are missing", k->name,
-                   k->serial, (unsigned long long)a->id, missing);
-}
-
-void oracle_acked(struct world *w, const struct sim_worker *k, const struct sim_unacked *u)
-{
-    const struct seen_attempt *a = oracle_attempt(w, u->attempt);
-    const struct fate *f = oracle_fate(w, a->model, u->task, u->instance);
-    bool is_accounted = f->is_durable || !status_is_final(u->status);
-    const struct disk_instance *d = &w->disk->instances[a->model][u->task][u->instance];
-    if (!is_accounted || (f->is_durable && !d->is_ended))
-        world_fail(w, "%s#%u was told that the row of %u/%u/%u is durable, and it is not", k->name,
-                   k->serial, a->model, u->task, u->instance);
-}
-
-/* ---- At the hosts ---- */
-
-uint64_t oracle_run(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t model,
-                    uint32_t task, uint32_t instance)
-{
-    struct oracle *o = w->oracle;
-    o->runs = xgrow(o->runs, &o->run_capacity, o->run_count + 1, sizeof(*o->runs));
-    o->runs[o->run_count++] = (struct run){ attempt, k->serial, model, task, instance };
-    return o->run_count;
-}
-
-void oracle_failed(struct world *w, uint64_t attempt, uint32_t model, uint32_t task,
-                   uint32_t instance, status code)
-{
-    struct fate *f = oracle_fate(w, model, task, instance);
-    f->guilts = xgrow(f->guilts, &f->guilt_capacity, f->guilt_count + 1, sizeof(*f->guilts));
-    f->guilts[f->guilt_count++] = (struct guilt){ attempt, code };
-}
-
-bool oracle_may_fail(const struct world *w, uint32_t model, uint32_t task, uint32_t instance)
-{
-    const struct fate *f = oracle_fate(w, model, task, instance);
-    return workload_nature(&w->load, model, task, instance) == NATURE_SOUND &&
-           f->mishaps + 1 < w->load.strikes_max;
-}
-
-void oracle_will_fail(struct world *w, uint32_t model, uint32_t task, uint32_t instance)
-{
-    oracle_fate(w, model, task, instance)->mishaps++;
 }
 
 /* ---- At the end ---- */

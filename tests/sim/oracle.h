@@ -41,6 +41,10 @@ void oracle_check(struct world *w);
 void oracle_granted_here(struct world *w, const struct sim_worker *k, uint64_t attempt);
 /* A message came: revocations, stale attempts and orders to go bind from here on. */
 void oracle_told(struct world *w, const struct sim_worker *k, const struct msg *m);
+void oracle_beats(struct world *w, const struct sim_worker *k, const struct msg_beat *beat);
+/* The agent has stepped, and its effects are carried out. */
+void oracle_heard(struct world *w, const struct sim_worker *k, const struct agent_event *e,
+                  const struct agent_effects *effects);
 void oracle_asked(struct world *w, const struct sim_worker *k, const struct agent_effect *e);
 void oracle_recorded(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t task,
                      const struct result *row);

@@ -300,6 +300,21 @@ static void check_caps(struct world *w, const struct seen_attempt *a)
                    u.requests, rules->concurrency);
 }
 
+/* The slot, with its gang, has what a replica of the model needs. */
+static void check_fit(struct world *w, const struct seen_session *s, const struct core_effect *e)
+{
+    const struct sim_machine *m = &w->load.machines[fleet_machine(s->worker->name)];
+    uint32_t needed = w->load.models[e->as.grant.model].gpus;
+    uint32_t slots = 1 + e->as.grant.member_count;
+    bool are_there = e->as.grant.slot < m->slot_count;
+    for (uint32_t i = 0; i < e->as.grant.member_count; i++)
+        are_there &= e->as.grant.members[i] < m->slot_count;
+    if (!are_there || needed > slots * m->gpus)
+        world_fail(w, "attempt %llx needs %u GPUs; %u slots of %s, slot %u first, have %u",
+                   (unsigned long long)e->as.grant.attempt, needed, slots, s->worker->name,
+                   e->as.grant.slot, are_there ? slots * m->gpus : 0);
+}
+
 static void granted(struct world *w, const struct core_effect *e)
 {
     struct oracle *o = w->oracle;
@@ -321,6 +336,7 @@ static void granted(struct world *w, const struct core_effect *e)
     if (e->as.grant.count == 0 ||
         e->as.grant.first + e->as.grant.count > w->load.tasks[e->as.grant.task].size)
         world_fail(w, "attempt %llx goes beyond its task", (unsigned long long)id);
+    check_fit(w, s, e);
     o->last_attempt = id;
     struct seen_attempt *a = keep(w, sizeof(*a));
     *a = (struct seen_attempt){ .id = id,

@@ -80,6 +80,8 @@ struct oracle {
 };
 
 struct fate *oracle_fate(const struct world *w, uint32_t model, uint32_t task, uint32_t instance);
+/* It failed so, in this attempt. */
+bool oracle_is_guilty(const struct fate *f, uint64_t attempt, status code);
 struct seen_attempt *oracle_attempt(const struct world *w, uint64_t id);
 /* The core holds a lease on it, without a doubt. */
 bool oracle_is_live(const struct world *w, const struct seen_attempt *a);

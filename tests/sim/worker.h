@@ -58,6 +58,8 @@ void fleet_disconnected(struct world *w);
 /* Dead machines start a worker again. */
 void fleet_heal(struct world *w);
 bool fleet_is_gone(const struct world *w);
+/* The machine of this name. */
+uint32_t fleet_machine(const char *name);
 
 /* A process on a machine; one that lives there already goes on living (a twin). */
 void worker_start(struct world *w, uint32_t machine);

@@ -87,6 +87,7 @@ static void draw_settings(struct workload *l, struct rng *r)
     l->probe_ns = (int64_t)draw(r, 1, 5) * SIM_SECOND;
     l->backoff_ns = (int64_t)draw(r, 100, 1000) * SIM_MS;
     l->strikes_max = (uint32_t)draw(r, 1, 4);
+    l->unacked_bytes_max = 512ull << draw(r, 0, 5);
     l->horizon_ns = (int64_t)draw(r, 20, 200) * SIM_SECOND;
 }
 
