@@ -204,13 +204,19 @@ static void on_changed(void *owner)
 
 /* ---- Progress and stopping ---- */
 
+static int64_t count_of(const json_t *status, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(status, key));
+}
+
 /* The local workers were drained, and none from elsewhere is there or expected. An answer from
- * before the last of them ended, when they had not connected yet, says nothing. */
+ * before the last of them ended, when they had not connected yet, says nothing. At the end of the
+ * sweep they are to go; the coordinator ends by itself then. */
 static bool nobody_works(const struct run *r, const json_t *status)
 {
-    if (r->asked_ns < r->child_ended_ns)
+    if (r->asked_ns < r->child_ended_ns || count_of(status, "done") >= count_of(status, "total"))
         return false;
-    if (r->workers == 0 || r->listen || json_integer_value(json_object_get(status, "workers")) > 0)
+    if (r->workers == 0 || r->listen || count_of(status, "workers") > 0)
         return false;
     for (size_t i = 1; i < r->children.count; i++)
         if (!r->children.list[i].finished)
@@ -228,7 +234,7 @@ static void stop_coordinator(struct run *r)
 
 static void on_status(struct run *r, const json_t *status)
 {
-    int64_t done = (int64_t)json_integer_value(json_object_get(status, "done"));
+    int64_t done = count_of(status, "done");
     if (done > r->last_done)
         children_progressed(&r->children);
     r->last_done = done;

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 from muster_e2e import (DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, SOURCE, STATE_HELD, Sweep,
-                        SweepTest, full_size, kill, main, sim, synthetic)
+                        SweepTest, full_size, kill, main, sim, synthetic, wait_until)
 
 KILLS = 20  # that have to hit a running process, else the test is void
 SEED = int(os.environ.get("MUSTER_KILL_SEED", 1))
@@ -121,6 +121,25 @@ class Simulated(Killing):
         ended = run.wait()
         self.assertEqual(ended.code, DONE, ended)
         self.assert_stored(sweep, 4000)
+
+    def test_at_the_very_end(self):
+        """All is recorded, and the workers have gone: a coordinator that is killed over its
+        reports is started again for them, not told to stop."""
+        sweep = self.make([sim("a")], [synthetic(self.folder, full_size())])
+        self.undisturbed(sweep)
+        run = self.start(sweep, "--quiet", "--workers", 2)
+        log = sweep.state / "log/coordinator.log"
+        for times in range(1, 4):
+            def is_over():
+                said = log.read_text() if log.exists() else ""
+                return said.count(" sweep_over ") >= times or not run.runs()
+            self.assertTrue(wait_until(is_over, every=0.001), "it did not end")
+            for process in run.children(COORDINATOR):
+                kill(process.pid, signal.SIGKILL)
+        ended = run.wait()
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertNotIn("stopping", ended.err)
+        self.assertEqual(sweep.reports(), self.oracle)
 
     def test_full_size(self):
         sweep = self.make([sim("a")], [synthetic(self.folder, full_size())])
