@@ -17,6 +17,13 @@ bool model_is_worth_loading(const struct core *c, const struct model *m)
            model_remaining_ns(c, m) / model_replicas(m) >= model_load_ns(c, m);
 }
 
+/* Wide gangs begin first: narrow models fill the gaps that they leave, but not the other way round.
+ * The root, since a narrow one that takes far longer still comes before (bench_sched gangs). */
+static double width_weight(const struct model *m)
+{
+    return sqrt(m->width > 1 ? m->width : 1);
+}
+
 /* How long a slot would be busy with it until the plan ends, its load included: those that take
  * longest begin first, so that the rest fills the gaps. */
 static double model_piece_ns(const struct core *c, const struct model *m)
@@ -102,7 +109,7 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
         uint32_t f, n;
         if (i == s->model)
             continue;
-        double worth = model_piece_ns(c, m);
+        double worth = model_piece_ns(c, m) * width_weight(m);
         if (worth == -INFINITY ||
             (best && !is_preferred(c, m, worth, &c->models[best->model], best_worth)) ||
             !model_is_usable(c, m, s))

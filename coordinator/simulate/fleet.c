@@ -63,17 +63,35 @@ void fleet_release(struct fleet *f)
     *f = (struct fleet){ 0 };
 }
 
+uint32_t fleet_width(const struct fleet *f, size_t group, const struct core_need *need)
+{
+    const struct cluster_group *g = &f->cluster->groups[group];
+    struct core_offer offer = { .gpus = g->gpus_per_slot,
+                                .cpus = g->cpus_per_slot,
+                                .memory_bytes = g->memory_per_slot,
+                                .gpu_memory_bytes = g->gpu_memory,
+                                .gpu_type = span_str(g->gpu) };
+    uint32_t width = core_slots_needed(need, &offer);
+    return width <= g->slots ? width : 0;
+}
+
 uint64_t fleet_fits(const struct fleet *f, const struct core_need *need)
 {
     uint64_t fits = 0;
+    for (size_t i = 0; i < f->cluster->group_count; i++)
+        fits |= (uint64_t)(fleet_width(f, i, need) == 1) << i;
+    return fits;
+}
+
+uint64_t fleet_fits_gang(const struct fleet *f, const struct core_need *need, uint32_t *least)
+{
+    uint64_t fits = 0;
+    *least = 0;
     for (size_t i = 0; i < f->cluster->group_count; i++) {
-        const struct cluster_group *g = &f->cluster->groups[i];
-        struct core_offer offer = { .gpus = g->gpus_per_slot,
-                                    .cpus = g->cpus_per_slot,
-                                    .memory_bytes = g->memory_per_slot,
-                                    .gpu_memory_bytes = g->gpu_memory,
-                                    .gpu_type = span_str(g->gpu) };
-        fits |= (uint64_t)core_fits(need, &offer) << i;
+        uint32_t width = fleet_width(f, i, need);
+        fits |= (uint64_t)(width > 0) << i;
+        if (width > 0 && (*least == 0 || width < *least))
+            *least = width;
     }
     return fits;
 }

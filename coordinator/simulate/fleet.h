@@ -24,8 +24,12 @@ struct fleet {
 void fleet_init(struct fleet *f, const struct cluster *cluster, uint64_t seed);
 void fleet_release(struct fleet *f);
 
+/* Slots of a worker of the group that a replica takes together; 0: none could run it. */
+uint32_t fleet_width(const struct fleet *f, size_t group, const struct core_need *need);
 /* Bit i: slots of group i are large enough for it. */
 uint64_t fleet_fits(const struct fleet *f, const struct core_need *need);
+/* The same, of slots alone or several of a worker; *least: the fewest that it takes anywhere. */
+uint64_t fleet_fits_gang(const struct fleet *f, const struct core_need *need, uint32_t *least);
 
 static inline const struct fleet_worker *fleet_worker_of(const struct fleet *f, uint32_t slot)
 {

@@ -36,7 +36,8 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
         out->models[added].rules = (struct core_rules){ .priority = (int32_t)rules->priority,
                                                         .concurrency = rules->concurrency,
                                                         .max_replicas = rules->max_replicas };
-        if (fleet_fits(fleet, &need) == 0) {
+        uint32_t width;
+        if (fleet_fits_gang(fleet, &need, &width) == 0) {
             out->models[added].is_blocked = true;
             blocked++;
             continue;

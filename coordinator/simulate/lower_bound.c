@@ -23,6 +23,7 @@ const char *bound_text(enum bound_kind kind)
 
 struct model_sum {
     double work_ns, longest_ns, load_ns;
+    double width;  /* slots of a replica: the fewest that it takes anywhere */
     uint64_t fits; /* groups */
 };
 
@@ -143,8 +144,8 @@ static bool may_end_by(const struct bound_set *set, size_t count, double ns)
         if (ns <= m->load_ns)
             return false;
         double speed = replica_speed(&set->speeds, m, ns);
-        needed += m->work_ns + speed * m->load_ns;
-        replicas += speed;
+        needed += m->width * (m->work_ns + speed * m->load_ns);
+        replicas += m->width * speed;
     }
     if (replicas < set->speeds.total)
         needed += (set->speeds.total - replicas) * least_load_ns;
@@ -212,10 +213,12 @@ void lower_bound(const struct work *work, const struct fleet *fleet, struct lowe
             continue;
         struct model_sum sum = sum_model(work, m);
         struct speeds speeds;
-        sum.fits = fleet_fits(fleet, &m->need);
+        uint32_t width;
+        sum.fits = fleet_fits_gang(fleet, &m->need, &width);
+        sum.width = width;
         check(sum.fits != 0);
         any |= sum.fits;
-        out->work_ns += sum.work_ns;
+        out->work_ns += sum.width * sum.work_ns;
         sums[count++] = sum;
         speeds_of(fleet, sum.fits, &speeds);
         raise_to(out, sum.load_ns + sum.longest_ns / fastest(&speeds), BOUND_INSTANCE);

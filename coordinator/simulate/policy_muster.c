@@ -35,8 +35,9 @@ static void open_world(struct world *w, const struct simulate_options *options, 
     w->slots = xcalloc(f->slot_count, sizeof(*w->slots));
     w->done = xcalloc(o->work->cell_count + 1, sizeof(*w->done));
     for (uint32_t i = 0; i < f->slot_count; i++) {
-        w->slots[i] =
-            (struct virtual_slot){ .model = UINT32_MAX, .event.tie = tie_of(NODE_SLOT, i) };
+        w->slots[i] = (struct virtual_slot){ .model = UINT32_MAX,
+                                             .lead = UINT32_MAX,
+                                             .event.tie = tie_of(NODE_SLOT, i) };
         list_init(&w->slots[i].attempts);
     }
     struct core_config config = core_defaults;

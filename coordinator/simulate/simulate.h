@@ -36,8 +36,8 @@ struct simulate_options {
     uint64_t seed;     /* of the core's own draws */
 };
 
-/* Every model with work fits some slot of the fleet (fleet_fits). work and fleet are borrowed for
- * the life of the outcome. */
+/* Every model with work fits some slot of the fleet, or several of a worker (fleet_fits_gang). work
+ * and fleet are borrowed for the life of the outcome. */
 void simulate(const struct work *work, const struct fleet *fleet,
               const struct simulate_options *options, struct outcome *out);
 

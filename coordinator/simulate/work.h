@@ -16,7 +16,7 @@ struct work_model {
     const float *spread; /* SPREAD_BINS factors around the median */
     uint32_t first_cell, cell_count;
     uint64_t instances; /* wanted, of all its cells */
-    bool is_blocked;    /* it fits no slot, and was given no cells */
+    bool is_blocked;    /* it fits no slot and no gang, and was given no cells */
 };
 
 /* A model does a task. */

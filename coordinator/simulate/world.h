@@ -25,6 +25,8 @@ struct held {
     uint32_t slot; /* of the fleet */
     const struct work_cell *cell;
     uint32_t first, count;
+    uint32_t members[GANG_SLOTS_MAX - 1]; /* of the gang that the slot leads; of the fleet */
+    uint32_t member_count;
     uint8_t *skip;       /* as in struct msg_grant; NULL: nothing */
     uint32_t done;       /* instances from the start of the range that are reported */
     int64_t at_ns;       /* when the next one began, or will begin */
@@ -38,6 +40,9 @@ struct virtual_slot {
     uint32_t model;         /* loaded or loading; UINT32_MAX: none */
     bool is_loading;
     int64_t load_start_ns;
+    uint32_t members[GANG_SLOTS_MAX - 1]; /* that its model runs on as well */
+    uint32_t member_count;
+    uint32_t lead; /* of the gang whose model has this slot; UINT32_MAX: none */
 };
 
 struct virtual_worker {

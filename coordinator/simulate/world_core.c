@@ -65,6 +65,9 @@ static void send_grant(struct world *w, uint32_t worker, const struct core_effec
                        .first = e->as.grant.first,
                        .count = e->as.grant.count };
     list_init(&h->node);
+    h->member_count = e->as.grant.member_count;
+    for (uint32_t i = 0; i < h->member_count; i++)
+        h->members[i] = w->fleet->workers[worker].first_slot + e->as.grant.members[i];
     if (e->as.grant.skip.len > 0) {
         h->skip = xmalloc(e->as.grant.skip.len);
         memcpy(h->skip, e->as.grant.skip.data, e->as.grant.skip.len);

@@ -41,6 +41,50 @@ void held_free(struct held *h)
     free(h);
 }
 
+/* ---- Gangs ---- */
+
+/* Its host goes, and the members are free. The core sees to it that it has nothing to do. */
+static void drop_model(struct world *w, uint32_t slot)
+{
+    struct virtual_slot *s = &w->slots[slot];
+    for (uint32_t i = 0; i < s->member_count; i++)
+        w->slots[s->members[i]].lead = UINT32_MAX;
+    s->member_count = 0;
+    s->model = UINT32_MAX;
+    outcome_load(w->o, slot, UINT32_MAX, w->now_ns);
+}
+
+static void take_slot(struct world *w, uint32_t slot)
+{
+    if (w->slots[slot].lead != UINT32_MAX)
+        drop_model(w, w->slots[slot].lead);
+    drop_model(w, slot);
+}
+
+/* What the attempt's model runs on is its own from now on. */
+static void take_slots(struct world *w, const struct held *h)
+{
+    struct virtual_slot *s = &w->slots[h->slot];
+    take_slot(w, h->slot);
+    for (uint32_t i = 0; i < h->member_count; i++) {
+        take_slot(w, h->members[i]);
+        check(list_empty(&w->slots[h->members[i]].attempts));
+        w->slots[h->members[i]].lead = h->slot;
+        s->members[i] = h->members[i];
+    }
+    s->member_count = h->member_count;
+}
+
+/* The slot was at it in this time, and so were those of its gang. */
+static void spend(struct world *w, uint32_t slot, uint32_t model, enum span_kind kind,
+                  int64_t start_ns)
+{
+    const struct virtual_slot *s = &w->slots[slot];
+    outcome_add(w->o, slot, model, kind, start_ns, w->now_ns);
+    for (uint32_t i = 0; i < s->member_count; i++)
+        outcome_add(w->o, s->members[i], model, kind, start_ns, w->now_ns);
+}
+
 /* ---- The life of the head ---- */
 
 static void plan_flush(struct world *w, struct held *h, int64_t until)
@@ -68,11 +112,13 @@ static void pump(struct world *w, uint32_t slot)
     struct held *h = head_of(s);
     if (!h || heap_has(&s->event))
         return;
+    check(s->lead == UINT32_MAX || s->model == UINT32_MAX);
     if (s->model == h->cell->model) {
         h->at_ns = w->now_ns;
         plan_flush(w, h, w->now_ns + FLUSH_NS);
         return;
     }
+    take_slots(w, h);
     s->model = h->cell->model;
     s->is_loading = true;
     s->load_start_ns = w->now_ns;
@@ -86,7 +132,7 @@ static void loaded(struct world *w, uint32_t slot)
     struct virtual_slot *s = &w->slots[slot];
     uint32_t worker = w->fleet->worker_of[slot];
     s->is_loading = false;
-    outcome_add(w->o, slot, s->model, SPAN_LOAD, s->load_start_ns, w->now_ns);
+    spend(w, slot, s->model, SPAN_LOAD, s->load_start_ns);
     wire_send(w, &w->up,
               (struct wire_message){
                   .kind = WIRE_HOST,
@@ -97,7 +143,7 @@ static void loaded(struct world *w, uint32_t slot)
 static void flush(struct world *w, uint32_t slot)
 {
     struct held *h = head_of(&w->slots[slot]);
-    outcome_add(w->o, slot, h->cell->model, SPAN_RUN, h->at_ns, w->now_ns);
+    spend(w, slot, h->cell->model, SPAN_RUN, h->at_ns);
     if (h->flush_done > h->done)
         wire_send(w, &w->up,
                   (struct wire_message){ .kind = WIRE_ROWS,
@@ -150,9 +196,9 @@ void slot_stop(struct world *w, uint32_t slot, bool is_lost)
     struct virtual_slot *s = &w->slots[slot];
     struct held *h = head_of(s);
     if (s->is_loading) {
-        outcome_add(w->o, slot, s->model, SPAN_LOAD, s->load_start_ns, w->now_ns);
+        spend(w, slot, s->model, SPAN_LOAD, s->load_start_ns);
     } else if (h) {
-        outcome_add(w->o, slot, s->model, SPAN_RUN, h->at_ns, w->now_ns);
+        spend(w, slot, s->model, SPAN_RUN, h->at_ns);
         w->o->lost_ns += is_lost ? (double)(w->now_ns - h->at_ns) : 0;
     }
     s->is_loading = false;

@@ -1,6 +1,6 @@
 /* Policies against each other and against the lower bound, in virtual time.
  *
- *     bench_sched            five workloads, four policies
+ *     bench_sched            six workloads, four policies
  *     bench_sched full       one sweep of 100 models x 325,544 instances on 1,024 GPUs of two types
  *     bench_sched NAME ...   only these workloads
  *
@@ -23,6 +23,7 @@ struct workload {
     const char *name, *what;
     uint32_t models, tasks, instances; /* tasks and instances of each model */
     const char *cluster;
+    bool has_gangs; /* of ten models one needs 8 GPUs, two 4 and three 2: muster alone runs it */
 };
 
 #define LATENCY "network: {latency: 1ms}\n"
@@ -30,10 +31,12 @@ struct workload {
 static const struct workload workloads[] = {
     { "uniform", "20 models, all instances equal", 20, 70, 32000,
       "workers: [{count: 16, slots: 8}]\n" LATENCY
-      "models: [{load: 60s, instance: 400ms, spread: 0}]\n" },
+      "models: [{load: 60s, instance: 400ms, spread: 0}]\n",
+      false },
     { "heavy", "heavy-tailed durations, between instances and between tasks", 20, 70, 32000,
       "workers: [{count: 16, slots: 8}]\n" LATENCY
-      "models: [{load: 60s, instance: 400ms, spread: 1.2, task_spread: 0.7}]\n" },
+      "models: [{load: 60s, instance: 400ms, spread: 1.2, task_spread: 0.7}]\n",
+      false },
     { "mixed", "100 models; instances of 30 ms to 3 s, loads of 10 s to 10 min", 100, 70, 8000,
       "workers: [{count: 16, slots: 8}]\n" LATENCY "models:\n"
       "  - {load: 60s, instance: 400ms, spread: 0.8, task_spread: 0.5}\n"
@@ -41,15 +44,22 @@ static const struct workload workloads[] = {
       "  - {match: \"m?3\", load: 20s, instance: 100ms}\n"
       "  - {match: \"m?6\", load: 3m, instance: 1s}\n"
       "  - {match: \"m?8\", load: 5m, instance: 2s}\n"
-      "  - {match: \"m?9\", load: 10m, instance: 3s}\n" },
+      "  - {match: \"m?9\", load: 10m, instance: 3s}\n",
+      false },
     { "faulty", "one worker in 20 is 3x slower, 2 % die within 20 minutes", 20, 70, 32000,
       "workers: [{count: 128, slots: 1, slow: {every: 20, factor: 3}, die: {share: 0.02, after: "
-      "20m}}]\n" LATENCY
-      "models: [{load: 60s, instance: 400ms, spread: 0.8, task_spread: 0.5}]\n" },
+      "20m}}]\n" LATENCY "models: [{load: 60s, instance: 400ms, spread: 0.8, task_spread: 0.5}]\n",
+      false },
     { "tail", "the last of 10 models has instances of 8 s, and loads for 5 minutes", 10, 70, 16000,
       "workers: [{count: 16, slots: 8}]\n" LATENCY "models:\n"
       "  - {load: 60s, instance: 200ms, spread: 0.8, task_spread: 0.5}\n"
-      "  - {match: m09, load: 5m, instance: 8s}\n" },
+      "  - {match: m09, load: 5m, instance: 8s}\n",
+      false },
+    { "gangs", "of 20 models on slots of one GPU 2 need 8 GPUs, 4 need 4, 6 need 2", 20, 70, 8000,
+      "workers: [{count: 16, slots: 8}]\n" LATENCY "models:\n"
+      "  - {load: 60s, instance: 400ms, spread: 0.8, task_spread: 0.5}\n"
+      "  - {match: \"m?9\", load: 5m, instance: 1s}\n",
+      true },
     { "full", "100 models x 325,544 instances on 1,024 GPUs of two types", 100, 699, 325544,
       "workers:\n"
       "  - {count: 64, slots: 8, gpu: H100}\n"
@@ -57,7 +67,8 @@ static const struct workload workloads[] = {
       "models:\n"
       "  - {load: 90s, instance: 400ms, spread: 0.8, task_spread: 0.5}\n"
       "  - {match: \"m?1\", load: 20s, instance: 80ms}\n"
-      "  - {match: \"m?7\", load: 4m, instance: 1500ms}\n" },
+      "  - {match: \"m?7\", load: 4m, instance: 1500ms}\n",
+      false },
 };
 enum { WORKLOAD_COUNT = sizeof(workloads) / sizeof(workloads[0]), FULL = WORKLOAD_COUNT - 1 };
 
@@ -85,13 +96,20 @@ static void add_tasks(struct work *work, const struct workload *l)
     free(weights);
 }
 
+static uint32_t gpus_of(const struct workload *l, uint32_t model)
+{
+    static const uint32_t gpus[] = { 1, 1, 2, 1, 4, 2, 1, 4, 2, 8 };
+    return l->has_gangs ? gpus[model % 10] : 1;
+}
+
 static void add_models(struct work *work, const struct workload *l, const struct cluster *cluster)
 {
     for (uint32_t i = 0; i < l->models; i++) {
         char name[16];
         snprintf(name, sizeof(name), "m%02u", i);
         struct cluster_timing timing = cluster_timing_of(cluster, name);
-        work_add_model(work, name, &(struct core_need){ .gpus = 1, .cpus = 1 }, &timing);
+        work_add_model(work, name, &(struct core_need){ .gpus = gpus_of(l, i), .cpus = 1 },
+                       &timing);
         for (uint32_t task = 0; task < l->tasks; task++)
             work_add_cell(work, task, NULL, 0);
     }
@@ -178,7 +196,7 @@ static bool run_workload(const struct workload *l)
         "  policy             makespan  / bound  busy%%  load%%  idle%%    loads  attempts    twice"
         "   lost h  wall s\n");
     bool is_complete = true;
-    for (int p = 0; p < POLICY_COUNT; p++) {
+    for (int p = 0; p < (l->has_gangs ? POLICY_MUSTER + 1 : POLICY_COUNT); p++) {
         is_complete &= run_policy(&work, &fleet, (enum policy)p, false, &bound);
         if (p == POLICY_MUSTER)
             is_complete &= run_policy(&work, &fleet, (enum policy)p, true, &bound);

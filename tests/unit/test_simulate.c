@@ -71,6 +71,52 @@ static struct buf words_of(struct outcome *o, enum policy policy)
     return text;
 }
 
+/* ---- Models that take several slots ---- */
+
+static void gangs_open(struct trial *t, uint64_t seed)
+{
+    trial_open(t,
+               "workers: [{count: 2, slots: 8}, {count: 1, slots: 2, gpus_per_slot: 2}]\n"
+               "models: [{load: 20s, instance: 500ms, spread: 0.8}]\n",
+               seed);
+    work_add_task(&t->work, 300);
+    work_add_task(&t->work, 40);
+    add_model(t, "small", 1);
+    add_model(t, "two", 2);
+    add_model(t, "four", 4);
+    add_model(t, "eight", 8);
+}
+
+static void models_of_several_slots_are_done_and_not_sooner_than_the_bound(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct trial t;
+        gangs_open(&t, seed);
+        struct outcome o = run(&t, POLICY_MUSTER);
+        assert_true(o.is_complete);
+        double ratio = (double)o.makespan_ns / (double)bound_of(&t).ns;
+        if (ratio < 1 || ratio > 2)
+            fail_msg("seed %d: %f of the bound", (int)seed, ratio);
+        outcome_release(&o);
+        trial_close(&t);
+    }
+}
+
+static void policies_that_give_a_model_one_slot_say_that_they_cannot(void **state)
+{
+    (void)state;
+    struct trial t;
+    gangs_open(&t, 1);
+    for (int p = POLICY_MUSTER + 1; p < POLICY_COUNT; p++) {
+        struct outcome o = run(&t, (enum policy)p);
+        assert_false(o.is_complete);
+        assert_non_null(strstr(o.why, "several slots"));
+        outcome_release(&o);
+    }
+    trial_close(&t);
+}
+
 /* ---- Every policy, many small cases ---- */
 
 static const char *const small_clusters[] = {
@@ -503,6 +549,8 @@ static void the_timeline_is_one_page_that_refers_to_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_of_several_slots_are_done_and_not_sooner_than_the_bound),
+        cmocka_unit_test(policies_that_give_a_model_one_slot_say_that_they_cannot),
         cmocka_unit_test(every_instance_is_done_once),
         cmocka_unit_test(no_policy_beats_the_lower_bound),
         cmocka_unit_test(the_same_seed_gives_the_same_outcome),
