@@ -116,8 +116,9 @@ static void on_work_done(uv_work_t *work, int cancelled)
     }
     if (c->result)
         end_process(c);
-    if (c->full)
-        log_info("store_has_space");
+    if (c->full) /* again with the reason: a log on the same disk lacks the line about it */
+        log_info("store_has_space after_ms=%lld text=\"%s\"",
+                 (long long)(clock_mono_ns() - c->started_ns) / 1000000, c->why_full.text);
     c->full = false;
     count_commit(c);
     land(c);

@@ -146,10 +146,12 @@ static void draw(struct progress_view *v, const json_t *status)
 static void print_line(struct progress_view *v, const json_t *status, int64_t now_ns)
 {
     int64_t done = whole(status, "done");
-    bool changed = done != v->last_done;
-    if (v->last_line_ns && (now_ns - v->last_line_ns < PLAIN_EVERY_NS || !changed))
+    bool blocked = json_is_string(json_object_get(status, "blocked"));
+    bool due = now_ns - v->last_line_ns >= PLAIN_EVERY_NS && done != v->last_done;
+    if (v->last_line_ns && !due && blocked == v->last_blocked)
         return;
     v->last_line_ns = now_ns;
+    v->last_blocked = blocked;
     v->last_done = done;
     struct buf text = { 0 };
     append_counts(&text, status);

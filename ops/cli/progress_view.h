@@ -12,6 +12,7 @@ struct progress_view {
     unsigned lines_drawn; /* to go up again */
     int64_t last_line_ns; /* plain: when the newest line was printed; 0: none yet */
     int64_t last_done;
+    bool last_blocked;
 };
 
 void progress_view_init(struct progress_view *v);

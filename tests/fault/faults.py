@@ -24,7 +24,7 @@ from muster_e2e import (BAD_INPUT, DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, S
                         main, sim, synthetic, wait_until)
 
 __all__ = ["BAD_INPUT", "DONE", "INFRASTRUCTURE", "REPORTS", "SOME_FAILED", "SOURCE", "STATE_HELD", "STOPPED",
-           "STORE_FAILED", "COORDINATOR", "WORKER", "FULL", "SEED", "Program", "Sweep", "FaultTest",
+           "STORE_FAILED", "COORDINATOR", "WORKER", "FULL", "SEED", "Program", "Sweep", "FaultTest", "Fleet",
            "descendants", "end_all", "full_size", "kill", "main", "pick", "sim", "synthetic",
            "wait_until"]
 
@@ -35,6 +35,63 @@ SEED = int(os.environ.get("MUSTER_FAULT_SEED", 1))
 SHIM = os.environ.get("MUSTER_FAULT_SHIM") or SOURCE / "build/dev/tests/libfault_preload.so"
 AT_ONCE = 6  # sweeps side by side: they mostly wait
 EXEC_MODEL = SOURCE / "tests/e2e/exec_model.py"
+
+
+class Fleet:
+    """A coordinator and workers that nobody starts again but the test."""
+
+    def __init__(self, test, sweep, *options, workers=4):
+        self.test, self.sweep, self.options = test, sweep, options
+        self.place = sweep.state.parent
+        self.endpoint, self.worker_options, self.environment = \
+            f"ipc://{sweep.state}/run/workers", (), {}
+        self.coordinator = None
+        self.workers = [None] * workers
+
+    def start_coordinator(self, **environment):
+        self.coordinator = Program([COORDINATOR, "--sweep", self.sweep.file, "--state",
+                                    self.sweep.state, "--exit-when-done", *self.options],
+                                   self.place, **environment)
+        return self
+
+    def start_worker(self, i):
+        self.workers[i] = Program([WORKER, "--connect", self.endpoint, "--name", f"w{i}", "--state",
+                                   self.place / f"w{i}", "--media", self.sweep.state / "media",
+                                   "--slots", 1, "--gpus-per-slot", 0, *self.worker_options],
+                                  self.place, **self.environment)
+
+    def start(self, **environment):
+        self.start_coordinator(**environment)
+        wait_until((self.sweep.state / "run/workers").exists)
+        for i in range(len(self.workers)):
+            self.start_worker(i)
+        return self
+
+    def kill_worker(self, i):
+        """Kills it, if it runs, and starts it again. Returns whether it did."""
+        worker = self.workers[i]
+        if not worker.runs():
+            return False
+        worker.signal(signal.SIGKILL)
+        worker.popen.wait()
+        self.start_worker(i)
+        return True
+
+    def runs(self):
+        return self.coordinator.runs()
+
+    def finish(self, seconds=120):
+        """The coordinator comes to its end by itself; then nobody is needed any more."""
+        ended = self.coordinator.wait(seconds)
+        self.test.assertEqual(ended.code, self.test.expect, f"{ended}\n{self.log()[-4000:]}")
+        for worker in self.workers:
+            if worker.runs():
+                worker.signal(signal.SIGKILL)
+            worker.popen.wait()
+        return ended
+
+    def log(self):
+        return (self.sweep.state / "log/coordinator.log").read_text()
 
 
 def pick(quick, full):
