@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/mem.h"
@@ -19,6 +20,7 @@
 #include "coordinator/server.h"
 #include "coordinator/sweeps.h"
 
+enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and some workers; each takes one more */
 static const int64_t MS = 1000000;
 
 struct coordinator {
@@ -209,7 +211,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (c.config.die_with_parent && !tie_to_parent(&c.config))
         return EXIT_STOPPED;
-    code = open_log(&c.config, &msg);
+    code = descriptors_raise(DESCRIPTORS_NEEDED, &msg) ? EXIT_INFRASTRUCTURE : 0;
+    if (!code)
+        code = open_log(&c.config, &msg);
     if (!code)
         code = run(&c, &msg);
     if (code && msg.text[0])

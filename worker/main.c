@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/mem.h"
@@ -20,6 +20,7 @@
 #include "worker/worker.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_VERSION = 4 };
+enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and one model */
 
 /* Signals reach the worker through the loop. */
 struct signals {
@@ -101,19 +102,11 @@ static const char *launcher_path(struct arena *arena)
 
 /* --- the process --- */
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* then with what there is */
-}
-
 static err prepare_process(const struct worker_options *o, pid_t parent, struct errmsg *msg)
 {
     (void)signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    if (descriptors_raise(DESCRIPTORS_NEEDED, msg) != OK)
+        return ERR_LIMIT;
     if (o->die_with_parent) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != (o->parent ? (pid_t)o->parent : parent))

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -287,10 +288,17 @@ static void read_holder(int fd, struct buf *holder)
         text_append_safe(holder, span_of(text, (size_t)len));
 }
 
+/* Who has just taken a lock needs a moment to write its name into it. */
+enum { HOLDER_LOOKS = 20, HOLDER_LOOK_MS = 5 };
+
 static err say_busy(int fd, const char *path, struct errmsg *msg)
 {
     struct buf holder = { 0 };
     read_holder(fd, &holder);
+    for (int i = 1; i < HOLDER_LOOKS && holder.len == 0; i++) {
+        (void)poll(NULL, 0, HOLDER_LOOK_MS);
+        read_holder(fd, &holder);
+    }
     err e = err_say(msg, ERR_BUSY, "'%s' is locked by another process (pid and host: %s)", path,
                     holder.len > 0 ? buf_cstr(&holder) : "not known");
     buf_release(&holder);

@@ -5,12 +5,14 @@
 
 #include "common/check.h"
 #include "common/io/clock.h"
+#include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/handshake.h"
 #include "common/mem.h"
 #include "coordinator/endpoints.h"
 #include "proto/msg.h"
 
+enum { DESCRIPTORS_NEEDED = 32 };
 enum { POLL_MS = 50, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000, BROKEN_MAX = 3 };
 
 struct client {
@@ -41,6 +43,9 @@ static void set_options(void *socket)
 err client_connect(const char *endpoint, const struct key_file *key, struct client **out,
                    struct errmsg *msg)
 {
+    err e = descriptors_raise(DESCRIPTORS_NEEDED, msg);
+    if (e)
+        return e;
     struct client *c = xcalloc(1, sizeof(*c));
     c->endpoint = xstrdup(endpoint);
     c->zmq = zmq_ctx_new();
@@ -52,7 +57,7 @@ err client_connect(const char *endpoint, const struct key_file *key, struct clie
         c->has_key = true;
         check(handshake_use_key(c->socket, &c->key) == 0);
     }
-    err e = handshake_watch_open(c->zmq, c->socket, &c->watch, msg);
+    e = handshake_watch_open(c->zmq, c->socket, &c->watch, msg);
     if (e == OK && zmq_connect(c->socket, endpoint) != 0)
         e = err_say(msg, ERR_INVALID, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
     if (e) {

@@ -26,6 +26,8 @@ ONE, THREE = ("--workers", 1), ("--workers", 3, "--slots", 1)
 
 
 class Killing(SweepTest):
+    kills = KILLS
+
     def setUp(self):
         super().setUp()
         self.expect = DONE
@@ -48,7 +50,7 @@ class Killing(SweepTest):
             self.assert_stored(sweep, rows)
             self.assert_nobody_left()
             shutil.rmtree(sweep.state)
-            if hits >= KILLS:
+            if hits >= self.kills:
                 return
         self.fail("void: the sweep was over too soon")
 
@@ -74,9 +76,8 @@ class Killing(SweepTest):
               f" {self.fsck(sweep)['rows']} results; {time.monotonic() - began:.1f} s")
         return hits.total()
 
-    @staticmethod
-    def kill_some(run, rng, hits, whom, gap):
-        while hits.total() < KILLS:
+    def kill_some(self, run, rng, hits, whom, gap):
+        while hits.total() < self.kills:
             time.sleep(rng.uniform(*gap))
             program = rng.choice(whom)
             victims = [run] if program == RUN else run.children(program)

@@ -19,11 +19,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 # pylint: disable=wrong-import-position
-from muster_e2e import (BAD_INPUT, DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, SOURCE, STATE_HELD,  # noqa: E402
+from muster_e2e import (BAD_INPUT, BIN, DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, SOURCE, STATE_HELD,  # noqa: E402
                         STOPPED, Program, Sweep, SweepTest, descendants, end_all, full_size, kill,
                         main, sim, synthetic, wait_until)
 
-__all__ = ["BAD_INPUT", "DONE", "INFRASTRUCTURE", "REPORTS", "SOME_FAILED", "SOURCE", "STATE_HELD", "STOPPED",
+__all__ = ["BAD_INPUT", "BIN", "DONE", "INFRASTRUCTURE", "REPORTS", "SOME_FAILED", "SOURCE", "STATE_HELD", "STOPPED",
            "STORE_FAILED", "COORDINATOR", "WORKER", "FULL", "SEED", "Program", "Sweep", "FaultTest", "Fleet",
            "descendants", "end_all", "full_size", "kill", "main", "pick", "sim", "synthetic",
            "wait_until"]
@@ -73,7 +73,7 @@ class Fleet:
         if not worker.runs():
             return False
         worker.signal(signal.SIGKILL)
-        worker.popen.wait()
+        worker.wait()
         self.start_worker(i)
         return True
 
@@ -87,7 +87,7 @@ class Fleet:
         for worker in self.workers:
             if worker.runs():
                 worker.signal(signal.SIGKILL)
-            worker.popen.wait()
+            worker.wait()
         return ended
 
     def log(self):
