@@ -5,68 +5,82 @@
 #include "common/check.h"
 #include "common/mem.h"
 
-static bool before(const struct heap_node *a, const struct heap_node *b)
+/* Four children each, and the order beside the pointers: a level is one line of the cache, and
+ * nothing else is touched on the way. */
+enum { CHILDREN = 4 };
+
+struct heap_entry {
+    int64_t key;
+    uint64_t tie;
+    struct heap_node *node;
+};
+
+static bool before(const struct heap_entry *a, const struct heap_entry *b)
 {
     return a->key != b->key ? a->key < b->key : a->tie < b->tie;
 }
 
-static struct heap_node *at(const struct heap *h, size_t place)
+static void put(struct heap *h, const struct heap_entry *entry, size_t index)
 {
-    return h->nodes[place - 1];
+    h->entries[index] = *entry;
+    entry->node->place = index + 1;
 }
 
-static void put(struct heap *h, struct heap_node *node, size_t place)
+/* Both move a hole from `index` to where the entry belongs, and put it there. */
+static void sift_up(struct heap *h, const struct heap_entry *entry, size_t index)
 {
-    h->nodes[place - 1] = node;
-    node->place = place;
-}
-
-/* Both move a hole from `place` to where `node` belongs, and put it there. */
-static void sift_up(struct heap *h, struct heap_node *node, size_t place)
-{
-    while (place > 1 && before(node, at(h, place / 2))) {
-        put(h, at(h, place / 2), place);
-        place /= 2;
+    while (index > 0 && before(entry, &h->entries[(index - 1) / CHILDREN])) {
+        put(h, &h->entries[(index - 1) / CHILDREN], index);
+        index = (index - 1) / CHILDREN;
     }
-    put(h, node, place);
+    put(h, entry, index);
 }
 
-static void sift_down(struct heap *h, struct heap_node *node, size_t place)
+static void sift_down(struct heap *h, const struct heap_entry *entry, size_t index)
 {
-    for (size_t child; (child = 2 * place) <= h->count; place = child) {
-        if (child < h->count && before(at(h, child + 1), at(h, child)))
-            child++;
-        if (!before(at(h, child), node))
+    for (size_t child; (child = CHILDREN * index + 1) < h->count; index = child) {
+        size_t end = child + CHILDREN < h->count ? child + CHILDREN : h->count;
+        for (size_t i = child + 1; i < end; i++)
+            if (before(&h->entries[i], &h->entries[child]))
+                child = i;
+        if (!before(&h->entries[child], entry))
             break;
-        put(h, at(h, child), place);
+        put(h, &h->entries[child], index);
     }
-    put(h, node, place);
+    put(h, entry, index);
 }
 
-static void settle(struct heap *h, struct heap_node *node, size_t place)
+static void settle(struct heap *h, struct heap_node *node, size_t index)
 {
-    if (place > 1 && before(node, at(h, place / 2)))
-        sift_up(h, node, place);
+    struct heap_entry entry = { node->key, node->tie, node };
+    if (index > 0 && before(&entry, &h->entries[(index - 1) / CHILDREN]))
+        sift_up(h, &entry, index);
     else
-        sift_down(h, node, place);
+        sift_down(h, &entry, index);
 }
 
 static void check_in(const struct heap *h, const struct heap_node *node)
 {
-    check(node->place > 0 && node->place <= h->count && at(h, node->place) == node);
+    check(node->place > 0 && node->place <= h->count && heap_at(h, node->place - 1) == node);
 }
 
 void heap_push(struct heap *h, struct heap_node *node)
 {
     check(node->place == 0);
-    h->nodes = xgrow(h->nodes, &h->capacity, h->count + 1, sizeof(struct heap_node *));
-    h->count++;
-    sift_up(h, node, h->count);
+    h->entries = xgrow(h->entries, &h->capacity, h->count + 1, sizeof(h->entries[0]));
+    struct heap_entry entry = { node->key, node->tie, node };
+    sift_up(h, &entry, h->count++);
+}
+
+struct heap_node *heap_at(const struct heap *h, size_t index)
+{
+    check(index < h->count);
+    return h->entries[index].node;
 }
 
 struct heap_node *heap_top(const struct heap *h)
 {
-    return h->count > 0 ? at(h, 1) : NULL;
+    return h->count > 0 ? h->entries[0].node : NULL;
 }
 
 struct heap_node *heap_pop(struct heap *h)
@@ -80,25 +94,30 @@ struct heap_node *heap_pop(struct heap *h)
 void heap_remove(struct heap *h, struct heap_node *node)
 {
     check_in(h, node);
-    size_t place = node->place;
-    struct heap_node *last = at(h, h->count);
-    h->count--;
+    size_t index = node->place - 1;
+    struct heap_node *last = h->entries[--h->count].node;
     node->place = 0;
     if (last != node)
-        settle(h, last, place);
+        settle(h, last, index);
 }
 
 void heap_rekey(struct heap *h, struct heap_node *node, int64_t key)
 {
     check_in(h, node);
     node->key = key;
-    settle(h, node, node->place);
+    settle(h, node, node->place - 1);
+}
+
+void heap_shift(struct heap *h, int64_t by)
+{
+    for (size_t i = 0; i < h->count; i++)
+        h->entries[i].key = h->entries[i].node->key += by;
 }
 
 void heap_release(struct heap *h)
 {
-    for (size_t place = 1; place <= h->count; place++)
-        at(h, place)->place = 0;
-    free(h->nodes);
+    for (size_t i = 0; i < h->count; i++)
+        h->entries[i].node->place = 0;
+    free(h->entries);
     *h = (struct heap){ 0 };
 }

@@ -236,7 +236,8 @@ static enum explain_reason tell_backoff(const struct core *c, const struct model
 {
     int64_t soonest_ns = INT64_MAX;
     for (size_t i = 0; i < c->backoffs.count; i++) {
-        const struct strike *s = container_of_const(c->backoffs.nodes[i], struct strike, backoff);
+        const struct strike *s =
+            container_of_const(heap_at(&c->backoffs, i), struct strike, backoff);
         if (&c->models[s->cell->model] == m && s->backoff.key < soonest_ns)
             soonest_ns = s->backoff.key;
     }

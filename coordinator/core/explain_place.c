@@ -9,7 +9,8 @@ static uint32_t waiting_in(const struct core *c, const struct cell *cell)
 {
     uint32_t waiting = 0;
     for (size_t i = 0; i < c->backoffs.count; i++)
-        waiting += container_of_const(c->backoffs.nodes[i], struct strike, backoff)->cell == cell;
+        waiting +=
+            container_of_const(heap_at(&c->backoffs, i), struct strike, backoff)->cell == cell;
     return waiting;
 }
 

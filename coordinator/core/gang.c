@@ -333,8 +333,7 @@ void gang_close(struct gang *g)
 
 void gang_put_off(struct core *c, int64_t ns)
 {
-    for (size_t i = 0; i < c->forming.count; i++) /* all by as much: the heap stays one */
-        c->forming.nodes[i]->key += ns;
+    heap_shift(&c->forming, ns);
 }
 
 /* Whoever was not through by then is not waited for again before its attempt is over. */

@@ -76,7 +76,8 @@ static void check_cell(const struct core *c, const struct cell *cell)
     }
     uint32_t waiting = 0;
     for (size_t i = 0; i < c->backoffs.count; i++) {
-        const struct strike *s = container_of_const(c->backoffs.nodes[i], struct strike, backoff);
+        const struct strike *s =
+            container_of_const(heap_at(&c->backoffs, i), struct strike, backoff);
         waiting += s->cell == cell;
     }
     check(owned + waiting == taken);

@@ -92,11 +92,12 @@ struct world {
 
     struct core *core;
     struct core_effects effects;
-    struct map worker_of;          /* session -> struct virtual_worker */
-    struct map cell_of;            /* (model + 1, task) -> struct work_cell */
-    struct bitmap *done;           /* a cell of the work: instances recorded */
-    uint64_t left;                 /* not recorded */
-    uint32_t rows[BLOCK_ROWS_MAX]; /* of the message being told to the core, and what it kept */
+    struct map worker_of;             /* session -> struct virtual_worker */
+    struct map cell_of;               /* (model + 1, task) -> struct work_cell */
+    struct bitmap *done;              /* a cell of the work: instances recorded */
+    const struct work_cell *reported; /* of the rows being told to the core */
+    uint64_t left;                    /* not recorded */
+    uint32_t rows[BLOCK_ROWS_MAX];    /* of the message being told to the core, and what it kept */
     uint8_t statuses[BLOCK_ROWS_MAX];
     uint32_t row_count, rows_kept;
 };

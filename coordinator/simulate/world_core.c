@@ -42,8 +42,8 @@ void world_tell_timing(struct world *w)
 /* Rows are recorded once, and only those that are wanted: the simulation counts for itself. */
 static void record(struct world *w, const struct core_effect *e)
 {
-    const struct work_cell *cell =
-        map_find(&w->cell_of, cell_key(e->as.record.model, e->as.record.task));
+    const struct work_cell *cell = w->reported;
+    check(cell->model == e->as.record.model && cell->task == e->as.record.task);
     struct bitmap *done = &w->done[cell - w->work->cells];
     for (uint32_t i = 0; i < w->row_count; i++) {
         if (!e->as.record.all && !bitmap_get(&e->as.record.keep, i))
@@ -91,21 +91,26 @@ static void welcome(struct world *w, const struct core_effect *e)
     map_put(&w->worker_of, e->session, v);
 }
 
+static uint32_t worker_of(const struct world *w, const struct core_effect *e)
+{
+    const struct virtual_worker *v = map_find(&w->worker_of, e->session);
+    check(v);
+    return (uint32_t)(v - w->workers);
+}
+
 static void carry_out(struct world *w, const struct core_effect *e)
 {
-    struct virtual_worker *v = e->session ? map_find(&w->worker_of, e->session) : NULL;
-    uint32_t worker = v ? (uint32_t)(v - w->workers) : 0;
     switch (e->kind) {
     case EFFECT_RECORD: record(w, e); return;
     case EFFECT_WELCOME: welcome(w, e); return;
-    case EFFECT_GRANT: send_grant(w, worker, e); return;
-    case EFFECT_REVOKE: send_revoke(w, worker, e->as.revoke.attempt); return;
+    case EFFECT_GRANT: send_grant(w, worker_of(w, e), e); return;
+    case EFFECT_REVOKE: send_revoke(w, worker_of(w, e), e->as.revoke.attempt); return;
     case EFFECT_BEAT_REPLY:
         for (uint32_t i = 0; i < e->as.beat_reply.count; i++)
-            send_revoke(w, worker, e->as.beat_reply.stale[i]);
+            send_revoke(w, worker_of(w, e), e->as.beat_reply.stale[i]);
         return;
     case EFFECT_REJECT:
-        check(v && v->is_dead); /* nothing is lost on these wires, and nobody is late */
+        check(w->workers[worker_of(w, e)].is_dead); /* nothing is lost, and nobody is late */
         return;
     case EFFECT_STRIKE:
     case EFFECT_LEARNED:
@@ -199,6 +204,7 @@ static void deliver_rows(struct world *w, struct virtual_worker *v, const struct
 {
     const struct held *h = m->held;
     uint32_t i = m->as.rows.from;
+    w->reported = h->cell;
     while (i < m->as.rows.to) {
         w->row_count = w->rows_kept = 0;
         for (; i < m->as.rows.to && w->row_count < BLOCK_ROWS_MAX; i++)

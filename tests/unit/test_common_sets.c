@@ -114,7 +114,7 @@ enum { HEAP_NODES = 500 };
 static void assert_is_heap(const struct heap *h)
 {
     for (size_t i = 0; i < h->count; i++) {
-        const struct heap_node *node = h->nodes[i], *parent = h->nodes[i > 0 ? (i - 1) / 2 : 0];
+        const struct heap_node *node = heap_at(h, i), *parent = heap_at(h, i > 0 ? (i - 1) / 4 : 0);
         assert_int_equal(node->place, i + 1);
         assert_true(parent->key < node->key ||
                     (parent->key == node->key && parent->tie <= node->tie));
