@@ -98,6 +98,7 @@ static void die(struct world *w, uint32_t worker)
     const struct fleet_worker *f = &w->fleet->workers[worker];
     w->workers[worker].is_dead = true;
     w->alive--;
+    heap_remove(&w->events, &w->workers[worker].death);
     heap_remove(&w->events, &w->workers[worker].beat);
     for (uint32_t i = 0; i < f->slot_count; i++)
         slot_stop(w, f->first_slot + i, true);
@@ -105,14 +106,13 @@ static void die(struct world *w, uint32_t worker)
 
 static void beat(struct world *w, uint32_t worker)
 {
-    w->workers[worker].beat.key = w->now_ns + core_defaults.beat_ns;
-    heap_push(&w->events, &w->workers[worker].beat);
+    heap_rekey(&w->events, &w->workers[worker].beat, w->now_ns + core_defaults.beat_ns);
     world_beat(w, worker);
 }
 
 static void take_event(struct world *w)
 {
-    struct heap_node *node = heap_pop(&w->events);
+    struct heap_node *node = heap_top(&w->events); /* whose event it is takes it out, or moves it */
     uint32_t index = (uint32_t)node->tie - 1;
     switch ((enum node_kind)(node->tie >> NODE_KIND_SHIFT)) {
     case NODE_SLOT: slot_event(w, index); return;

@@ -36,6 +36,7 @@ struct held {
 
 struct virtual_slot {
     struct heap_node event; /* the load is over, or the head flushes */
+    bool is_planned;        /* the event is still to come */
     struct list attempts;   /* the head runs */
     uint32_t model;         /* loaded or loading; UINT32_MAX: none */
     bool is_loading;

@@ -168,7 +168,7 @@ static uint8_t state_of(const struct virtual_slot *s)
         return SLOT_IDLE;
     if (s->is_loading)
         return SLOT_LOADING;
-    return heap_has(&s->event) ? SLOT_RUNNING : SLOT_READY;
+    return s->is_planned ? SLOT_RUNNING : SLOT_READY;
 }
 
 void world_beat(struct world *w, uint32_t worker)

@@ -87,11 +87,21 @@ static void spend(struct world *w, uint32_t slot, uint32_t model, enum span_kind
 
 /* ---- The life of the head ---- */
 
+static void plan(struct world *w, struct virtual_slot *s, int64_t at_ns)
+{
+    s->is_planned = true;
+    if (heap_has(&s->event)) {
+        heap_rekey(&w->events, &s->event, at_ns);
+        return;
+    }
+    s->event.key = at_ns;
+    heap_push(&w->events, &s->event);
+}
+
 static void plan_flush(struct world *w, struct held *h, int64_t until)
 {
     struct virtual_slot *s = &w->slots[h->slot];
-    s->event.key = walk(w, h, until, &h->flush_done);
-    heap_push(&w->events, &s->event);
+    plan(w, s, walk(w, h, until, &h->flush_done));
 }
 
 /* It leaves the slot; its memory goes with the message. */
@@ -110,7 +120,7 @@ static void pump(struct world *w, uint32_t slot)
 {
     struct virtual_slot *s = &w->slots[slot];
     struct held *h = head_of(s);
-    if (!h || heap_has(&s->event))
+    if (!h || s->is_planned)
         return;
     check(s->lead == UINT32_MAX || s->model == UINT32_MAX);
     if (s->model == h->cell->model) {
@@ -123,8 +133,7 @@ static void pump(struct world *w, uint32_t slot)
     s->is_loading = true;
     s->load_start_ns = w->now_ns;
     outcome_load(w->o, slot, s->model, w->now_ns);
-    s->event.key = w->now_ns + w->work->models[s->model].timing.load_ns;
-    heap_push(&w->events, &s->event);
+    plan(w, s, w->now_ns + w->work->models[s->model].timing.load_ns);
 }
 
 static void loaded(struct world *w, uint32_t slot)
@@ -160,13 +169,18 @@ static void flush(struct world *w, uint32_t slot)
         plan_flush(w, h, w->now_ns + FLUSH_NS);
 }
 
+/* The event stays in the heap while its successor is looked for: most of them have one. */
 void slot_event(struct world *w, uint32_t slot)
 {
-    if (w->slots[slot].is_loading)
+    struct virtual_slot *s = &w->slots[slot];
+    s->is_planned = false;
+    if (s->is_loading)
         loaded(w, slot);
     else
         flush(w, slot);
     pump(w, slot);
+    if (!s->is_planned)
+        heap_remove(&w->events, &s->event);
 }
 
 void slot_grant(struct world *w, struct held *h)
@@ -187,7 +201,6 @@ void slot_revoke(struct world *w, uint64_t attempt)
         return;
     }
     h->is_returning = true;
-    heap_remove(&w->events, &s->event);
     plan_flush(w, h, w->now_ns);
 }
 
@@ -201,7 +214,7 @@ void slot_stop(struct world *w, uint32_t slot, bool is_lost)
         spend(w, slot, s->model, SPAN_RUN, h->at_ns);
         w->o->lost_ns += is_lost ? (double)(w->now_ns - h->at_ns) : 0;
     }
-    s->is_loading = false;
+    s->is_loading = s->is_planned = false;
     if (heap_has(&s->event))
         heap_remove(&w->events, &s->event);
     while ((h = head_of(s))) {
