@@ -11,7 +11,12 @@
 
 enum {
     CONGESTED_BYTES = 64 << 20, /* of messages that wait for their commit */
-    CONGESTED_ROWS = 1 << 20,
+    /* A commit takes what gathered during the one before, but no more than is through in about this
+     * time at the rate that was seen: results must not wait long for their acknowledgement, and
+     * what the coordinator does not read yet, its workers keep. */
+    COMMIT_TARGET_US = 8000,
+    COMMIT_ROWS_MIN = 1 << 16, /* full rate even where flushes are slow, by measurement */
+    COMMIT_ROWS_MAX = 1 << 20,
     FULL_RETRY_MS = 1000
 };
 
@@ -30,6 +35,7 @@ struct commit {
     int64_t started_ns;         /* the commit */
     bool full;
     struct errmsg why_full; /* ... so the sentence for askers is a copy */
+    size_t rows_max;        /* of the next commit: COMMIT_TARGET_US */
     struct commit_counters counters;
 };
 
@@ -47,6 +53,7 @@ struct commit *commit_new(uv_loop_t *loop, struct store *store, void *owner, com
     turn_init(&c->turns[0]);
     turn_init(&c->turns[1]);
     c->open = &c->turns[0];
+    c->rows_max = COMMIT_ROWS_MIN;
     c->work.data = c;
     check(uv_timer_init(loop, &c->retry) == 0);
     c->retry.data = c;
@@ -94,6 +101,16 @@ static _Noreturn void end_process(const struct commit *c)
     exit(EXIT_STORE_FAILED);
 }
 
+/* Half of the way to what the commit that has just ended suggests: one slow flush is no rule. */
+static void size_commits(struct commit *c, size_t rows, uint64_t us)
+{
+    if (rows < COMMIT_ROWS_MIN / 2)
+        return; /* it says more about the flush than about rows */
+    double fits = (double)rows * COMMIT_TARGET_US / (double)(us + 1);
+    size_t next = (c->rows_max + (fits < COMMIT_ROWS_MAX ? (size_t)fits : COMMIT_ROWS_MAX)) / 2;
+    c->rows_max = next > COMMIT_ROWS_MIN ? next : COMMIT_ROWS_MIN;
+}
+
 static void count_commit(struct commit *c)
 {
     int64_t now = clock_mono_ns();
@@ -102,6 +119,7 @@ static void count_commit(struct commit *c)
     c->counters.commits++;
     c->counters.rows += store_batch_rows(c->flying->batch);
     c->counters.last_us = us;
+    size_commits(c, store_batch_rows(c->flying->batch), us);
     if (us > c->counters.max_us)
         c->counters.max_us = us;
 }
@@ -152,8 +170,7 @@ bool commit_is_idle(const struct commit *c)
 
 bool commit_is_congested(const struct commit *c)
 {
-    return c->open->frames.len > CONGESTED_BYTES ||
-           store_batch_rows(c->open->batch) > CONGESTED_ROWS;
+    return c->open->frames.len > CONGESTED_BYTES || store_batch_rows(c->open->batch) > c->rows_max;
 }
 
 const char *commit_blocked(const struct commit *c)

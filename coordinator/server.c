@@ -193,6 +193,8 @@ static void on_worker_message(void *owner, const struct zpeer *peer, struct span
         else
             step(s, &in->event, in);
     }
+    if (commit_is_congested(s->commit))
+        zsock_pause(s->workers, true); /* until the end of a turn finds it otherwise */
     incoming_clear(in);
 }
 
