@@ -27,6 +27,7 @@ static size_t whole_characters(const char *text, size_t len)
     return cut;
 }
 
+#undef err_say /* the macro of analysers */
 err err_say(struct errmsg *msg, err e, const char *format, ...)
 {
     if (!msg)

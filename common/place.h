@@ -12,7 +12,7 @@ struct place {
     uint32_t package, node, near;
 };
 
-enum { PLACE_GROUP_NONE = UINT32_MAX };
+static const uint32_t PLACE_GROUP_NONE = UINT32_MAX;
 
 /* Share `count` places out in groups of `width`, those closest together first, and of those that
  * are equally close the first ones. What is left over near by forms groups further out: no other

@@ -11,6 +11,7 @@
 
 enum {
     LEASE_BEATS_MIN = 3,        /* a lease outlives two lost beats */
+    MAP_GIB_MAX = 65536,        /* what a process can have: 64 TiB, half of its address space */
     DURATION_MS_MAX = 86400000, /* a day: more is a slip of the pen */
     STOP_HELP = 1,              /* what config_parse returns (config.h) */
     STOP_BAD_INPUT = EXIT_BAD_INPUT + 1
@@ -39,6 +40,9 @@ static const char HELP[] =
     "  --attempt-max N       give out at most N instances at a time (default: by their durations)\n"
     "  --log-level LEVEL     error, warn, info (default) or debug\n"
     "  --allow-network-fs    keep the state on a network file system, at your own risk\n"
+    "  --map GIB             address space for the store (default 256), where that is limited; "
+    "the\n"
+    "                        store cannot grow beyond it\n"
     "  --die-with-parent[=PID]  end when the process that started it ends\n"
     "  --help, --version\n"
     "\n"
@@ -60,6 +64,7 @@ enum {
     OPT_ATTEMPT_MAX,
     OPT_LEVEL,
     OPT_NETWORK_FS,
+    OPT_MAP,
     OPT_DIE,
     OPT_HELP,
     OPT_VERSION
@@ -79,6 +84,7 @@ static const struct option OPTIONS[] = {
     { "attempt-max", required_argument, NULL, OPT_ATTEMPT_MAX },
     { "log-level", required_argument, NULL, OPT_LEVEL },
     { "allow-network-fs", no_argument, NULL, OPT_NETWORK_FS },
+    { "map", required_argument, NULL, OPT_MAP },
     { "die-with-parent", optional_argument, NULL, OPT_DIE },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
@@ -106,6 +112,15 @@ static bool read_pid(const char *text, long *out)
     if (!text_parse_u64(text, &pid) || pid < 1 || pid > INT_MAX)
         return false;
     *out = (long)pid;
+    return true;
+}
+
+static bool read_map(const char *text, uint32_t *out)
+{
+    uint64_t gib;
+    if (!text_parse_u64(text, &gib) || gib < 1 || gib > MAP_GIB_MAX)
+        return false;
+    *out = (uint32_t)gib;
     return true;
 }
 
@@ -169,6 +184,8 @@ static int take_option(int option, struct config *c)
     case OPT_EXIT: c->exit_when_done = true; return 0;
     case OPT_RETRY: c->retry_failures = true; return 0;
     case OPT_NETWORK_FS: c->allow_network_fs = true; return 0;
+    case OPT_MAP:
+        return read_map(optarg, &c->map_gib) ? 0 : wrong("--map", optarg, "a number of GiB, as 64");
     case OPT_DIE:
         c->die_with_parent = true;
         return !optarg || read_pid(optarg, &c->parent)

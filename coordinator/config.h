@@ -27,6 +27,7 @@ struct config {
     bool die_with_parent;
     long parent; /* with it: its pid; 0: not told */
     uint32_t beat_ms, lease_ms;
+    uint32_t map_gib;     /* 0: the store's own choice */
     uint32_t attempt_max; /* instances; 0: not given */
     enum log_level level;
 };

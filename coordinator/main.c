@@ -77,7 +77,9 @@ static int open_plan(struct coordinator *c)
 static int open_store(struct coordinator *c, struct errmsg *msg)
 {
     char *path = file_join(c->config.state, "store");
-    struct store_config config = { .path = path, .allow_network_fs = c->config.allow_network_fs };
+    struct store_config config = { .path = path,
+                                   .map_bytes = (size_t)c->config.map_gib << 30,
+                                   .allow_network_fs = c->config.allow_network_fs };
     err e = store_open(&config, &c->store, msg);
     free(path);
     if (e == ERR_BUSY) {

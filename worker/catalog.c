@@ -97,7 +97,7 @@ static err catalog_find(const struct map *map, const char *what, uint32_t id,
 err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
                   struct errmsg *msg)
 {
-    struct definition *d;
+    struct definition *d = NULL;
     err e = catalog_find(&c->models, "model", id, &d, msg);
     if (e == OK)
         *out = &d->as.model;
@@ -107,7 +107,7 @@ err catalog_model(const struct catalog *c, uint32_t id, const struct model_defin
 err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
                  struct errmsg *msg)
 {
-    struct definition *d;
+    struct definition *d = NULL;
     err e = catalog_find(&c->tasks, "task", id, &d, msg);
     if (e == OK)
         *out = &d->as.task;
@@ -128,7 +128,7 @@ static err catalog_open_data(struct catalog *c, struct definition *d, struct err
 err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
                      struct errmsg *msg)
 {
-    struct definition *d;
+    struct definition *d = NULL;
     err e = catalog_find(&c->tasks, "task", task, &d, msg);
     if (e)
         return e == ERR_INVALID ? ERR_CORRUPT : e;

@@ -51,6 +51,7 @@ static struct job *scorer_head(struct scorer *s)
 
 static uint64_t scorer_take(struct job *job)
 {
+    check(job);
     uint64_t id = job->id;
     list_remove(&job->node);
     free(job);

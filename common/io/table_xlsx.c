@@ -136,11 +136,11 @@ static err find_workbook_part(struct workbook_reader *r, const char **out)
     struct relations root = { .xlsx = &r->xlsx, .arena = &r->scratch, .folder = "" };
     err e = relations_read(&root, "_rels/.rels");
     const struct relation *document = relation_of_type(&root, "officeDocument");
-    if (e == OK && document == NULL)
+    if (e == OK && document)
+        *out = document->part;
+    else if (e == OK)
         e = err_say(r->xlsx.msg, ERR_INVALID, "%s: not an .xlsx file: no workbook in it",
                     r->xlsx.name);
-    if (e == OK)
-        *out = document->part;
     free(root.items);
     return e;
 }

@@ -205,8 +205,8 @@ err zsock_open(uv_loop_t *loop, const struct zsock_config *config, struct zsock 
 {
     check(config->type == ZMQ_ROUTER || config->type == ZMQ_DEALER);
     check(config->on_message && config->message_bytes_max <= INT64_MAX);
-    void *socket;
-    uv_os_sock_t fd;
+    void *socket = NULL;
+    uv_os_sock_t fd = -1;
     err e = open_socket(config, &socket, &fd, msg);
     if (e != OK)
         return e;

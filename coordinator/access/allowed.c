@@ -143,7 +143,7 @@ void allowed_release(struct allowed *a)
 
 const struct allowed_key *allowed_find(const struct allowed *a, const char *public_key)
 {
-    struct allowed_key wanted;
+    struct allowed_key wanted = { .role = KEY_WORKER }; /* looked up by its key alone */
     if (a->count == 0 || strlen(public_key) != KEY_CHARS)
         return NULL;
     memcpy(wanted.public_key, public_key, KEY_TEXT_BYTES);

@@ -64,7 +64,8 @@ static size_t find_victims(const struct core *c, struct victim *out)
         for (uint32_t k = 0; w->session && k < w->slot_count; k++)
             count = add_victims(c, &w->slots[k], out, count);
     }
-    qsort(out, count, sizeof(*out), by_gain);
+    if (count > 1)
+        qsort(out, count, sizeof(*out), by_gain);
     return count;
 }
 

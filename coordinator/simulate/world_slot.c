@@ -152,6 +152,7 @@ static void loaded(struct world *w, uint32_t slot)
 static void flush(struct world *w, uint32_t slot)
 {
     struct held *h = head_of(&w->slots[slot]);
+    check(h);
     spend(w, slot, h->cell->model, SPAN_RUN, h->at_ns);
     if (h->flush_done > h->done)
         wire_send(w, &w->up,

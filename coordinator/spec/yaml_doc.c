@@ -108,6 +108,7 @@ static void attach(struct builder *b, const struct yaml_node *node, uint32_t lin
 /* Among the first `count` entries. */
 static const struct yaml_entry *find_entry(const struct frame *in, size_t count, const char *key)
 {
+    check(key);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(in->entries[i].key, key) == 0)
             return &in->entries[i];

@@ -95,9 +95,11 @@ static void append_hex(struct span key, char *out, size_t out_bytes)
 void store_key_text(enum store_table table, struct span key, char out[STORE_KEY_TEXT_BYTES])
 {
     struct store_place place;
+    check((unsigned)table < TABLE_COUNT);
     if (table < TABLE_BLOCK || !store_key_parse(table, key, &place)) {
         int len = snprintf(out, STORE_KEY_TEXT_BYTES, "%s ", table_names[table]);
         append_hex(key, out + len, STORE_KEY_TEXT_BYTES - (size_t)len);
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond ; checked above */
     } else if (number_bytes[table] == 0) {
         snprintf(out, STORE_KEY_TEXT_BYTES, "%s (model %u, task %u)", table_names[table],
                  place.model, place.task);

@@ -92,6 +92,7 @@ static err see_cores(struct seen *seen, struct errmsg *msg)
     seen->cores = xcalloc((size_t)count, sizeof *seen->cores);
     for (int i = 0; i < count; i++) {
         hwloc_obj_t core = hwloc_get_obj_by_type(seen->hwloc, type, (unsigned)i);
+        check(core); /* there are so many */
         seen->cores[seen->core_count++] = (struct seen_core){
             .cpuset = core->cpuset,
             .usable_count = count_usable(seen, core->cpuset),
