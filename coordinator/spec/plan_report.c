@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "common/limits.h"
 #include "common/text.h"
 
 /* ---- Jobs ---- */
@@ -60,21 +61,30 @@ static const char *gpu_obstacle(const struct spec_gpus *need, const struct plan_
                       : arena_format(arena, "its gpu_types do not name %s", machine->gpu_type);
 }
 
+static const char *who_has(uint32_t slots, uint32_t each)
+{
+    return slots == 1 || each == 0 ? "a slot has" : "all slots that it may take together have";
+}
+
 static const char *obstacle_of(const struct spec_model *model, const struct plan_machine *machine,
                                struct arena *arena)
 {
     const struct model_resources *need = &model->definition.resources;
     if (!machine)
         return NULL;
-    if (need->gpus > machine->gpus_per_slot)
-        return arena_format(arena, "a replica needs %u GPUs, a slot has %u", need->gpus,
-                            machine->gpus_per_slot);
-    if (need->cpus > machine->cores_per_slot)
-        return arena_format(arena, "a replica needs %u cores, a slot has %u", need->cpus,
-                            machine->cores_per_slot);
-    if (machine->memory_bytes != 0 && need->memory_bytes > machine->memory_bytes)
-        return arena_format(arena, "a replica needs %" PRIu64 " MiB of memory, a slot has %" PRIu64,
-                            need->memory_bytes >> 20, machine->memory_bytes >> 20);
+    uint32_t slots = machine->slots < GANG_SLOTS_MAX ? machine->slots : GANG_SLOTS_MAX;
+    slots = slots > 0 ? slots : 1;
+    if (need->gpus > slots * machine->gpus_per_slot)
+        return arena_format(arena, "a replica needs %u GPUs, %s %u", need->gpus,
+                            who_has(slots, machine->gpus_per_slot), slots * machine->gpus_per_slot);
+    if (need->cpus > slots * machine->cores_per_slot)
+        return arena_format(arena, "a replica needs %u cores, %s %u", need->cpus,
+                            who_has(slots, machine->cores_per_slot),
+                            slots * machine->cores_per_slot);
+    if (machine->memory_bytes != 0 && need->memory_bytes > slots * machine->memory_bytes)
+        return arena_format(arena, "a replica needs %" PRIu64 " MiB of memory, %s %" PRIu64,
+                            need->memory_bytes >> 20, who_has(slots, 1),
+                            slots * machine->memory_bytes >> 20);
     const char *gpus = gpu_obstacle(&model->gpus, machine, arena);
     return gpus ? gpus : machine->slots == 0 ? "there is no slot" : NULL;
 }

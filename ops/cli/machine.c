@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/limits.h"
 #include "worker/topology/topology.h"
 
 static err look(const struct topology_rules *rules, struct topology *out, struct errmsg *msg)
@@ -20,18 +21,42 @@ static uint32_t usable_gpus(const struct topology *t)
     return count;
 }
 
-/* GPUs and cores of the largest replica that fits into what there is at all. */
-static void largest_replica(const struct spec *spec, const struct topology *t, uint32_t *gpus,
-                            uint32_t *cpus)
+/* What the replicas that this machine can hold at all take of one thing. */
+struct sizes {
+    uint32_t largest, divisor; /* greatest common one; 0: nobody takes any */
+};
+
+static void add_size(struct sizes *s, uint32_t size, uint32_t there)
 {
-    uint32_t gpus_there = usable_gpus(t), cores_there = (uint32_t)t->core_count;
+    if (size == 0 || size > there)
+        return;
+    uint32_t a = s->divisor, b = size;
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    s->divisor = a;
+    s->largest = size > s->largest ? size : s->largest;
+}
+
+static void measure_replicas(const struct spec *spec, const struct topology *t, struct sizes *gpus,
+                             struct sizes *cpus)
+{
     for (size_t i = 0; i < spec->model_count; i++) {
         const struct model_resources *r = &spec->models[i].definition.resources;
-        if (r->gpus > *gpus && r->gpus <= gpus_there)
-            *gpus = r->gpus;
-        if (r->cpus > *cpus && r->cpus <= cores_there)
-            *cpus = r->cpus;
+        add_size(gpus, r->gpus, usable_gpus(t));
+        add_size(cpus, r->cpus, (uint32_t)t->core_count);
     }
+}
+
+/* Of which every replica takes a whole number of slots, and the largest no more than there may be
+ * together. */
+static uint32_t slot_size(const struct sizes *s, unsigned slots_max)
+{
+    uint32_t most = slots_max > 0 && slots_max < GANG_SLOTS_MAX ? slots_max : GANG_SLOTS_MAX;
+    uint32_t least = (s->largest + most - 1) / most, size = s->divisor > 0 ? s->divisor : 1;
+    return size > least ? size : least;
 }
 
 static bool same_type(const char *a, const char *b)
@@ -78,12 +103,12 @@ err machine_of_this_host(const struct spec *specs, size_t spec_count, unsigned s
     if (e)
         return e;
     *out = (struct machine){ 0 };
-    out->gpus_per_slot = out->cores_per_slot = 1;
+    struct sizes gpus = { 0 }, cpus = { 0 };
     for (size_t i = 0; i < spec_count; i++)
-        largest_replica(&specs[i], &t, &out->gpus_per_slot, &out->cores_per_slot);
+        measure_replicas(&specs[i], &t, &gpus, &cpus);
     topology_release(&t);
-    rules.gpus_per_slot = out->gpus_per_slot;
-    rules.cores_per_slot = out->cores_per_slot;
+    rules.gpus_per_slot = out->gpus_per_slot = slot_size(&gpus, slots_max);
+    rules.cores_per_slot = out->cores_per_slot = slot_size(&cpus, slots_max);
     rules.slots_max = slots_max;
     e = look(&rules, &t, msg);
     if (e)

@@ -7,8 +7,8 @@
 struct machine {
     struct plan_machine slots;
     char gpu_type[64]; /* slots.gpu_type, where it is known */
-    /* What to ask a worker for: the largest replica of the sweep that this machine can hold, so
-     * that one that is too large keeps no other from running. */
+    /* What to ask a worker for: slots of which every replica of the sweep that this machine can
+     * hold takes one or several. */
     uint32_t gpus_per_slot, cores_per_slot;
 };
 

@@ -3,6 +3,7 @@
 instances and nothing else."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -67,6 +68,37 @@ class ExecTest(SweepTest):
                     failed[status] = failed.get(status, 0) + count
             found[m["name"]] = (sum(t["answered"] for t in m["tasks"]), failed)
         return found
+
+
+class Gangs(ExecTest):
+    """A model that needs two cores, beside one that needs one, on slots of a core."""
+
+    def setUp(self):
+        super().setUp()
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest("one core")
+        self.witness = self.folder / "witness"
+        self.witness.mkdir()
+
+    def seen(self):
+        """By the cores that a model's process was bound to: how many such processes there were."""
+        counts = {}
+        for note in self.witness.glob("start-*.json"):
+            cores = len(json.loads(note.read_text())["cores"])
+            counts[cores] = counts.get(cores, 0) + 1
+        return counts
+
+    def test_a_model_larger_than_a_slot_runs_on_several(self):
+        args = {"witness": str(self.witness), "pace": 0.02}
+        large = model("good", "large", args=args, resources={"cpus": 2})
+        small = model("good", "small", args=args, resources={"cpus": 1})
+        sweep = self.general_bench([large, small])
+        self.run_sweep(sweep, "--slots", 2)
+        total = len(TASKS) * EACH
+        self.assertEqual(self.outcomes(sweep), {"large": (total, {}), "small": (total, {})})
+        self.assertIn(2, self.seen())
+        self.assertIn(1, self.seen())
+        self.assert_stored(sweep, 2 * total)
 
 
 class BadOnes(ExecTest):

@@ -159,7 +159,7 @@ static void a_slow_model_has_no_more_jobs_than_instances(void **state)
 
 /* ---- Obstacles ---- */
 
-static void a_replica_must_fit_into_a_slot(void **state)
+static void a_replica_must_fit_into_a_slot_or_several(void **state)
 {
     (void)state;
     static const struct {
@@ -182,6 +182,9 @@ static void a_replica_must_fit_into_a_slot(void **state)
         { { .slots = 1, .gpus_per_slot = 2, .cores_per_slot = 4, .gpu_type = "NVIDIA A100" },
           NULL },
         { { .slots = 0, .gpus_per_slot = 2, .cores_per_slot = 4 }, "there is no slot" },
+        { { .slots = 2, .gpus_per_slot = 1, .cores_per_slot = 2 }, NULL }, /* both together */
+        { { .slots = 3, .gpus_per_slot = 1, .cores_per_slot = 1 },
+          "a replica needs 4 cores, all slots that it may take together have 3" },
     };
     struct plan plan = make_plan();
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -316,7 +319,7 @@ int main(void)
         cmocka_unit_test(unmeasured_jobs_have_the_size_of_a_probe),
         cmocka_unit_test(measured_jobs_last_a_minute),
         cmocka_unit_test(a_slow_model_has_no_more_jobs_than_instances),
-        cmocka_unit_test(a_replica_must_fit_into_a_slot),
+        cmocka_unit_test(a_replica_must_fit_into_a_slot_or_several),
         cmocka_unit_test(what_cannot_run_is_not_in_the_total),
         cmocka_unit_test(only_results_of_another_identity_are_outdated),
         cmocka_unit_test(the_text_says_it_all),
