@@ -199,6 +199,7 @@ static int serve(const struct worker_options *o, const struct topology *topology
         .topology = topology,
         .lifetime_ms = o->lifetime_ms,
         .nice = o->nice,
+        .parent = o->die_with_parent ? parent : 0,
     };
     struct key_file key = { .role = KEY_WORKER };
     check(uv_loop_init(&loop) == 0);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/check.h"
 #include "common/io/clock.h"
@@ -16,10 +17,12 @@
 #include "worker/worker_private.h"
 
 enum {
-    OPEN_TASKS_SPARE = 4,      /* tasks kept open besides one a slot */
-    SHUT_ASK_MS = 5000,        /* at the end: models and scorers may finish for so long */
-    SHUT_KILL_MS = 5000,       /* then they are killed, and have so long to be gone */
-    LIFETIME_MARGIN_MS = 60000 /* drained so long before the end, or a tenth before */
+    OPEN_TASKS_SPARE = 4,       /* tasks kept open besides one a slot */
+    SHUT_ASK_MS = 5000,         /* at the end: models and scorers may finish for so long */
+    SHUT_KILL_MS = 5000,        /* then they are killed, and have so long to be gone */
+    LIFETIME_MARGIN_MS = 60000, /* drained so long before the end, or a tenth before */
+    ORPHAN_LOOK_MS = 1000,
+    ORPHAN_LOOKS = 10 /* in a row without a coordinator: nobody comes for what it has */
 };
 
 /* --- the end --- */
@@ -31,6 +34,7 @@ static void worker_close(struct worker *w)
     uv_close((uv_handle_t *)&w->deadline, NULL);
     uv_close((uv_handle_t *)&w->lifetime, NULL);
     uv_close((uv_handle_t *)&w->shut, NULL);
+    uv_close((uv_handle_t *)&w->orphan, NULL);
     link_close(w->link);
     uv_stop(w->config.loop);
 }
@@ -70,10 +74,25 @@ void worker_shut(struct worker *w)
     uv_timer_start(&w->shut, worker_on_shut, SHUT_ASK_MS, 0);
 }
 
+/* Its parent has ended, and with it most likely the coordinator. Another run of the sweep takes
+ * what this worker has; if none comes, it goes. Nobody was promised anything: its work is done
+ * again. */
+static void worker_on_orphan(uv_timer_t *timer)
+{
+    struct worker *w = container_of(timer, struct worker, orphan);
+    w->orphan_looks = agent_only_waits(w->agent) ? w->orphan_looks + 1 : 0;
+    if (w->orphan_looks < ORPHAN_LOOKS)
+        return;
+    uv_timer_stop(&w->orphan);
+    worker_stop(w);
+}
+
 void worker_stop(struct worker *w)
 {
     if (!w->is_draining) {
         worker_drain(w, "a signal; the next one stops everything at once");
+        if (w->config.parent && getppid() != w->config.parent)
+            uv_timer_start(&w->orphan, worker_on_orphan, ORPHAN_LOOK_MS, ORPHAN_LOOK_MS);
     } else if (w->state == WORKER_RUNNING || w->state == WORKER_SHUTTING) {
         log_warn("worker_stopped unacked_messages=%zu", spool_count(w->spool));
         worker_shut_slots(w, true);
@@ -171,7 +190,8 @@ static void worker_start_clocks(struct worker *w)
 {
     uv_loop_t *loop = w->config.loop;
     check(uv_prepare_init(loop, &w->prepare) == 0 && uv_timer_init(loop, &w->deadline) == 0 &&
-          uv_timer_init(loop, &w->lifetime) == 0 && uv_timer_init(loop, &w->shut) == 0);
+          uv_timer_init(loop, &w->lifetime) == 0 && uv_timer_init(loop, &w->shut) == 0 &&
+          uv_timer_init(loop, &w->orphan) == 0);
     check(uv_prepare_start(&w->prepare, worker_on_prepare) == 0);
     int64_t lifetime = w->config.lifetime_ms;
     w->ends_mono_ns = INT64_MAX;

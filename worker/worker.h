@@ -24,6 +24,7 @@ struct worker_config {
     const struct topology *topology; /* lives as long as the worker */
     int64_t lifetime_ms;             /* from now on; 0: unlimited */
     int nice;
+    pid_t parent; /* drains it by a signal when it ends (--die-with-parent); 0: nobody */
 };
 
 /* Why it ended. */

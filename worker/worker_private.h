@@ -41,7 +41,8 @@ struct worker {
     struct arena arena;   /* strings of the slots' places */
     struct arena scratch; /* of the message at hand */
     uv_prepare_t prepare;
-    uv_timer_t deadline, lifetime, shut;
+    uv_timer_t deadline, lifetime, shut, orphan;
+    unsigned orphan_looks; /* in a row at which it only waited */
 };
 
 /* worker_turn.c: events in, effects out */

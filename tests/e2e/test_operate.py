@@ -5,8 +5,8 @@ import json
 import signal
 import time
 
-from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, main, sim,
-                        synthetic, wait_until)
+from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, kill, main,
+                        sim, synthetic, wait_until)
 
 ROWS = 100
 MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
@@ -140,7 +140,21 @@ class Stopping(Operated):
         self.some_done(run, sweep)
         run.signal(signal.SIGKILL)
         run.wait()
-        self.assert_nobody_left()
+        self.assert_nobody_left(seconds=30)  # a worker's goodbye may be lost: a lease's time
+        self.muster("report", sweep.file, "--quiet")
+        self.assert_goes_on(sweep)
+
+    def test_workers_go_when_nobody_comes_for_what_they_have(self):
+        """The run is killed while its coordinator does not answer: their results are not durable."""
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        coordinator = run.children("muster-coordinator")[0].pid
+        kill(coordinator, signal.SIGSTOP)
+        time.sleep(0.3)
+        run.signal(signal.SIGKILL)
+        run.wait()
+        kill(coordinator, signal.SIGKILL)
+        self.assert_nobody_left(seconds=60)
         self.muster("report", sweep.file, "--quiet")
         self.assert_goes_on(sweep)
 

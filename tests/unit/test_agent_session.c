@@ -181,6 +181,20 @@ static void test_what_a_new_session_does_not_ack_is_sent_again_too(void **state)
     expect(w, "resend\nbeat\n");
 }
 
+static void test_a_drained_worker_that_nobody_answers_only_waits(void **state)
+{
+    struct world *w = *state;
+    grant(w, 7, 1, 0, 1);
+    hello(w, 1);
+    happen(w, AGENT_ON_DRAIN);
+    happen(w, AGENT_ON_LINK_LOST);
+    assert_false(agent_only_waits(w->agent)); /* its instance still runs */
+    answer(w, 0);
+    assert_true(agent_only_waits(w->agent));
+    welcome(w);
+    assert_false(agent_only_waits(w->agent)); /* somebody takes it */
+}
+
 static void test_hello_lists_what_is_held_until_its_end_is_durable(void **state)
 {
     struct world *w = *state;
@@ -244,6 +258,7 @@ int main(void)
         RULE(test_leases_not_renewed_are_said_once),
         RULE(test_what_is_not_acked_on_a_live_link_is_sent_again),
         RULE(test_what_a_new_session_does_not_ack_is_sent_again_too),
+        RULE(test_a_drained_worker_that_nobody_answers_only_waits),
         RULE(test_hello_lists_what_is_held_until_its_end_is_durable),
         RULE(test_beats_tell_states_and_progress),
     };

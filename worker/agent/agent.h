@@ -46,6 +46,10 @@ int64_t agent_deadline_mono_ns(const struct agent *agent);
 void agent_hello(const struct agent *agent, struct arena *arena, struct msg_hello *out);
 void agent_beat(const struct agent *agent, struct arena *arena, struct msg_beat *out);
 
+/* It drains, nothing runs any more, and what it has to hand over waits for a coordinator that does
+ * not answer. */
+bool agent_only_waits(const struct agent *agent);
+
 /* About what waits for an ack, rows not yet flushed included. */
 uint64_t agent_unacked_bytes(const struct agent *agent);
 

@@ -77,3 +77,8 @@ void agent_beat(const struct agent *agent, struct arena *arena, struct msg_beat 
     out->unacked_bytes = agent_unacked_bytes(agent);
     out->draining = agent->draining;
 }
+
+bool agent_only_waits(const struct agent *agent)
+{
+    return agent->draining && agent->live_count == 0 && agent->session.state != LINK_UP;
+}
