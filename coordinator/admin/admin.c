@@ -81,6 +81,29 @@ static void set_page(json_t *o, const char *key, struct admin *a, const json_t *
 
 /* ---- status ---- */
 
+/* What it is like on each type of GPU on which it was measured, or fails. */
+static json_t *on_types(const struct admin *a, uint32_t model)
+{
+    json_t *list = json_array();
+    for (uint32_t type = 0; type < core_gpu_type_count(a->core); type++) {
+        struct core_model_on_type v;
+        core_model_on_type(a->core, model, type, &v);
+        if (v.instance_ns <= 0 && !v.is_paused)
+            continue;
+        json_t *o = json_object();
+        json_object_set_new(o, "type", admin_text(span_str(core_gpu_type_name(a->core, type))));
+        json_object_set_new(o, "instance_ms",
+                            v.instance_ns > 0 ? json_real(v.instance_ns * 1e-6) : json_null());
+        json_object_set_new(o, "paused", json_boolean(v.is_paused));
+        json_object_set_new(o, "retry_s",
+                            v.is_paused
+                                ? json_real((double)(v.retry_mono_ns - a->now_mono_ns) * 1e-9)
+                                : json_null());
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static json_t *model_status(const struct admin *a, uint32_t i)
 {
     struct core_model_view v;
@@ -96,6 +119,7 @@ static json_t *model_status(const struct admin *a, uint32_t i)
     json_object_set_new(o, "requests_at_once", v.inflight ? count(v.inflight) : json_null());
     json_object_set_new(o, "priority", json_integer(v.priority));
     json_object_set_new(o, "paused", json_boolean(v.paused));
+    json_object_set_new(o, "gpu_types", on_types(a, i));
     json_object_set_new(o, "instance_ms",
                         v.instance_ns > 0 ? json_real(v.instance_ns * 1e-6) : json_null());
     json_object_set_new(o, "load_ms", v.load_ns > 0 ? json_real(v.load_ns * 1e-6) : json_null());
@@ -136,6 +160,7 @@ static json_t *counters(const struct admin *a, const struct core_totals *t)
     json_object_set_new(o, "rows_duplicate", count(t->rows_duplicate));
     json_object_set_new(o, "rows_late", count(t->rows_late));
     json_object_set_new(o, "strikes", count(t->strikes));
+    json_object_set_new(o, "strikes_withdrawn", count(t->strikes_withdrawn));
     json_object_set_new(o, "leases_expired", count(t->leases_expired));
     json_object_set_new(o, "messages_refused", count(a->door->messages_refused));
     json_object_set_new(o, "connections_refused", count(a->door->connections_refused));

@@ -58,13 +58,15 @@ static uint32_t next_free(const struct cell *cell, uint32_t from)
 
 /* A range whose first instance is free, with at most `max` free ones and none that is taken. An
  * instance with a strike goes alone, and rather to another worker than the one it failed on. */
-static bool carve(struct core *c, struct cell *cell, const struct worker *w, uint32_t max,
+static bool carve(struct core *c, struct cell *cell, const struct slot *slot, uint32_t max,
                   uint32_t *out_first, uint32_t *out_count)
 {
+    const struct worker *w = slot->worker;
     cell->next = next_free(cell, cell->next);
     for (uint32_t i = cell->next; i < cell->size; i = next_free(cell, i + 1)) {
         const struct strike *s = strike_find(c, cell, i);
-        if (s && s->worker == w->index && loaded_elsewhere(c, cell, w))
+        if (s &&
+            ((s->worker == w->index && loaded_elsewhere(c, cell, w)) || strike_avoids(c, s, slot)))
             continue;
         *out_first = i;
         *out_count = 1;
@@ -89,7 +91,7 @@ static bool carve_cell(struct core *c, struct cell *cell, const struct slot *s, 
     if (worker_refuses(s->worker, cell->model, cell->task))
         return false;
     uint32_t most = limit_instances(c, s, cell, attempt_instances(c, cell, s));
-    return most > 0 && carve(c, cell, s->worker, most, first, count);
+    return most > 0 && carve(c, cell, s, most, first, count);
 }
 
 /* The longest of its cells may be one that this worker refuses, or have nothing left but strikes of

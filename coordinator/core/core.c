@@ -9,7 +9,7 @@ struct core *core_new(const struct core_config *config)
     check(config->strikes_max > 0 && config->job_target_ns > 0 && config->probe_ns > 0);
     struct core *c = xcalloc(1, sizeof(*c));
     c->config = *config;
-    c->expected_ns = c->tail_ns = c->outrank_ns = INT64_MAX;
+    c->expected_ns = c->tail_ns = c->outrank_ns = c->resume_ns = INT64_MAX;
     c->plan_at_ns = -1;
     estimate_typical(c);
     rng_seed(&c->rng, config->seed);
@@ -98,6 +98,7 @@ uint32_t core_add_model(struct core *c, const struct core_need *need)
     check(c->model_count < MODELS_MAX);
     c->models = xgrow(c->models, &c->model_capacity, c->model_count + 1, sizeof(*c->models));
     c->models[c->model_count] = (struct model){ .need = *need };
+    c->models[c->model_count].started_on = NONE;
     gpu_type_enter_model(c, &c->models[c->model_count]);
     fits_enter_model(c, (uint32_t)c->model_count++);
     return (uint32_t)c->model_count - 1;
@@ -186,8 +187,8 @@ static void settle(struct core *c)
         c->state = live ? SWEEP_DRAINING : SWEEP_STOPPED;
         return;
     }
-    bool could_run =
-        live || c->backoffs.count > 0 || list_empty(&c->starving) || any_paused(c) || any_mortal(c);
+    bool could_run = live || c->backoffs.count > 0 || list_empty(&c->starving) || any_paused(c) ||
+                     any_mortal(c) || c->resume_ns != INT64_MAX;
     c->state = could_run ? SWEEP_RUNNING : SWEEP_STALLED;
 }
 
@@ -209,6 +210,7 @@ int64_t core_deadline_mono_ns(const struct core *c)
 {
     const struct heap *const heaps[] = { &c->backoffs, &c->dues, &c->forming };
     int64_t soonest = c->tail_ns < c->outrank_ns ? c->tail_ns : c->outrank_ns;
+    soonest = soonest < c->resume_ns ? soonest : c->resume_ns;
     for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
         const struct heap_node *top = heap_top(heaps[i]);
         if (top && top->key < soonest)

@@ -20,16 +20,18 @@
 #include "coordinator/core/event.h"
 
 struct core_config {
-    uint64_t epoch;        /* of the store; the upper half of every attempt id */
-    uint64_t seed;         /* of the jitter in backoffs */
-    int64_t beat_ns;       /* how often workers beat */
-    int64_t lease_ns;      /* a lease that is not renewed for so long is over */
-    int64_t job_target_ns; /* what an attempt should take once durations are known */
-    int64_t probe_ns;      /* and before */
-    int64_t backoff_ns;    /* before the second try of an instance; by the kind of failure it is
-                              a multiple of it, and doubles each time (strike.c) */
-    uint32_t strikes_max;  /* failures of an instance before it is quarantined */
-    uint32_t attempt_max;  /* instances of an attempt; 0: as many as there is time for */
+    uint64_t epoch;            /* of the store; the upper half of every attempt id */
+    uint64_t seed;             /* of the jitter in backoffs */
+    int64_t beat_ns;           /* how often workers beat */
+    int64_t lease_ns;          /* a lease that is not renewed for so long is over */
+    int64_t job_target_ns;     /* what an attempt should take once durations are known */
+    int64_t probe_ns;          /* and before */
+    int64_t backoff_ns;        /* before the second try of an instance; by the kind of failure it is
+                                  a multiple of it, and doubles each time (strike.c) */
+    uint32_t strikes_max;      /* failures of an instance before it is quarantined */
+    uint32_t culprit_failures; /* in a row, before a worker or a type of GPU is at fault; 0: 5 */
+    int64_t retry_type_ns;     /* until a model is tried again on a type; doubles; 0: a minute */
+    uint32_t attempt_max;      /* instances of an attempt; 0: as many as there is time for */
 };
 
 /* What one replica of a model needs, of a slot or of several of one worker together. */
@@ -143,7 +145,8 @@ struct core_totals {
     uint64_t wanted, ended, failed; /* instances; failed is part of ended */
     uint64_t taken;                 /* granted or in backoff */
     uint64_t attempts_live, attempts_granted;
-    uint64_t rows_accepted, rows_duplicate, strikes, leases_expired, rows_late, taken_back;
+    uint64_t rows_accepted, rows_duplicate, strikes, leases_expired, rows_late, taken_back,
+        strikes_withdrawn;
     uint32_t workers_live;
     int64_t remaining_ns; /* estimate for the slots that are there; -1: unknown */
 };
@@ -170,7 +173,9 @@ uint32_t core_gpu_type_count(const struct core *c);
 const char *core_gpu_type_name(const struct core *c, uint32_t type);
 
 struct core_model_on_type {
-    double instance_ns; /* learned there; 0: not known yet */
+    double instance_ns;    /* learned there; 0: not known yet */
+    bool is_paused;        /* it fails there, and other models do not */
+    int64_t retry_mono_ns; /* paused: when it is tried again */
 };
 void core_model_on_type(const struct core *c, uint32_t model, uint32_t type,
                         struct core_model_on_type *out);

@@ -159,5 +159,7 @@ void core_model_on_type(const struct core *c, uint32_t model, uint32_t type,
 {
     check(model < c->model_count && type < c->gpu_type_count);
     const struct model *m = &c->models[model];
-    *out = (struct core_model_on_type){ .instance_ns = model_mean_ns(m) * m->on[type].factor };
+    *out = (struct core_model_on_type){ .instance_ns = model_mean_ns(m) * m->on[type].factor,
+                                        .is_paused = m->on[type].pauses > 0,
+                                        .retry_mono_ns = m->on[type].retry_ns };
 }

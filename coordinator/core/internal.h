@@ -24,6 +24,7 @@ enum {
     X(LIMIT_PAUSED, "it is paused")                                                                \
     X(LIMIT_SIZE, "the slot has not the GPUs, cores and memory that it needs")                     \
     X(LIMIT_GANG, "the slots beside it, that it needs as well, are not free in time")              \
+    X(LIMIT_TYPE, "it fails on this type of GPU, and is tried again there later")                  \
     X(LIMIT_LIFETIME, "the worker's time is over before its load would pay")                       \
     X(LIMIT_REPLICAS, "as many slots as it may have work on it")                                   \
     X(LIMIT_CONCURRENCY, "as many requests as it may have are under way")
@@ -51,8 +52,16 @@ struct cell {
 
 /* A model on slots of one type of GPU. */
 struct on_type {
-    uint32_t fits; /* fits.c: slots that it may run on */
-    double factor; /* durations there are so many times the model's; 0: not known yet */
+    uint32_t fits;       /* fits.c: slots that it may run on */
+    double factor;       /* durations there are so many times the model's; 0: not known yet */
+    uint32_t busy_slots; /* with attempts of it */
+    /* culprit.c */
+    uint32_t failures, wronged; /* in a row; of them, or before, those that were fine elsewhere */
+    uint32_t no_starts;         /* workers on which it did not start */
+    uint32_t pauses;            /* in a row; 0: it is not paused */
+    bool is_tried_again;        /* paused, and the time is over: in one slot at a time */
+    int64_t retry_ns;           /* paused: not before */
+    bool is_fine, is_started;   /* it ever was */
 };
 
 struct model {
@@ -72,6 +81,7 @@ struct model {
     uint32_t adopted; /* attempts of earlier sessions: nobody knows how many requests they have */
     bool paused;
     struct on_type on[GPU_TYPES_MAX];
+    uint32_t started_on;    /* index of the worker on which it started last; NONE: nowhere yet */
     uint32_t first_type;    /* that it was measured on; NONE: on none yet */
     uint32_t types_allowed; /* bit i: type i is among need.gpu_types */
     /* estimate.c */
@@ -180,16 +190,26 @@ struct worker {
     struct refusal *refusals;
     size_t refusal_count, refusal_capacity;
     uint64_t rows, failures, unacked_bytes;
+    uint32_t failures_in_row, wronged;    /* culprit.c: since its last good row */
+    uint32_t failed_model, failed_models; /* of these failures: the first one's; 1, 2 or more */
 };
 
 /* A failed instance that may be tried again. Waits in `backoff`, then is free once more, and goes
  * alone into its next attempt. */
+enum { STRIKE_PLACES_MAX = 10 };
+struct strike_place {
+    uint32_t worker, type;
+};
+
 struct strike {
     struct cell *cell;
     uint32_t instance, count;
     status status;    /* of the newest failure */
     uint64_t attempt; /* of the newest failure: a repeated message is no second strike */
     uint32_t worker;  /* of the newest failure, avoided next time; NONE: unknown */
+    struct strike_place from[STRIKE_PLACES_MAX]; /* of its failures, as far as they are known */
+    uint32_t from_count;
+    bool is_unresolved; /* it has all strikes but one, and has to fail in another place yet */
     struct heap_node backoff;
     struct list in_all;
 };
@@ -231,6 +251,8 @@ struct core {
     struct bitmap open_models; /* those that have a free instance and are not paused */
     uint32_t open_count;
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
+    uint64_t strikes_withdrawn;
+    int64_t resume_ns; /* when a model is tried again on a type of GPU; INT64_MAX: none is paused */
     uint64_t decisions[DECISION_COUNT];
     int64_t outrank_ns; /* when to look for work that holds up work of a higher priority */
     int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
@@ -439,6 +461,22 @@ bool plan_is_urgent(const struct core *c, const struct model *m);
 double plan_shortage_ns(const struct core *c, const struct model *m);
 /* What this slot would do of the model until then, if it has it loaded. */
 double plan_share_ns(const struct core *c, const struct model *m, const struct slot *s);
+
+/* culprit.c: whose fault it is. type: of the slot. */
+void culprit_struck(struct core *c, struct worker *w, uint32_t type, struct strike *s);
+void culprit_fine(struct core *c, struct worker *w, uint32_t type, struct model *m);
+/* The instance, which has failed before, is fine here. */
+void culprit_cleared(struct core *c, const struct strike *s, const struct worker *by,
+                     uint32_t type);
+void culprit_not_started(struct core *c, struct worker *w, uint32_t type, struct model *m);
+void culprit_started(struct core *c, struct worker *w, uint32_t type, struct model *m);
+void culprit_resume(struct core *c, struct model *m); /* the operator says that it is mended */
+void culprit_time(struct core *c);
+bool type_is_paused(const struct model *m, const struct slot *s);
+/* The last strike may count: it failed in different places, as far as there are any. */
+bool strike_is_conclusive(const struct core *c, const struct strike *s);
+/* It has to go elsewhere, where it can. */
+bool strike_avoids(const struct core *c, const struct strike *s, const struct slot *slot);
 
 /* share.c: fair shares */
 void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first);

@@ -77,6 +77,7 @@ void limit_enter(struct core *c, const struct slot *s, struct attempt *a)
         return;
     }
     m->busy_slots++;
+    m->on[s->gpu_type].busy_slots++;
     if (m->rules.concurrency == 0 || a->adopted)
         return;
     a->inflight_max = fair_inflight(c, m);
@@ -92,6 +93,7 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
     share_leave(c, a, is_last);
     if (is_last) {
         m->busy_slots--;
+        m->on[s->gpu_type].busy_slots--;
         m->inflight -= a->inflight_max;
     }
     if ((m->rules.concurrency > 0 || m->rules.max_replicas > 0) && m->free_count > 0)
@@ -164,6 +166,8 @@ enum limit limit_of(const struct core *c, const struct model *m, const struct sl
         return LIMIT_PAUSED;
     if (!slot_could_run(c, s, m))
         return gang_could(s, m) ? LIMIT_GANG : LIMIT_SIZE;
+    if (type_is_paused(m, s))
+        return LIMIT_TYPE;
     bool is_here = s->model != NONE && &c->models[s->model] == m;
     double needs_ns = is_here ? 0 : (LOAD_PAYS - 1) * model_load_ns(c, m);
     if (time_left_ns(c, m, s) < needs_ns)

@@ -55,6 +55,7 @@ void on_order(struct core *c, const struct core_event *e)
     case CORE_RESUME_MODEL:
         check(e->as.order.model < c->model_count);
         c->models[e->as.order.model].paused = false;
+        culprit_resume(c, &c->models[e->as.order.model]);
         model_settle(c, e->as.order.model);
         match_wake(c);
         return;

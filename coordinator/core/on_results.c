@@ -39,11 +39,25 @@ static void tell_owner(const struct cell *cell, uint32_t instance, struct attemp
     (*owner)->worker->slots[(*owner)->slot].spared = false;
 }
 
+/* It failed before, and is fine now: that says something of where it failed. */
+static void clear(struct core *c, const struct worker *w, const struct cell *cell,
+                  uint32_t instance, const struct attempt *a)
+{
+    struct strike *s = strike_find(c, cell, instance);
+    if (!s || s->from_count == 0)
+        return;
+    struct strike was = *s;
+    s->from_count = 0; /* nothing of it is withdrawn: it ends with this row */
+    culprit_cleared(c, &was, w, w->slots[a->slot].gpu_type);
+}
+
 static void accept(struct core *c, struct worker *w, struct cell *cell, uint32_t instance,
-                   bool failed, struct attempt **owner)
+                   bool failed, const struct attempt *a, struct attempt **owner)
 {
     if (cell_is_taken(cell, instance))
         tell_owner(cell, instance, owner);
+    if (c->strike_of.count > 0 && !failed && a)
+        clear(c, w, cell, instance, a);
     strike_end(c, cell, instance);
     cell_close(c, cell, instance, failed);
     c->rows_accepted++;
@@ -68,8 +82,17 @@ static bool strike_out(struct core *c, struct worker *w, const struct core_event
     s->worker = w->index;
     s->status = (status)e->as.results.status[row];
     c->strikes++;
-    if (s->count >= strikes_max)
+    uint32_t count = s->count;
+    culprit_struck(c, w, w->slots[a->slot].gpu_type, s);
+    if (s->count < count)
+        return false; /* it was the place: that is recorded already */
+    if (s->count >= strikes_max && strike_is_conclusive(c, s))
         return true;
+    if (s->count >= strikes_max) {
+        s->count = strikes_max - 1;
+        s->is_unresolved = true;
+        return false;
+    }
     struct core_effect *effect = emit(c, EFFECT_STRIKE, 0);
     effect->as.strike.model = cell->model;
     effect->as.strike.task = cell->task;
@@ -93,7 +116,7 @@ static bool take_row(struct core *c, struct worker *w, const struct core_event *
     }
     if (!status_is_final(st) && (!a || !strike_out(c, w, e, row, cell, a)))
         return false; /* a stale lease may fill an open instance, but not accuse it */
-    accept(c, w, cell, instance, st != STATUS_OK, owner);
+    accept(c, w, cell, instance, st != STATUS_OK, a, owner);
     return true;
 }
 
@@ -118,6 +141,7 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
     }
     struct attempt *owner = a;
     uint32_t rows = e->as.results.rows, kept = 0;
+    bool any_fine = false;
     if (a)
         learn_rows(c, &w->slots[a->slot], cell, rows);
     else
@@ -129,7 +153,10 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
             continue;
         bitmap_set(&keep, i);
         kept++;
+        any_fine |= e->as.results.status[i] == STATUS_OK;
     }
+    if (any_fine && a)
+        culprit_fine(c, w, w->slots[a->slot].gpu_type, &c->models[cell->model]);
     if (kept == 0)
         return;
     struct core_effect *effect = emit(c, EFFECT_RECORD, 0);
@@ -159,7 +186,10 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
     switch (e->as.ended.reason) {
     case ENDED_DONE:
     case ENDED_RETURNED: break;
-    case ENDED_HOST_FAILED: worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text); break;
+    case ENDED_HOST_FAILED:
+        worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text);
+        culprit_not_started(c, w, s->gpu_type, &c->models[a->cell->model]);
+        break;
     case ENDED_REFUSED: worker_refuse(c, w, a->cell->model, a->cell->task, e->as.ended.text); break;
     case ENDED_COUNT: break;
     }

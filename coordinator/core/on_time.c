@@ -18,12 +18,14 @@ void on_time(struct core *c)
     if (c->expected_ns != INT64_MAX && c->now_ns - c->expected_ns > LAG_NS) {
         forgive(c);
         strike_ready(c);
+        culprit_time(c);
         c->outrank_ns = INT64_MAX;
         c->tail_ns = INT64_MAX; /* what is known of progress is old; armed again after the step */
         return;
     }
     lease_expire(c);
     strike_ready(c);
+    culprit_time(c);
     if (c->outrank_ns <= c->now_ns) {
         c->outrank_ns = INT64_MAX;
         outrank_look(c);

@@ -9,6 +9,7 @@ static void start_afresh(struct core *c, struct worker *w, const struct core_eve
     memcpy(w->superseded_id, w->id, WORKER_ID_BYTES);
     memcpy(w->id, e->as.hello.worker_id, WORKER_ID_BYTES);
     w->refusal_count = 0;
+    w->failures_in_row = w->wronged = 0;
     w->draining = false;
     free(w->drain_reason);
     w->drain_reason = NULL;
@@ -209,6 +210,7 @@ void on_host(struct core *c, struct worker *w, const struct core_event *e)
     struct model *m = &c->models[e->as.host.model];
     if (e->as.host.ready) {
         learn_loaded(c, s, m, (double)e->as.host.load_ns);
+        culprit_started(c, w, s->gpu_type, m);
         return;
     }
     note(c, true, "host_failed worker=%s slot=%u model=%u text=\"%.*s\"", w->name, e->as.host.slot,

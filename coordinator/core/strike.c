@@ -73,8 +73,8 @@ void core_add_strike(struct core *c, uint32_t model, uint32_t task, uint32_t ins
 
 void strike_wait(struct core *c, struct strike *s)
 {
-    uint32_t doublings =
-        s->count - 1 < BACKOFF_DOUBLINGS_MAX ? s->count - 1 : BACKOFF_DOUBLINGS_MAX;
+    uint32_t doublings = s->count > 0 ? s->count - 1 : 0; /* 0: all were withdrawn */
+    doublings = doublings < BACKOFF_DOUBLINGS_MAX ? doublings : BACKOFF_DOUBLINGS_MAX;
     int64_t wait = patience(s->status) * c->config.backoff_ns << doublings;
     wait += (int64_t)(rng_unit(&c->rng) * 0.5 *
                       (double)wait); /* so that they do not all return at once */

@@ -82,7 +82,7 @@ void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uin
 
 void store_batch_strike(struct store_batch *b, const struct strike *strike)
 {
-    check(strike->model > 0 && strike->task > 0 && strike->count > 0);
+    check(strike->model > 0 && strike->task > 0);
     struct store_op *op = add(b, OP_STRIKE);
     op->model = strike->model;
     op->task = strike->task;

@@ -196,8 +196,11 @@ static void check_record(struct witness *w, const struct core_event *event,
 static void check_strike(struct witness *w, const struct core_event *event,
                          const struct core_effect *e)
 {
-    check(event->kind == CORE_RESULTS && !status_is_final(e->as.strike.status));
-    check(e->as.strike.count > 0 && e->as.strike.count < w->config.strikes_max);
+    static const char withdrawn[] = "withdrawn";
+    bool is_withdrawn = e->as.strike.reason.len >= sizeof(withdrawn) - 1 &&
+                        memcmp(e->as.strike.reason.data, withdrawn, sizeof(withdrawn) - 1) == 0;
+    check(is_withdrawn || (event->kind == CORE_RESULTS && e->as.strike.count > 0));
+    check(!status_is_final(e->as.strike.status) && e->as.strike.count < w->config.strikes_max);
     const struct witness_cell *cell = &w->cells[e->as.strike.model][e->as.strike.task];
     check(e->as.strike.instance < cell->size && !cell->closed[e->as.strike.instance]);
 }

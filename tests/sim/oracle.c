@@ -95,6 +95,10 @@ static void strike_emitted(struct world *w, const struct store_op *op)
     uint32_t t = catalog_task_index(&w->load.catalog, op->task);
     struct fate *f = oracle_fate(w, m, t, op->instance);
     trace(w, "core: strike %u against %u/%u/%u", op->count, m, t, op->instance);
+    if (op->count <= f->emitted.count) { /* withdrawn: it was the place */
+        f->emitted.count = op->count;
+        return;
+    }
     if (f->is_emitted)
         world_fail(w, "a strike against instance %u/%u/%u, which has ended", m, t, op->instance);
     check_accusation(w, f, op->attempt, op->status, m, t, op->instance);
@@ -184,13 +188,24 @@ static void each_row(struct world *w, const struct store_batch *batch, const str
     block_release(&block);
 }
 
+/* That may happen whenever a place turns out to be at fault. */
+static bool is_withdrawn(const struct world *w, const struct store_op *op)
+{
+    if (op->kind != OP_STRIKE)
+        return false;
+    uint32_t m = catalog_model_index(&w->load.catalog, op->model);
+    uint32_t t = catalog_task_index(&w->load.catalog, op->task);
+    return op->count <= oracle_fate(w, m, t, op->instance)->emitted.count;
+}
+
 void oracle_emitted(struct world *w, const struct core_event *e, const struct oracle_step *about,
                     const struct store_batch *batch, size_t from)
 {
     for (size_t i = from; i < batch->count; i++) {
         if (batch->ops[i].kind == OP_META)
             continue; /* what was learned of durations: of no account to results */
-        if (e->kind != CORE_RESULTS || !about->is_in_order)
+        bool is_news = e->kind == CORE_RESULTS && about->is_in_order;
+        if (!is_news && !is_withdrawn(w, &batch->ops[i]))
             world_fail(w, "something is recorded that did not come as results in their turn");
         if (batch->ops[i].kind == OP_STRIKE)
             strike_emitted(w, &batch->ops[i]);
@@ -221,7 +236,8 @@ void oracle_durable(struct world *w, const struct store_batch *batch)
         uint32_t m = catalog_model_index(&w->load.catalog, op->model);
         uint32_t t = catalog_task_index(&w->load.catalog, op->task);
         struct fate *f = oracle_fate(w, m, t, op->instance);
-        f->durable.accusers[op->count - 1] = op->attempt;
+        if (op->count > f->durable.count)
+            f->durable.accusers[op->count - 1] = op->attempt;
         f->durable.count = op->count;
     }
 }
