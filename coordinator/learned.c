@@ -28,7 +28,8 @@ err learned_load(struct store *s, uint32_t model, struct learned *out, struct er
     struct buf value = { 0 };
     *out = (struct learned){ 0 };
     key_of(model, key);
-    err e = store_meta(s, key, &value, msg);
+    struct errmsg nothing = { 0 }; /* not learned yet is no failure: nobody is told */
+    err e = store_meta(s, key, &value, &nothing);
     if (e == OK) {
         struct cursor c = cursor_of(buf_span(&value));
         struct learned said = { .load_ns = cursor_varint(&c), .instance_ns = cursor_varint(&c) };
@@ -36,5 +37,8 @@ err learned_load(struct store *s, uint32_t model, struct learned *out, struct er
             *out = said;
     }
     buf_release(&value);
-    return e == ERR_NOT_FOUND ? OK : e;
+    if (e == OK || e == ERR_NOT_FOUND)
+        return OK;
+    *msg = nothing;
+    return e;
 }

@@ -154,10 +154,12 @@ static enum explain_reason tell_outranked(struct core *c, const struct explain_n
             (!first || other->rules.priority > first->rules.priority))
             first = other;
     }
-    buf_printf(out, "waits with priority %" PRId32, m->rules.priority);
+    buf_append_str(out, "waits: ");
     if (first)
-        buf_printf(out, ": %s has priority %" PRId32 " and %" PRIu64 " instances to go",
-                   explain_name(names, first, c), first->rules.priority, first->free_count);
+        buf_printf(out, "%s goes first by priority, and has %" PRIu64 " instances to go",
+                   explain_name(names, first, c), first->free_count);
+    else
+        buf_append_str(out, "what goes first by priority was given out just now");
     return EXPLAIN_OUTRANKED;
 }
 

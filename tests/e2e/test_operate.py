@@ -97,6 +97,7 @@ class Stopping(Operated):
         run.signal(signal.SIGINT)
         ended = self.assert_ended(run, STOPPED)
         self.assertIn("run the same command again", ended.err)
+        self.assertNotIn("muster-coordinator:", ended.err)  # nothing failed
         self.assert_goes_on(sweep, least=done)
 
     def test_a_restart_knows_how_long_a_model_takes(self):

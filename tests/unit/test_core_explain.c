@@ -180,7 +180,7 @@ TEST(a_low_priority)
     core_set_rules(b->core, 1, &(struct core_rules){ .priority = 5 });
     step(b, hello("node-7", 1, 1));
     expect_model(b, 0, EXPLAIN_OUTRANKED,
-                 "qwen-72b waits with priority 0: phi has priority 5 and 98 instances to go");
+                 "qwen-72b waits: phi goes first by priority, and has 98 instances to go");
 }
 
 TEST(its_turn)
