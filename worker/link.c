@@ -11,14 +11,19 @@
 
 enum { SEND_HIGH_WATER = 64 }; /* results are kept in the spool, not in the socket */
 
+/* Results fill the socket whenever they can: what is said must not have to wait for a moment when
+ * there are none, or a busy worker would fall silent. */
+enum late { LATE_BEAT, LATE_HOST, LATE_GOODBYE, LATE_COUNT };
+
 struct link {
     struct link_config config;
     void *zmq_context;
     struct zsock *socket;
     uint64_t session;
-    struct arena arena; /* of the message at hand */
-    struct buf frame;   /* to send; reused */
-    struct buf hello;   /* a frame that waits for a connection; empty: none */
+    struct arena arena;          /* of the message at hand */
+    struct buf frame;            /* to send; reused */
+    struct buf hello;            /* a frame that waits for a connection; empty: none */
+    struct buf late[LATE_COUNT]; /* what was said while the socket was full: the newest of a kind */
     uint64_t malformed_count;
 };
 
@@ -30,17 +35,35 @@ static err link_send(struct link *l, struct msg *m)
     return zsock_send(l->socket, NULL, buf_span(&l->frame));
 }
 
+static enum late late_of(enum msg_type type)
+{
+    return type == MSG_BEAT ? LATE_BEAT : type == MSG_HOST ? LATE_HOST : LATE_GOODBYE;
+}
+
 void link_say(struct link *l, struct msg *m)
 {
     err e = link_send(l, m);
-    if (e)
+    struct buf *late = &l->late[late_of(m->type)];
+    buf_clear(late); /* older news is none */
+    if (e == ERR_AGAIN)
+        buf_append_span(late, buf_span(&l->frame));
+    else if (e)
         log_debug("message_not_sent type=%s reason=\"%s\"", msg_type_text(m->type), err_text(e));
+}
+
+static bool link_pump_late(struct link *l)
+{
+    for (int i = 0; i < LATE_COUNT; i++) {
+        if (l->late[i].len > 0 && zsock_send(l->socket, NULL, buf_span(&l->late[i])) != OK)
+            return false;
+        buf_clear(&l->late[i]);
+    }
+    return true;
 }
 
 void link_say_hello(struct link *l, struct msg *m)
 {
-    l->session = 0;
-    buf_clear(&l->hello);
+    link_set_session(l, 0);
     msg_encode(m, &l->hello);
 }
 
@@ -50,9 +73,11 @@ static void link_pump(struct link *l)
     struct msg m;
     if (l->hello.len > 0 && zsock_send(l->socket, NULL, buf_span(&l->hello)) == OK)
         buf_clear(&l->hello);
+    if (!link_pump_late(l))
+        return; /* full: the socket wakes the loop when there is room again */
     while (l->session != 0 && spool_next(l->config.spool, &m)) {
         if (link_send(l, &m) != OK)
-            return; /* full: the socket wakes the loop when there is room again */
+            return; /* full */
         spool_sent(l->config.spool);
     }
 }
@@ -132,6 +157,8 @@ void link_set_session(struct link *l, uint64_t session)
 {
     l->session = session;
     buf_clear(&l->hello);
+    for (int i = 0; i < LATE_COUNT; i++)
+        buf_clear(&l->late[i]); /* of the session before */
 }
 
 bool link_has_session(const struct link *l)
@@ -149,5 +176,7 @@ void link_close(struct link *l)
     arena_release(&l->arena);
     buf_release(&l->frame);
     buf_release(&l->hello);
+    for (int i = 0; i < LATE_COUNT; i++)
+        buf_release(&l->late[i]);
     free(l);
 }

@@ -28,7 +28,8 @@ err link_open(const struct link_config *config, struct link **out, struct errmsg
 void link_set_session(struct link *l, uint64_t session);
 bool link_has_session(const struct link *l);
 
-/* Not reliable: if the line does not take it now, it is dropped; what matters is said again. */
+/* Not reliable, but first: if the line does not take it now, it goes before any more results,
+ * unless newer news of its kind has come by then. What matters is said again. */
 void link_say(struct link *l, struct msg *m);
 
 /* A hello, which also ends the session. It goes as soon as there is a connection; a later one takes
