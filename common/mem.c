@@ -70,9 +70,10 @@ char *xstrdup(const char *text)
 
 char *xstrndup(const char *text, size_t bytes)
 {
-    size_t len = strnlen(text, bytes);
+    size_t len = bytes > 0 ? strnlen(text, bytes) : 0; /* of an empty span there may be no text */
     char *copy = xmalloc(len + 1);
-    memcpy(copy, text, len);
+    if (len > 0)
+        memcpy(copy, text, len);
     copy[len] = '\0';
     return copy;
 }

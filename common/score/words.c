@@ -224,8 +224,8 @@ void tokens_by_words(struct span text, struct vocab *v, struct tokens *out)
     struct cutter c = { v, out };
     text = span_trim(text);
     while (text.len) {
-        size_t len = 0, blank = 0;
-        while (len < text.len && !(blank = blank_bytes(span_from(text, len))))
+        size_t len = 0, blank;
+        while (len < text.len && blank_bytes(span_from(text, len)) == 0)
             len++;
         struct span piece = span_of(text.data, len);
         text = span_from(text, len);

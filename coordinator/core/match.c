@@ -100,6 +100,7 @@ static struct span skip_bits(struct core *c, const struct cell *cell, uint32_t f
 /* The lead grants for its gang, whose members have to be left alone from now on. */
 static void name_members(struct core *c, struct gang *g, struct core_effect *effect)
 {
+    check(g && g->count > 0);
     uint32_t count = g->count - 1;
     effect->as.grant.members = arena_alloc(&c->out->arena, count * sizeof(uint32_t));
     effect->as.grant.member_count = count;

@@ -39,7 +39,7 @@ static err collect(struct store_txn *t, uint32_t model, uint32_t task, struct re
     size_t prefix_len = model == 0 ? 0 : task == 0 ? STORE_MODEL_KEY_BYTES : STORE_CELL_KEY_BYTES;
     err e = store_cursor_open(&c, t, TABLE_FAILURE, &from, prefix_len, msg);
     while (!e && store_cursor_next(&c)) {
-        struct reopening item;
+        struct reopening item = { 0 };
         e = read_failure(&c, &item);
         if (e || (task != 0 && item.task != task))
             continue;

@@ -236,6 +236,7 @@ static void settle_range(struct topology *t, struct run range, size_t *used)
 void share_cores_alone(struct topology *t, size_t per_slot, size_t slots_max)
 {
     same_group_f *same = same_node;
+    check(per_slot > 0);
     if (largest_group(t, same) < per_slot)
         same = same_package;
     if (largest_group(t, same) < per_slot)
