@@ -125,6 +125,9 @@ enum sweep_state {
     X(DECISION_TAKE_BACK, "taken_back")      /* what was not started, for others */                \
     X(DECISION_REFUSED, "refused")           /* a worker cannot run a model, or a task */          \
     X(DECISION_EXPIRED, "expired")           /* leases that were not renewed */                    \
+    X(DECISION_TYPE_PAUSED,                                                                        \
+      "models_paused_on_type")              /* they fail there, whatever they are given */         \
+    X(DECISION_CULPRIT, "workers_at_fault") /* drained: what fails there is fine elsewhere */      \
     X(DECISION_GANG_FORMED, "gangs_formed")                                                        \
     X(DECISION_GANG_HELD, "gangs_held")           /* they had to wait for some of their slots */   \
     X(DECISION_GANG_POSTPONED, "gangs_postponed") /* not to wait: others might start at once */    \

@@ -142,6 +142,7 @@ static void give_back_on_type(struct core *c, const struct model *m, uint32_t ty
 static void pause_on_type(struct core *c, struct model *m, uint32_t type, char *why)
 {
     struct on_type *on = &m->on[type];
+    count_decision(c, DECISION_TYPE_PAUSED);
     on->pauses++;
     on->retry_ns = c->now_ns + retry_ns(c, on);
     c->resume_ns = on->retry_ns < c->resume_ns ? on->retry_ns : c->resume_ns;
@@ -249,6 +250,7 @@ static uint32_t models_that_start_elsewhere(const struct core *c, const struct w
 static void drain_culprit(struct core *c, struct worker *w, char *why)
 {
     note(c, true, "worker_is_at_fault worker=%s reason=\"%s\"", w->name, why);
+    count_decision(c, DECISION_CULPRIT);
     withdraw_all(c, w->index, NULL, 0);
     w->failures_in_row = w->wronged = 0;
     worker_drain(c, w, why);

@@ -198,9 +198,30 @@ static enum explain_reason tell_lifetime(const struct core *c, const struct mode
     return EXPLAIN_LIFETIME;
 }
 
+static enum explain_reason tell_type(const struct core *c, const struct model *m, int64_t now_ns,
+                                     struct buf *out)
+{
+    int64_t soonest_ns = INT64_MAX;
+    buf_append_str(out, "waits: it fails on ");
+    uint32_t told = 0;
+    for (uint32_t type = 0; type < c->gpu_type_count; type++) {
+        const struct on_type *on = &m->on[type];
+        if (on->pauses == 0)
+            continue;
+        buf_printf(out, "%s%s", told++ ? ", " : "",
+                   c->gpu_types[type][0] ? c->gpu_types[type] : "slots without a known GPU");
+        soonest_ns = on->retry_ns < soonest_ns ? on->retry_ns : soonest_ns;
+    }
+    buf_append_str(out, ", and is tried again there in ");
+    explain_put_ns(out, soonest_ns == INT64_MAX ? 0 : (double)(soonest_ns - now_ns));
+    if (m->reason)
+        buf_printf(out, "; %s", m->reason);
+    return EXPLAIN_TYPE;
+}
+
 /* Nothing of it runs: what keeps it from most of the slots, in the order of what can be done. */
 static enum explain_reason tell_waiting(struct core *c, const struct explain_names *names,
-                                        const struct model *m, struct buf *out)
+                                        const struct model *m, int64_t now_ns, struct buf *out)
 {
     struct survey s;
     explain_survey(c, m, &s);
@@ -218,6 +239,8 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
         return tell_cap(m, LIMIT_REPLICAS, out);
     if (s.limits[LIMIT_CONCURRENCY] > 0)
         return tell_cap(m, LIMIT_CONCURRENCY, out);
+    if (s.limits[LIMIT_TYPE] > 0)
+        return tell_type(c, m, now_ns, out);
     if (s.limits[LIMIT_LIFETIME] > 0)
         return tell_lifetime(c, m, &s, out);
     if (s.refused > 0) {
@@ -302,7 +325,7 @@ static enum explain_reason tell_model(struct core *c, const struct explain_names
     }
     if (m->free_count == 0)
         return tell_backoff(c, m, now_ns, out);
-    return tell_waiting(c, names, m, out);
+    return tell_waiting(c, names, m, now_ns, out);
 }
 
 enum explain_reason explain_model(struct core *c, const struct explain_names *names, uint32_t model,

@@ -20,6 +20,7 @@
     X(EXPLAIN_GANG, "gang")           /* its slots are not free together, or are held for it */    \
     X(EXPLAIN_LIFETIME, "lifetime")   /* no worker has the time for it */                          \
     X(EXPLAIN_REFUSED, "refused")     /* by every worker that could */                             \
+    X(EXPLAIN_TYPE, "failing") /* on every type of GPU that there is, and tried again later */     \
     X(EXPLAIN_OUTRANKED, "outranked") /* work of a higher priority comes first */                  \
     X(EXPLAIN_BACKOFF, "backoff")     /* failures wait to be tried again */                        \
     X(EXPLAIN_TURN, "turn")           /* the slots that could run it have other work */            \

@@ -1,4 +1,5 @@
 /* Whose fault it is: the instance's, the model's on a type of GPU, or the worker's. */
+#include "coordinator/core/explain.h"
 #include "tests/lib/core_bench.h"
 
 /* A worker of these tests, as it talks. */
@@ -191,6 +192,24 @@ static void one_that_starts_nowhere(struct bench *b, struct peer peers[5])
     }
 }
 
+static const char *a_name(const void *owner, uint32_t index)
+{
+    (void)index;
+    return owner;
+}
+
+static void expect_said_to_fail(struct bench *b, const char *type)
+{
+    const struct explain_names names = { "it", a_name, a_name };
+    struct buf why = { 0 }, expected = { 0 };
+    buf_printf(&expected, "it waits: it fails on %s, and is tried again there in ", type);
+    assert_int_equal(explain_model(b->core, &names, 0, b->now_ms * MS, &why), EXPLAIN_TYPE);
+    if (strncmp(buf_cstr(&why), buf_cstr(&expected), expected.len) != 0)
+        fail_msg("%s", buf_cstr(&why));
+    buf_release(&why);
+    buf_release(&expected);
+}
+
 TEST(a_model_that_starts_on_no_worker_of_a_type_is_paused_there)
 {
     struct peer peers[5];
@@ -201,6 +220,8 @@ TEST(a_model_that_starts_on_no_worker_of_a_type_is_paused_there)
         while (slot_of(b, &peers[i]).queued > 0 && slot_of(b, &peers[i]).model == 0)
             assert_null(strstr(end(b, &peers[i], ENDED_RETURNED), " 0/0"));
     }
+    expect_said_to_fail(b, "A");
+    assert_int_equal(core_decisions(b->core, DECISION_TYPE_PAUSED), 1);
 }
 
 TEST(an_operator_ends_a_pause)
