@@ -173,7 +173,7 @@ static err read_sheets(struct workbook_reader *r, struct workbook *out)
 static err read_parts(struct workbook_reader *r, struct workbook *out)
 {
     static const struct xlsx_handlers handlers = { .start = workbook_start };
-    const char *workbook_part;
+    const char *workbook_part = NULL;
     err e = find_workbook_part(r, &workbook_part);
     if (e == OK)
         e = read_relations(r, workbook_part);
