@@ -1,5 +1,6 @@
 /* muster-coordinator: wiring, and nothing else. */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,11 +158,26 @@ static int serve(struct coordinator *c, struct errmsg *msg)
     return e ? EXIT_INFRASTRUCTURE : 0;
 }
 
+/* For whoever started us. It is of this run, so no part of the reports. */
+static void write_use(const struct coordinator *c, const struct msg_use *use)
+{
+    struct errmsg msg = { 0 };
+    struct buf text = { 0 };
+    char *path = xformat("%s/log/use.json", c->config.state);
+    buf_printf(&text, "{\"busy_ns\":%" PRIu64 ",\"load_ns\":%" PRIu64 ",\"idle_ns\":%" PRIu64 "}\n",
+               use->busy_ns, use->load_ns, use->idle_ns);
+    if (file_write_atomic(path, buf_span(&text), 0644, &msg))
+        log_warn("use_not_written text=\"%s\"", msg.text);
+    buf_release(&text);
+    free(path);
+}
+
 /* What the sweep came to, as an exit code; the reports are written in every case. */
 static int finish(struct coordinator *c, struct errmsg *msg)
 {
     struct core_totals t;
     core_totals(c->core, &t);
+    write_use(c, &t.use);
     if (sweeps_report(&c->sweeps, c->store, c->config.state, msg))
         return EXIT_INFRASTRUCTURE;
     if (t.ended < t.wanted)

@@ -115,6 +115,24 @@ static void get_hello(struct fields *f, struct arena *arena, struct msg_hello *m
         get_places(f, arena, m);
 }
 
+/* Since minor 2. */
+static void get_uses(struct fields *f, struct arena *arena, struct msg_beat *m)
+{
+    struct fields list = take_list(f, "uses", SLOTS_MAX);
+    if (list.count == 0)
+        return;
+    if (list.count != m->slot_count)
+        fields_refuse(f, "uses", "nothing, or a record a slot");
+    m->uses = arena_alloc(arena, list.count * sizeof(*m->uses));
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct fields u = take_record(&list);
+        m->uses[i].busy_ns = take_uint(&u, "busy_ns", INT64_MAX);
+        m->uses[i].load_ns = take_uint(&u, "load_ns", INT64_MAX);
+        m->uses[i].idle_ns = take_uint(&u, "idle_ns", INT64_MAX);
+        fields_end(&u);
+    }
+}
+
 static void get_beat(struct fields *f, struct arena *arena, struct msg_beat *m)
 {
     struct fields slots = take_list(f, "slots", SLOTS_MAX);
@@ -137,6 +155,8 @@ static void get_beat(struct fields *f, struct arena *arena, struct msg_beat *m)
     }
     m->unacked_bytes = take_uint(f, "unacked_bytes", UINT64_MAX);
     m->draining = take_bool(f, "draining");
+    if (fields_left(f))
+        get_uses(f, arena, m);
 }
 
 static void get_results(struct fields *f, struct msg_results *m)

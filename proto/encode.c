@@ -91,7 +91,7 @@ static void put_hello(msgpack_packer *p, const struct msg_hello *m)
 static void put_beat(msgpack_packer *p, const struct msg_beat *m)
 {
     check(m->slot_count <= SLOTS_MAX && m->attempt_count <= HELD_MAX);
-    put_array(p, 4);
+    put_array(p, 5);
     put_array(p, m->slot_count);
     for (uint32_t i = 0; i < m->slot_count; i++) {
         put_array(p, 2);
@@ -106,6 +106,13 @@ static void put_beat(msgpack_packer *p, const struct msg_beat *m)
     }
     put_uint(p, m->unacked_bytes);
     put_bool(p, m->draining);
+    put_array(p, m->uses ? m->slot_count : 0);
+    for (uint32_t i = 0; m->uses && i < m->slot_count; i++) {
+        put_array(p, 3);
+        put_uint(p, m->uses[i].busy_ns);
+        put_uint(p, m->uses[i].load_ns);
+        put_uint(p, m->uses[i].idle_ns);
+    }
 }
 
 static void put_results(msgpack_packer *p, const struct msg_results *m)

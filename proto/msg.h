@@ -100,6 +100,13 @@ struct msg_slot_beat {
     uint32_t model; /* loaded or loading; 0: none */
 };
 
+/* What a slot was used for since the worker started; together all of that time. */
+struct msg_use {
+    uint64_t busy_ns; /* some instance ran */
+    uint64_t load_ns; /* a model came or went */
+    uint64_t idle_ns;
+};
+
 struct msg_progress {
     uint64_t attempt;
     uint32_t done; /* instances finished in it, recorded or not */
@@ -113,6 +120,7 @@ struct msg_beat {
     uint32_t attempt_count;
     uint64_t unacked_bytes;
     bool draining;
+    struct msg_use *uses; /* a slot each; NULL: not said */
 };
 
 /* Reliable (head.seq, kept by the worker until acked): results, ended. */

@@ -151,6 +151,13 @@ static json_t *endpoints(const struct door *door)
     return list;
 }
 
+static void set_use(json_t *o, const struct msg_use *use)
+{
+    json_object_set_new(o, "busy_ns", count(use->busy_ns));
+    json_object_set_new(o, "load_ns", count(use->load_ns));
+    json_object_set_new(o, "idle_ns", count(use->idle_ns));
+}
+
 static json_t *counters(const struct admin *a, const struct core_totals *t)
 {
     const struct commit_counters *c = commit_counters(a->commit);
@@ -205,6 +212,7 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     json_object_set_new(o, "running", count(t.taken));
     json_object_set_new(o, "done_at_start", count(a->progress.ended_at_start));
     json_object_set_new(o, "workers", count(t.workers_live));
+    set_use(o, &t.use);
     json_object_set_new(o, "elapsed_s", json_real(elapsed));
     json_object_set_new(o, "rate_per_s", json_real(rate));
     json_object_set_new(o, "eta_s",
@@ -244,6 +252,7 @@ static json_t *slot_status(const struct admin *a, uint32_t worker, uint32_t slot
     json_object_set_new(o, "queued", count(v.queued));
     json_object_set_new(o, "gpus", count(v.gpus));
     json_object_set_new(o, "cpus", count(v.cpus));
+    set_use(o, &v.use);
     return o;
 }
 

@@ -151,6 +151,7 @@ struct core_totals {
     uint64_t rows_accepted, rows_duplicate, strikes, leases_expired, rows_late, taken_back,
         strikes_withdrawn;
     uint32_t workers_live;
+    struct msg_use use;   /* of all slots, also of workers that are gone, as far as they said */
     int64_t remaining_ns; /* estimate for the slots that are there; -1: unknown */
 };
 void core_totals(const struct core *c, struct core_totals *out);
@@ -205,6 +206,7 @@ struct core_slot_view {
     uint32_t queued;  /* attempts granted to it and not over */
     uint64_t attempt; /* the first of them; 0: none */
     uint32_t gpus, cpus;
+    struct msg_use use; /* since the worker started */
 };
 struct core_worker_view {
     const char *name;

@@ -147,6 +147,7 @@ struct slot {
     int64_t ready_ns;      /* when its host became ready last */
     int64_t loading_ns;    /* since when it loads its model; 0: it does not, as far as is known */
     int64_t accounted_ns;  /* what it did before is known: learned from, or idle, or a load */
+    struct msg_use use;    /* as the worker last said */
     bool is_leaving;       /* its model needs it no longer: it finishes what it has */
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
@@ -253,6 +254,7 @@ struct core {
     uint64_t rows_accepted, rows_duplicate, rows_late, strikes, leases_expired, taken_back;
     uint64_t strikes_withdrawn;
     int64_t resume_ns; /* when a model is tried again on a type of GPU; INT64_MAX: none is paused */
+    struct msg_use use; /* of all slots */
     uint64_t decisions[DECISION_COUNT];
     int64_t outrank_ns; /* when to look for work that holds up work of a higher priority */
     int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */

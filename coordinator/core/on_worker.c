@@ -169,6 +169,19 @@ static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat
     slot_set_model(c, s, is_alone ? model : NONE); /* what it has loaded, or nothing */
 }
 
+static void add_since(uint64_t *sum, uint64_t *last, uint64_t now)
+{
+    *sum += now > *last ? now - *last : 0;
+    *last = now;
+}
+
+static void note_use(struct core *c, struct slot *s, const struct msg_use *said)
+{
+    add_since(&c->use.busy_ns, &s->use.busy_ns, said->busy_ns);
+    add_since(&c->use.load_ns, &s->use.load_ns, said->load_ns);
+    add_since(&c->use.idle_ns, &s->use.idle_ns, said->idle_ns);
+}
+
 void on_beat(struct core *c, struct worker *w, const struct core_event *e)
 {
     const struct msg_beat *beat = e->as.beat.beat;
@@ -176,6 +189,8 @@ void on_beat(struct core *c, struct worker *w, const struct core_event *e)
     w->unacked_bytes = beat->unacked_bytes;
     for (uint32_t i = 0; i < beat->slot_count && i < w->slot_count; i++)
         note_slot(c, &w->slots[i], &beat->slots[i], e->as.beat.models[i]);
+    for (uint32_t i = 0; beat->uses && i < beat->slot_count && i < w->slot_count; i++)
+        note_use(c, &w->slots[i], &beat->uses[i]);
 
     uint64_t *stale = arena_alloc(&c->out->arena, beat->attempt_count * sizeof(*stale));
     uint32_t stale_count = 0;

@@ -16,6 +16,7 @@ void core_totals(const struct core *c, struct core_totals *out)
                                  .rows_late = c->rows_late,
                                  .taken_back = c->taken_back,
                                  .strikes_withdrawn = c->strikes_withdrawn,
+                                 .use = c->use,
                                  .workers_live = (uint32_t)c->session_of.count,
                                  .remaining_ns = core_remaining_ns(c) };
     out->taken = c->wanted - c->ended - c->free_count;

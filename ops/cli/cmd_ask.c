@@ -189,7 +189,7 @@ static void print_if_insecure(const json_t *reply)
 
 static void print_status(const json_t *s)
 {
-    char eta[32] = "?", elapsed[32];
+    char eta[32] = "?", elapsed[32], use[USE_TEXT_BYTES];
     const json_t *left = json_object_get(s, "eta_s");
     if (json_is_number(left))
         text_format_duration(eta, sizeof(eta), (int64_t)(json_number_value(left) * 1000));
@@ -201,6 +201,8 @@ static void print_status(const json_t *s)
     printf("%.1f instances/s, eta %s, running for %s, %lld workers, epoch %lld\n",
            json_number_value(json_object_get(s, "rate_per_s")), eta, elapsed, whole(s, "workers"),
            whole(s, "epoch"));
+    if (format_use(s, use))
+        printf("slots %s\n", use);
     if (json_is_string(json_object_get(s, "blocked")))
         printf("NOT RECORDING: %s\n", text(s, "blocked"));
     print_if_insecure(s);
@@ -245,6 +247,15 @@ int cmd_status(int argc, char **argv)
 
 /* ---- workers ---- */
 
+static void print_slot(const json_t *s)
+{
+    char use[USE_TEXT_BYTES];
+    bool is_known = format_use(s, use);
+    printf("  slot %-3lld %-9s %-28.28s %lld queued, %lld GPUs, %lld cores%s%s\n", whole(s, "slot"),
+           text(s, "state"), text(s, "model"), whole(s, "queued"), whole(s, "gpus"),
+           whole(s, "cpus"), is_known ? "; " : "", use);
+}
+
 static void print_workers(const json_t *reply)
 {
     print_if_insecure(reply);
@@ -257,10 +268,7 @@ static void print_workers(const json_t *reply)
         printf("%-20.20s %-9s %7.1fs %10lld %8lld %9lldB\n", text(w, "name"), text(w, "state"),
                json_number_value(json_object_get(w, "heard_s")), whole(w, "done"),
                whole(w, "failed"), whole(w, "unacked_bytes"));
-        json_array_foreach(json_object_get(w, "slots"), k, s)
-            printf("  slot %-3lld %-9s %-28.28s %lld queued, %lld GPUs, %lld cores\n",
-                   whole(s, "slot"), text(s, "state"), text(s, "model"), whole(s, "queued"),
-                   whole(s, "gpus"), whole(s, "cpus"));
+        json_array_foreach(json_object_get(w, "slots"), k, s) print_slot(s);
     }
 }
 

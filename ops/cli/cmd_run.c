@@ -311,6 +311,17 @@ static bool died_of_a_stop(const struct run *r, const struct child *coordinator)
     return coordinator->exit_code > (r->stops > 1 ? EXIT_STOPPED : SIGNALLED) && r->stops > 0;
 }
 
+/* What this run's slots did all the time, as the coordinator has left it. */
+static void print_use(const struct run *r)
+{
+    char *path = xformat("%s/log/use.json", r->state), text[USE_TEXT_BYTES];
+    json_t *use = json_load_file(path, 0, NULL);
+    if (format_use(use, text))
+        printf("slots %s\n", text);
+    json_decref(use);
+    free(path);
+}
+
 static int outcome(struct run *r)
 {
     const struct child *coordinator = &r->children.list[0];
@@ -325,6 +336,8 @@ static int outcome(struct run *r)
     bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED || code == EXIT_INFRASTRUCTURE;
     for (size_t i = 0; i < r->sweep_count && has_report && !r->quiet; i++)
         print_report(r, i);
+    if (has_report && !r->quiet)
+        print_use(r);
     if (code == EXIT_STOPPED)
         fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
     if (code == EXIT_INFRASTRUCTURE)

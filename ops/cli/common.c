@@ -98,3 +98,17 @@ int say_error(const char *command, int code, const char *format, ...)
     va_end(args);
     return code;
 }
+
+bool format_use(const json_t *o, char text[USE_TEXT_BYTES])
+{
+    double busy = (double)json_integer_value(json_object_get(o, "busy_ns"));
+    double load = (double)json_integer_value(json_object_get(o, "load_ns"));
+    double idle = (double)json_integer_value(json_object_get(o, "idle_ns"));
+    double all = busy + load + idle;
+    text[0] = '\0';
+    if (all <= 0)
+        return false;
+    snprintf(text, USE_TEXT_BYTES, "busy %.1f %%, loading %.1f %%, idle %.1f %%", 100 * busy / all,
+             100 * load / all, 100 * idle / all);
+    return true;
+}

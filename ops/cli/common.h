@@ -2,6 +2,8 @@
 #ifndef MUSTER_OPS_CLI_COMMON_H
 #define MUSTER_OPS_CLI_COMMON_H
 
+#include <jansson.h>
+
 #include "coordinator/spec/plan.h"
 
 /* The state folder of a sweep file, when no --state is given: NAME.muster beside NAME.yaml.
@@ -27,6 +29,11 @@ struct sweep {
 /* Says what is wrong. 0, or the exit code; then there is nothing to close. */
 int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out);
 void sweep_close(struct sweep *s);
+
+enum { USE_TEXT_BYTES = 80 };
+/* "busy 94.1 %, loading 4.2 %, idle 1.7 %" from the busy_ns, load_ns and idle_ns of an object.
+ * False, and no text: it has none, or they are 0. */
+bool format_use(const json_t *o, char text[USE_TEXT_BYTES]);
 
 /* "muster NAME: sentence" on stderr; returns code. */
 int say_error(const char *command, int code, const char *format, ...)

@@ -43,12 +43,14 @@ static inline void make_beat(struct msg *m)
 {
     static struct msg_slot_beat slots[] = { { SLOT_RUNNING, 2 }, { SLOT_IDLE, 0 } };
     static struct msg_progress attempts[] = { { SAMPLE_ATTEMPT, 17 } };
+    static struct msg_use uses[] = { { 70000000000, 300, 2 }, { 0, 0, 1 } };
     m->as.beat = (struct msg_beat){ .slots = slots,
                                     .slot_count = 2,
                                     .attempts = attempts,
                                     .attempt_count = 1,
                                     .unacked_bytes = 70000,
-                                    .draining = true };
+                                    .draining = true,
+                                    .uses = uses };
 }
 
 static inline void make_results(struct msg *m)
@@ -169,7 +171,8 @@ static const struct sample samples[] = {
       "92930103cc8093000100" },
     { MSG_BEAT, make_beat,
       "4d530102020001000000080000000000000000000000"
-      "94929203029200009192cf000000070000000311ce00011170c3" },
+      "95929203029200009192cf000000070000000311ce00011170c39293cf000000"
+      "104c533c00cd012c0293000001" },
     { MSG_RESULTS, make_results,
       "4d530102030001000000080000002900000000000000"
       "94cf00000007000000030209c40a4d424b3120626c6f636b" },

@@ -579,6 +579,32 @@ static void test_draining_finishes_what_runs_and_leaves(void **state)
     expect(w, "leave\n");
 }
 
+static void test_beats_tell_what_a_slot_was_used_for(void **state)
+{
+    struct world *w = *state;
+    struct arena arena = { 0 };
+    struct msg_beat beat;
+    happen(w, AGENT_ON_TIME);
+    w->now += 1 * SECOND; /* nothing to do */
+    grant(w, 7, 1, 0, 2);
+    w->now += 4 * SECOND; /* the model loads */
+    hello(w, 1);
+    w->now += 10 * SECOND; /* one instance runs */
+    answer(w, 0);
+    w->now += 20 * SECOND; /* the other one */
+    answer(w, 1);
+    w->now += 2 * SECOND; /* loaded, with nothing to do */
+    grant(w, 8, 2, 0, 1);
+    w->now += 1 * SECOND; /* asked to go */
+    host_exits(w, HOST_END_GONE, "exited with code 0");
+    agent_beat(w->agent, &arena, &beat);
+    assert_int_equal(beat.uses[0].idle_ns, 3 * SECOND);
+    assert_int_equal(beat.uses[0].load_ns, 5 * SECOND);
+    assert_int_equal(beat.uses[0].busy_ns, 30 * SECOND);
+    assert_int_equal(beat.uses[1].idle_ns, 38 * SECOND);
+    arena_release(&arena);
+}
+
 static void test_an_idle_worker_leaves_at_once(void **state)
 {
     struct world *w = *state;
@@ -697,6 +723,7 @@ int main(void)
         RULE(test_a_revoked_attempt_does_not_run_its_suspects_again),
         RULE(test_suspects_of_an_attempt_revoked_later_are_forgotten),
         RULE(test_a_stale_attempt_gives_back_and_still_sends_its_rows),
+        RULE(test_beats_tell_what_a_slot_was_used_for),
         RULE(test_draining_finishes_what_runs_and_leaves),
         RULE(test_an_idle_worker_leaves_at_once),
         RULE(test_what_cannot_run_here_is_refused_with_numbers),

@@ -501,6 +501,31 @@ TEST(what_failed_on_the_slot_that_starves_is_not_taken_back_for_it)
     }
 }
 
+static struct msg_use use_after(struct bench *b, struct msg_use said)
+{
+    struct core_event e = beat(b, 0);
+    ((struct msg_beat *)(uintptr_t)e.as.beat.beat)->uses = &said;
+    step(b, e);
+    struct core_totals t;
+    core_totals(b->core, &t);
+    return t.use;
+}
+
+TEST(what_slots_were_used_for_adds_up_over_the_processes_of_a_worker)
+{
+    one_cell(b, 100);
+    step(b, hello("w", 1, 1));
+    (void)use_after(b, (struct msg_use){ .busy_ns = 10, .load_ns = 5, .idle_ns = 1 });
+    struct msg_use use =
+        use_after(b, (struct msg_use){ .busy_ns = 40, .load_ns = 5, .idle_ns = 3 });
+    assert_int_equal(use.busy_ns, 40);
+    step(b, hello("w", 2, 1)); /* another process, which counts from 0 */
+    use = use_after(b, (struct msg_use){ .busy_ns = 2, .load_ns = 5, .idle_ns = 0 });
+    assert_int_equal(use.busy_ns, 42);
+    assert_int_equal(use.load_ns, 10);
+    assert_int_equal(use.idle_ns, 3);
+}
+
 TEST(a_coordinator_that_stood_still_while_a_slot_starved_goes_on)
 {
     one_cell(b, 1);
@@ -577,6 +602,7 @@ int main(void)
         cmocka_unit_test(a_failure_that_was_counted_before_a_newer_one_is_not_counted_again),
         cmocka_unit_test(a_slot_looks_again_once_nobody_works_on_the_model_it_left_to_others),
         cmocka_unit_test(what_failed_on_the_slot_that_starves_is_not_taken_back_for_it),
+        cmocka_unit_test(what_slots_were_used_for_adds_up_over_the_processes_of_a_worker),
         cmocka_unit_test(a_coordinator_that_stood_still_while_a_slot_starved_goes_on),
         cmocka_unit_test(the_same_events_give_the_same_effects),
     };

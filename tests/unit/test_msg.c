@@ -57,6 +57,12 @@ static void assert_same_beat(const struct msg_beat *a, const struct msg_beat *b)
     }
     assert_int_equal(a->unacked_bytes, b->unacked_bytes);
     assert_int_equal(a->draining, b->draining);
+    assert_int_equal(a->uses != NULL, b->uses != NULL);
+    for (uint32_t i = 0; a->uses && i < a->slot_count; i++) {
+        assert_int_equal(a->uses[i].busy_ns, b->uses[i].busy_ns);
+        assert_int_equal(a->uses[i].load_ns, b->uses[i].load_ns);
+        assert_int_equal(a->uses[i].idle_ns, b->uses[i].idle_ns);
+    }
 }
 
 static void assert_same_results(const struct msg_results *a, const struct msg_results *b)
@@ -325,6 +331,9 @@ static void the_fullest_beat_and_its_reply_arrive(void **state)
     beat.as.beat.slots = xcalloc(SLOTS_MAX, sizeof(*beat.as.beat.slots));
     for (uint32_t i = 0; i < SLOTS_MAX; i++)
         beat.as.beat.slots[i] = (struct msg_slot_beat){ SLOT_SICK, UINT32_MAX };
+    beat.as.beat.uses = xcalloc(SLOTS_MAX, sizeof(*beat.as.beat.uses));
+    for (uint32_t i = 0; i < SLOTS_MAX; i++)
+        beat.as.beat.uses[i] = (struct msg_use){ INT64_MAX, INT64_MAX, INT64_MAX };
     beat.as.beat.attempt_count = reply.as.beat_reply.stale_count = HELD_MAX;
     beat.as.beat.attempts = xcalloc(HELD_MAX, sizeof(*beat.as.beat.attempts));
     reply.as.beat_reply.stale = xcalloc(HELD_MAX, sizeof(uint64_t));
@@ -336,6 +345,7 @@ static void the_fullest_beat_and_its_reply_arrive(void **state)
     assert_round_trip(&reply);
     free(beat.as.beat.slots);
     free(beat.as.beat.attempts);
+    free(beat.as.beat.uses);
     free(reply.as.beat_reply.stale);
 }
 

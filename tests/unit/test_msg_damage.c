@@ -434,6 +434,20 @@ static void missing_and_extra_fields_are_named_in_messages_and_in_records(void *
         assert_field_refused(&cases[i]);
 }
 
+/* What slots were used for came with minor 2. */
+static void uses_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    static const struct field_case cases[] = {
+        { MSG_BEAT, "[[], [], 0, false, 1]", "uses: expected a list of at most 1024" },
+        { MSG_BEAT, "[[], [], 0, false, [[0,0,0]]]", "uses: expected nothing, or a record a slot" },
+        { MSG_BEAT, "[[[0,0]], [], 0, false, [[0,0]]]",
+          "uses[0].idle_ns: expected one more field" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_field_refused(&cases[i]);
+}
+
 /* Where slots are, and who is in a gang: both came with minor 1. */
 static void places_and_gangs_that_cannot_be_are_refused(void **state)
 {
@@ -580,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_field_of_the_wrong_kind_or_range_is_named),
         cmocka_unit_test(a_list_over_its_limit_is_named),
         cmocka_unit_test(missing_and_extra_fields_are_named_in_messages_and_in_records),
+        cmocka_unit_test(uses_that_cannot_be_are_refused),
         cmocka_unit_test(places_and_gangs_that_cannot_be_are_refused),
         cmocka_unit_test(records_do_not_grow_with_the_minor_version),
         cmocka_unit_test(long_forms_are_read),

@@ -230,6 +230,7 @@ static void agent_leave_if_drained(struct turn *t)
             return;
     }
     a->left = true;
+    agent_effects_add(t->out, AGENT_DO_SEND_BEAT); /* what its slots were used for, to the end */
     agent_effects_add(t->out, AGENT_DO_LEAVE);
 }
 
@@ -243,6 +244,7 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
 {
     struct turn turn = { .agent = a, .now = e->now_mono_ns, .out = out };
     struct turn *t = &turn;
+    agent_account(a, e->now_mono_ns);
     switch (e->kind) {
     case AGENT_ON_TIME: agent_on_time(t); break;
     case AGENT_ON_WELCOMED:

@@ -117,8 +117,9 @@ struct slot {
     unsigned start_failures; /* in a row */
     uint32_t inflight;       /* requests that the host wants at once */
     uint32_t run_max;        /* instances that it takes a request */
-    uint64_t late_request;   /* seen to be late once: the next time it counts */
-    struct list attempts;    /* the head runs */
+    struct msg_use use;
+    uint64_t late_request; /* seen to be late once: the next time it counts */
+    struct list attempts;  /* the head runs */
     uint32_t attempt_count;
     struct window window;
 };
@@ -152,6 +153,7 @@ struct agent {
     uint32_t live_count; /* attempts in slots */
     uint32_t gang_count; /* of them, those of gangs */
     bool draining, left;
+    int64_t used_mono_ns; /* until then it is known what slots were used for; 0: nothing is */
     struct session session;
 };
 
@@ -234,6 +236,9 @@ void agent_slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its 
 int64_t agent_slot_deadline(const struct slot *s);
 void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight, uint32_t run_max);
 void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
+
+/* view.c: until now, slots did what they do */
+void agent_account(struct agent *a, int64_t now_mono_ns);
 
 /* work.c: requests and rows */
 void work_fill(struct turn *t, struct slot *s);

@@ -61,15 +61,40 @@ static enum slot_state slot_seen(const struct slot *s)
     return is_running ? SLOT_RUNNING : seen[s->phase];
 }
 
+/* Slots of a gang do what their lead does. */
+static uint64_t *slot_use(struct slot *s)
+{
+    switch (slot_seen(s->holder ? s->holder : s)) {
+    case SLOT_RUNNING: return &s->use.busy_ns;
+    case SLOT_LOADING:
+    case SLOT_STOPPING: return &s->use.load_ns;
+    case SLOT_IDLE:
+    case SLOT_READY:
+    case SLOT_SICK:
+    case SLOT_STATE_COUNT: break;
+    }
+    return &s->use.idle_ns;
+}
+
+void agent_account(struct agent *a, int64_t now_mono_ns)
+{
+    int64_t since_ns = a->used_mono_ns == 0 ? 0 : now_mono_ns - a->used_mono_ns;
+    a->used_mono_ns = now_mono_ns;
+    for (uint32_t i = 0; since_ns > 0 && i < a->slot_count; i++)
+        *slot_use(&a->slots[i]) += (uint64_t)since_ns;
+}
+
 void agent_beat(const struct agent *agent, struct arena *arena, struct msg_beat *out)
 {
     out->slot_count = agent->slot_count;
     out->slots = arena_alloc(arena, agent->slot_count * sizeof *out->slots);
+    out->uses = arena_alloc(arena, agent->slot_count * sizeof *out->uses);
     for (uint32_t i = 0; i < agent->slot_count; i++) {
         const struct slot *s = &agent->slots[i];
         enum slot_state state = slot_seen(s);
         out->slots[i].state = (uint8_t)state;
         out->slots[i].model = state == SLOT_IDLE ? 0 : s->model;
+        out->uses[i] = s->use;
     }
     out->attempt_count = 0;
     out->attempts = arena_alloc(arena, (agent->attempts.count + 1) * sizeof *out->attempts);
