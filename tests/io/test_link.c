@@ -1,0 +1,136 @@
+/* The line to the coordinator, with a coordinator that takes its time. */
+#include "tests/lib/test.h"
+
+#include <zmq.h>
+
+#include "common/block.h"
+#include "common/io/clock.h"
+#include "common/mem.h"
+#include "worker/link.h"
+#include "worker/spool.h"
+
+enum { MESSAGES = 600, ANSWER_BYTES = 20000 };
+
+struct line {
+    uv_loop_t loop;
+    void *context, *router;
+    struct spool *spool;
+    struct link *link;
+    char endpoint[200];
+};
+
+static void on_message(void *owner, const struct msg *m)
+{
+    (void)owner, (void)m;
+}
+
+/* More results than all buffers on the way take. */
+static void fill(struct spool *s)
+{
+    char *text = xcalloc(1, ANSWER_BYTES);
+    for (uint64_t seq = 1; seq <= MESSAGES; seq++) {
+        struct result row = { .instance = (uint32_t)seq, .answer = span_of(text, ANSWER_BYTES) };
+        spool_record(s, 7, 0, &row, 1);
+        spool_flush(s, 7, 1, 1, seq);
+    }
+    free(text);
+}
+
+static struct line *line_new(void)
+{
+    struct line *l = xcalloc(1, sizeof *l);
+    int one = 1;
+    size_t len = sizeof l->endpoint;
+    assert_int_equal(uv_loop_init(&l->loop), 0);
+    l->context = zmq_ctx_new();
+    l->router = zmq_socket(l->context, ZMQ_ROUTER);
+    assert_int_equal(zmq_setsockopt(l->router, ZMQ_RCVHWM, &one, sizeof one), 0);
+    assert_int_equal(zmq_bind(l->router, "tcp://127.0.0.1:*"), 0);
+    assert_int_equal(zmq_getsockopt(l->router, ZMQ_LAST_ENDPOINT, l->endpoint, &len), 0);
+    l->spool = spool_new();
+    fill(l->spool);
+    struct link_config config = { .loop = &l->loop,
+                                  .endpoint = l->endpoint,
+                                  .spool = l->spool,
+                                  .owner = l,
+                                  .on_message = on_message };
+    struct errmsg msg = { "" };
+    if (link_open(&config, &l->link, &msg) != OK)
+        fail_msg("%s", msg.text);
+    return l;
+}
+
+static void line_free(struct line *l)
+{
+    int none = 0;
+    assert_int_equal(zmq_setsockopt(l->router, ZMQ_LINGER, &none, sizeof none), 0);
+    assert_int_equal(zmq_close(l->router), 0); /* what is on the way has nowhere to go */
+    link_close(l->link);
+    assert_int_equal(zmq_ctx_term(l->context), 0);
+    uv_run(&l->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&l->loop), 0);
+    spool_free(l->spool);
+    free(l);
+}
+
+/* Let the loop run for so long. */
+static void turn(struct line *l, int64_t ms)
+{
+    int64_t until = clock_mono_ns() + ms * 1000000;
+    while (clock_mono_ns() < until)
+        uv_run(&l->loop, UV_RUN_NOWAIT);
+}
+
+/* The type of the next message that arrives; 0: none does any more. */
+static uint8_t receive(struct line *l)
+{
+    uint8_t peer[64], frame[64];
+    int64_t until = clock_mono_ns() + 2000000000;
+    while (zmq_recv(l->router, peer, sizeof peer, ZMQ_DONTWAIT) < 0) {
+        if (clock_mono_ns() > until)
+            return 0;
+        uv_run(&l->loop, UV_RUN_NOWAIT);
+    }
+    assert_true(zmq_recv(l->router, frame, sizeof frame, 0) > 4);
+    return frame[4];
+}
+
+static void test_a_beat_does_not_wait_behind_all_results(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    link_set_session(l->link, 11);
+    turn(l, 300); /* the line is full */
+    struct msg beat = { .type = MSG_BEAT };
+    link_say(l->link, &beat);
+    unsigned results_before = 0;
+    while (results_before < MESSAGES && receive(l) != MSG_BEAT)
+        results_before++;
+    assert_in_range(results_before, 1, MESSAGES / 2);
+    line_free(l);
+}
+
+static void test_of_two_that_wait_the_newer_one_is_said(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    link_set_session(l->link, 11);
+    turn(l, 300);
+    struct msg beat = { .type = MSG_BEAT };
+    link_say(l->link, &beat);
+    link_say(l->link, &beat);
+    unsigned beats = 0;
+    for (unsigned i = 0; i <= MESSAGES; i++)
+        beats += receive(l) == MSG_BEAT;
+    assert_int_equal(beats, 1);
+    line_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_beat_does_not_wait_behind_all_results),
+        cmocka_unit_test(test_of_two_that_wait_the_newer_one_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
