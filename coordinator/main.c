@@ -108,6 +108,16 @@ static err retry_failures(struct coordinator *c, struct errmsg *msg)
     return e;
 }
 
+/* Of all slot time; the models of a sweep that wants none have none. */
+static double copy_share(const struct sweeps *s)
+{
+    double share = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->specs[i].settings.speculation > share)
+            share = s->specs[i].settings.speculation;
+    return share;
+}
+
 static int open_core(struct coordinator *c, struct errmsg *msg)
 {
     if (c->config.retry_failures && retry_failures(c, msg))
@@ -120,7 +130,8 @@ static int open_core(struct coordinator *c, struct errmsg *msg)
                                   .probe_ns = 5000 * MS,
                                   .backoff_ns = 500 * MS,
                                   .strikes_max = c->sweeps.specs[0].settings.strikes,
-                                  .attempt_max = c->config.attempt_max };
+                                  .attempt_max = c->config.attempt_max,
+                                  .copy_share = copy_share(&c->sweeps) };
     return restore_core(c->sweeps.all, &c->catalog, c->store, &config, &c->core, msg)
                ? EXIT_STORE_FAILED
                : 0;

@@ -85,7 +85,8 @@ static void set_rules(struct core *core, uint32_t model, const struct plan_rules
                                          .concurrency = r->concurrency,
                                          .max_replicas = r->max_replicas,
                                          .strikes_max = r->strikes,
-                                         .account = account });
+                                         .account = account,
+                                         .never_copied = r->never_copied });
 }
 
 static void add_axes(const struct plan *plan, struct core *core)

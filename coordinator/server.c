@@ -71,6 +71,8 @@ static struct outbox_peer from_zpeer(uint8_t port, const struct zpeer *z)
 
 static void step(struct server *s, const struct core_event *event, struct incoming *in)
 {
+    if (event->kind == CORE_RESULTS && core_compares_answers(s->config->core))
+        translate_answers(in);
     core_step(s->config->core, event, &s->effects);
     translate_out(s->translate, &s->effects, in, commit_open_turn(s->commit));
     core_effects_clear(&s->effects);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "common/crc.h"
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/pack/pack.h"
@@ -218,6 +219,20 @@ static err in_results(struct translate *t, const struct msg *m, struct incoming 
     event->as.results.reason = reasons;
     event->as.results.rows = b->rows;
     return OK;
+}
+
+void translate_answers(struct incoming *in)
+{
+    const struct block *b = &in->block;
+    if (!in->has_block)
+        return;
+    uint32_t *answers = arena_alloc(&in->arena, b->rows * sizeof(*answers));
+    for (uint32_t i = 0; i < b->rows; i++) {
+        uint32_t crc = crc32c(0, &b->status[i], sizeof(b->status[i]));
+        crc = crc32c(crc, &b->stats[(size_t)i * b->stat_count], b->stat_count * sizeof(*b->stats));
+        answers[i] = crc32c(crc, b->answers + b->answer_at[i], b->answer_len[i]);
+    }
+    in->event.as.results.answer = answers;
 }
 
 static void in_host(struct translate *t, const struct msg *m, struct incoming *out)

@@ -29,6 +29,9 @@ struct incoming {
  * handle. ERR_INVALID: a message that no worker sends, or a damaged block; msg says what. */
 err translate_in(struct translate *t, const struct msg *m, const struct outbox_peer *peer,
                  int64_t now_mono_ns, struct incoming *out, struct errmsg *msg);
+/* Put digests of the answers into the event of results, for a core that compares them: of what is
+ * recorded, so not of durations. */
+void translate_answers(struct incoming *in);
 void incoming_clear(struct incoming *in); /* keeps the arena's memory */
 void incoming_release(struct incoming *in);
 

@@ -166,6 +166,7 @@ static json_t *counters(const struct admin *a, const struct core_totals *t)
     json_object_set_new(o, "rows_accepted", count(t->rows_accepted));
     json_object_set_new(o, "rows_duplicate", count(t->rows_duplicate));
     json_object_set_new(o, "rows_late", count(t->rows_late));
+    json_object_set_new(o, "nondeterministic", count(t->nondeterministic));
     json_object_set_new(o, "strikes", count(t->strikes));
     json_object_set_new(o, "strikes_withdrawn", count(t->strikes_withdrawn));
     json_object_set_new(o, "leases_expired", count(t->leases_expired));

@@ -4,36 +4,57 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
-                            uint32_t first, uint32_t count, uint64_t id, bool adopted)
+static struct attempt *make(struct worker *w, uint32_t slot, struct cell *cell, uint32_t first,
+                            uint32_t count, uint64_t id)
 {
     check(count > 0 && first + count <= cell->size && slot < w->slot_count);
     struct attempt *a = xcalloc(1, sizeof(*a));
-    struct slot *s = &w->slots[slot];
-    *a = (struct attempt){ .id = id,
-                           .cell = cell,
-                           .first = first,
-                           .count = count,
-                           .worker = w,
-                           .slot = slot,
-                           .adopted = adopted };
+    *a = (struct attempt){
+        .id = id, .cell = cell, .first = first, .count = count, .worker = w, .slot = slot
+    };
+    return a;
+}
+
+/* It is in its slot, and under a lease. */
+static void enter(struct core *c, struct attempt *a)
+{
+    struct slot *s = &a->worker->slots[a->slot];
+    check(a->open > 0);
+    a->granted = a->open;
+    if (list_empty(&s->attempts))
+        a->started_ns = s->accounted_ns = c->now_ns;
+    list_push_back(&s->attempts, &a->in_slot);
+    s->queued++;
+    limit_enter(c, s, a);
+    slot_set_model(c, s, a->cell->model);
+    map_put(&c->attempt_of, a->id, a);
+    lease_renew(c, a);
+}
+
+struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
+                            uint32_t first, uint32_t count, uint64_t id, bool adopted)
+{
+    struct attempt *a = make(w, slot, cell, first, count, id);
+    a->adopted = adopted;
     for (uint32_t i = first; i < first + count; i++) {
         if (bitmap_get(&cell->closed, i))
             continue;
         cell_take(c, cell, i);
         a->open++;
     }
-    check(a->open > 0);
-    a->granted = a->open;
-    if (list_empty(&s->attempts))
-        a->started_ns = s->accounted_ns = c->now_ns;
     list_push_back(&cell->attempts, &a->in_cell);
-    list_push_back(&s->attempts, &a->in_slot);
-    s->queued++;
-    limit_enter(c, s, a);
-    slot_set_model(c, s, cell->model);
-    map_put(&c->attempt_of, id, a);
-    lease_renew(c, a);
+    enter(c, a);
+    return a;
+}
+
+struct attempt *attempt_new_copy(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
+                                 uint32_t instance, uint64_t id)
+{
+    struct attempt *a = make(w, slot, cell, instance, 1, id);
+    a->is_copy = true;
+    a->open = 1;
+    list_push_back(&c->copies, &a->in_cell);
+    enter(c, a);
     return a;
 }
 
@@ -83,7 +104,8 @@ struct attempt *attempt_owner(const struct cell *cell, uint32_t instance)
     return NULL;
 }
 
-/* The instances that the attempt leaves open: those with a strike wait, the others are free. */
+/* The instances that the attempt leaves open: those that somebody copies are now that one's, those
+ * with a strike wait, the others are free. */
 static void release_open(struct core *c, struct attempt *a)
 {
     struct cell *cell = a->cell;
@@ -93,7 +115,9 @@ static void release_open(struct core *c, struct attempt *a)
             continue;
         a->open--;
         struct strike *s = strike_find(c, cell, i);
-        if (s && s->attempt == a->id)
+        if (copy_takes_over(c, cell, i))
+            continue;
+        if (s && (s->attempt == a->id || a->took_over))
             strike_wait(c, s);
         else
             cell_free_again(c, cell, i);
@@ -105,7 +129,10 @@ void attempt_end(struct core *c, struct attempt *a)
     struct slot *s = &a->worker->slots[a->slot];
     struct worker *w = a->worker;
     uint32_t slot = a->slot;
-    release_open(c, a);
+    if (a->is_copy)
+        c->copied_ns += (double)(c->now_ns - a->started_ns);
+    else
+        release_open(c, a);
     limit_leave(c, s, a);
     list_remove(&a->in_cell);
     list_remove(&a->in_slot);

@@ -18,6 +18,8 @@ struct core *core_new(const struct core_config *config)
     list_init(&c->wanting);
     bitmap_init(&c->open_models, MODELS_MAX);
     list_init(&c->strikes_open);
+    list_init(&c->copies);
+    list_init(&c->races);
     (void)gpu_type_find(c, span_of(NULL, 0)); /* number 0 */
     return c;
 }
@@ -60,6 +62,7 @@ void core_free(struct core *c)
     heap_release(&c->dues);
     heap_release(&c->forming);
     free_strikes(c);
+    copy_free_races(c);
     for (size_t i = 0; i < c->worker_count; i++) {
         free_attempts(c->workers[i]);
         free_gangs(c->workers[i]);

@@ -32,6 +32,7 @@ struct core_config {
     uint32_t culprit_failures; /* in a row, before a worker or a type of GPU is at fault; 0: 5 */
     int64_t retry_type_ns;     /* until a model is tried again on a type; doubles; 0: a minute */
     uint32_t attempt_max;      /* instances of an attempt; 0: as many as there is time for */
+    double copy_share; /* of all slot time, that copies of slow instances may take; 0: none */
 };
 
 /* What one replica of a model needs, of a slot or of several of one worker together. */
@@ -63,6 +64,7 @@ struct core_rules {
     uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
     uint32_t strikes_max;  /* failures of an instance before it is quarantined; 0: the config's */
     uint32_t account;      /* that its slot time is charged to; 0: none, and no share is kept */
+    bool never_copied;     /* its last instances are not run by two slots at once */
 };
 
 struct core;
@@ -94,6 +96,9 @@ void core_add_strike(struct core *c, uint32_t model, uint32_t task, uint32_t ins
 /* Effects are appended; they borrow from the event and from out's arena until out is cleared. */
 void core_step(struct core *c, const struct core_event *event, struct core_effects *out);
 
+/* Whether it wants to know the answers of RESULTS events: some instance was given to two. */
+bool core_compares_answers(const struct core *c);
+
 /* When to step again with CORE_TIME, at the latest; INT64_MAX: no need. */
 int64_t core_deadline_mono_ns(const struct core *c);
 
@@ -118,6 +123,7 @@ enum sweep_state {
     X(DECISION_LOAD, "granted_load")         /* of another one, that it has to load */             \
     X(DECISION_GANG, "granted_gang")         /* to the lead of a gang that was just formed */      \
     X(DECISION_BACKFILL, "granted_backfill") /* to a slot that waits for the others of a gang */   \
+    X(DECISION_COPY, "granted_copy")         /* an instance that is slow elsewhere */              \
     X(DECISION_RETRY, "granted_retry")       /* of these, those of an instance that had failed */  \
     X(DECISION_ADOPT, "adopted")             /* held by a worker since before we started */        \
     X(DECISION_LEAVE, "left_model")          /* a slot left a model that can do without it */      \
@@ -150,6 +156,7 @@ struct core_totals {
     uint64_t attempts_live, attempts_granted;
     uint64_t rows_accepted, rows_duplicate, strikes, leases_expired, rows_late, taken_back,
         strikes_withdrawn;
+    uint64_t nondeterministic; /* instances whose copy gave another answer */
     uint32_t workers_live;
     struct msg_use use;   /* of all slots, also of workers that are gone, as far as they said */
     int64_t remaining_ns; /* estimate for the slots that are there; -1: unknown */

@@ -39,9 +39,8 @@ struct core_effect {
         } strike;
         struct {
             uint32_t model;
-            int64_t load_ns; /* 0: not known */
-            int64_t
-                instance_ns; /* a slot's time an instance, the mean over its tasks; 0: neither */
+            int64_t load_ns;     /* 0: not known */
+            int64_t instance_ns; /* of a slot, the mean over its tasks; 0: not known */
         } learned;
         struct {
             uint64_t peer;
@@ -55,6 +54,7 @@ struct core_effect {
             uint64_t attempt;
             uint32_t slot, model, task, first, count;
             struct span skip;      /* proto/msg.h, msg_grant */
+            bool is_copy;          /* of an instance that another attempt has */
             uint32_t inflight_max; /* the same */
             uint32_t *members;     /* of the gang that the slot leads */
             uint32_t member_count;

@@ -172,6 +172,7 @@ void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows
     double ns = (double)(c->now_ns - s->accounted_ns);
     s->accounted_ns = c->now_ns;
     s->loading_ns = 0;
+    c->busy_ns += ns > 0 ? ns : 0;
     if (cell->spent_rows <= 0 && model_mean_ns(m) > 0) {
         cell->spent_rows = SHRINK_ROWS;
         cell->spent_ns = SHRINK_ROWS * model_mean_ns(m);

@@ -55,6 +55,7 @@ struct core_event {
             const uint32_t *instance;
             const uint8_t *status;
             const struct span *reason; /* of rows that are not OK; else empty. May be NULL */
+            const uint32_t *answer;    /* digests, if core_compares_answers; else it may be NULL */
             uint32_t rows;
         } results;
         struct {

@@ -114,13 +114,15 @@ struct attempt {
     uint32_t done;    /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
-    double charged_ns;     /* to its model's account, until it is known what it took */
-    int64_t started_ns;    /* when it became the head of its slot; 0: not yet */
-    bool adopted;          /* from an earlier session or epoch */
-    bool revoked;          /* the worker was told to give it back */
-    uint32_t inflight_max; /* requests that its slot may have open; 0: as many as it wants */
-    int64_t lease_end_ns;  /* worker->due is no later */
-    struct list in_cell, in_slot;
+    double charged_ns;            /* to its model's account, until it is known what it took */
+    int64_t started_ns;           /* when it became the head of its slot; 0: not yet */
+    bool adopted;                 /* from an earlier session or epoch */
+    bool is_copy;                 /* of an instance that another attempt has (copy.c) */
+    bool took_over;               /* it was a copy; a strike of the instance is the other one's */
+    bool revoked;                 /* the worker was told to give it back */
+    uint32_t inflight_max;        /* requests that its slot may have open; 0: as many as it wants */
+    int64_t lease_end_ns;         /* worker->due is no later */
+    struct list in_cell, in_slot; /* a copy: in_cell is in core->copies */
 };
 
 /* Slots of one worker that run a model together (gang.c). */
@@ -256,8 +258,13 @@ struct core {
     int64_t resume_ns; /* when a model is tried again on a type of GPU; INT64_MAX: none is paused */
     struct msg_use use; /* of all slots */
     uint64_t decisions[DECISION_COUNT];
-    int64_t outrank_ns; /* when to look for work that holds up work of a higher priority */
-    int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
+    /* copy.c */
+    struct list copies, races; /* attempts that are copies; instances that have or had one */
+    uint32_t race_count;
+    uint64_t nondeterministic;
+    double busy_ns, copied_ns; /* slot time that went into rows; into copies that are over */
+    int64_t outrank_ns;        /* when to look for work that holds up work of a higher priority */
+    int64_t tail_ns;           /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
     /* plan.c */
     int64_t plan_at_ns; /* when the plan was made; -1: it has to be made anew */
@@ -294,6 +301,8 @@ void cell_destroy(struct cell *cell);
 /* attempt.c */
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
                             uint32_t first, uint32_t count, uint64_t id, bool adopted);
+struct attempt *attempt_new_copy(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,
+                                 uint32_t instance, uint64_t id);
 /* A number that nobody was given yet, for this worker. */
 uint64_t attempt_number(struct core *c, const struct worker *w);
 /* Whether this worker may have been given that number, this incarnation's or an earlier one's: then
@@ -349,6 +358,7 @@ void match_wake(struct core *c); /* there is work again: the starving look once 
 void match_slot_changed(struct core *c, struct worker *w, uint32_t slot);
 uint32_t match_queue_max(const struct worker *w); /* attempts a slot of it */
 void match_all(struct core *c);
+void grant_copy(struct core *c, struct slot *s, struct cell *cell, uint32_t instance);
 
 /* choose.c: which model for a slot. NULL: none; else the cell and the range to grant of it. */
 struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint32_t *count);
@@ -494,6 +504,17 @@ bool share_is_over(struct core *c, const struct model *m, const struct slot *s);
 bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s);
 void outrank_look(struct core *c); /* take unstarted work back from lower priorities */
 void outrank_arm(struct core *c);  /* when to look next */
+
+/* copy.c */
+struct attempt *copy_of(const struct core *c, const struct cell *cell, uint32_t instance);
+/* Its attempt is over and has left it open: true if a copy goes on with it, and has it now. */
+bool copy_takes_over(struct core *c, struct cell *cell, uint32_t instance);
+void copy_closed(struct core *c, const struct cell *cell, uint32_t instance,
+                 const struct attempt *winner);
+/* An answer to an instance, that is recorded or comes second. answer: its digest. */
+void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, uint32_t answer);
+void copy_free_races(struct core *c);
+bool copy_look(struct core *c, struct slot *s); /* give an idle slot something to copy; or not */
 
 /* tail.c */
 void take_back(struct core *c, struct attempt *a); /* what of it has not started */

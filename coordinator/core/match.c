@@ -108,6 +108,31 @@ static void name_members(struct core *c, struct gang *g, struct core_effect *eff
     gang_close(g);
 }
 
+static struct core_effect *send_grant(struct core *c, const struct attempt *a, struct span skip)
+{
+    struct core_effect *effect = emit(c, EFFECT_GRANT, a->worker->session);
+    effect->as.grant.attempt = a->id;
+    effect->as.grant.slot = a->slot;
+    effect->as.grant.model = a->cell->model;
+    effect->as.grant.task = a->cell->task;
+    effect->as.grant.first = a->first;
+    effect->as.grant.count = a->count;
+    effect->as.grant.skip = skip;
+    effect->as.grant.is_copy = a->is_copy;
+    effect->as.grant.inflight_max = a->inflight_max;
+    return effect;
+}
+
+void grant_copy(struct core *c, struct slot *s, struct cell *cell, uint32_t instance)
+{
+    struct worker *w = s->worker;
+    uint32_t slot = (uint32_t)(s - w->slots);
+    count_decision(c, DECISION_COPY);
+    const struct attempt *a = attempt_new_copy(c, w, slot, cell, instance, attempt_number(c, w));
+    send_grant(c, a, span_of(NULL, 0));
+    match_slot_changed(c, w, slot);
+}
+
 static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t first, uint32_t count,
                   enum decision why)
 {
@@ -121,15 +146,7 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
     const struct attempt *a = attempt_new(c, w, slot, cell, first, count, id, false);
     if (s->waiting_ns >= 0)
         s->waiting_ns += attempt_open_ns(c, s, a);
-    struct core_effect *effect = emit(c, EFFECT_GRANT, w->session);
-    effect->as.grant.attempt = id;
-    effect->as.grant.slot = slot;
-    effect->as.grant.model = cell->model;
-    effect->as.grant.task = cell->task;
-    effect->as.grant.first = first;
-    effect->as.grant.count = count;
-    effect->as.grant.skip = skip;
-    effect->as.grant.inflight_max = a->inflight_max;
+    struct core_effect *effect = send_grant(c, a, skip);
     if (slot_leads(s, cell->model))
         name_members(c, s->gang, effect);
 }

@@ -58,6 +58,7 @@ static void accept(struct core *c, struct worker *w, struct cell *cell, uint32_t
         tell_owner(cell, instance, owner);
     if (c->strike_of.count > 0 && !failed && a)
         clear(c, w, cell, instance, a);
+    copy_closed(c, cell, instance, a);
     strike_end(c, cell, instance);
     cell_close(c, cell, instance, failed);
     c->rows_accepted++;
@@ -110,12 +111,17 @@ static bool take_row(struct core *c, struct worker *w, const struct core_event *
 {
     uint32_t instance = e->as.results.instance[row];
     status st = (status)e->as.results.status[row];
+    uint32_t answer = e->as.results.answer ? e->as.results.answer[row] : st;
     if (bitmap_get(&cell->closed, instance)) {
         c->rows_duplicate++;
+        copy_answered(c, cell, instance, answer);
         return false;
     }
-    if (!status_is_final(st) && (!a || !strike_out(c, w, e, row, cell, a)))
-        return false; /* a stale lease may fill an open instance, but not accuse it */
+    /* A stale lease may fill an open instance, but not accuse it; neither may a copy. */
+    bool may_accuse = a && !a->is_copy;
+    if (!status_is_final(st) && (!may_accuse || !strike_out(c, w, e, row, cell, a)))
+        return false;
+    copy_answered(c, cell, instance, answer);
     accept(c, w, cell, instance, st != STATUS_OK, a, owner);
     return true;
 }
@@ -139,7 +145,7 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
              (unsigned long long)e->as.results.attempt);
         return;
     }
-    struct attempt *owner = a;
+    struct attempt *owner = a && !a->is_copy ? a : NULL;
     uint32_t rows = e->as.results.rows, kept = 0;
     bool any_fine = false;
     if (a)

@@ -150,14 +150,9 @@ void on_hello(struct core *c, const struct core_event *e)
         match_slot_changed(c, w, i);
 }
 
-static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat *said,
-                      uint32_t model)
+/* What it has loaded, or nothing; a slot with work in hand is about to have that work's model. */
+static void note_model(struct core *c, struct slot *s, uint32_t model)
 {
-    s->state = said->state;
-    if (said->state == SLOT_LOADING)
-        s->accounted_ns = c->now_ns; /* should the news be lost that the load is over */
-    if ((said->state == SLOT_READY || said->state == SLOT_RUNNING) && model == s->model)
-        s->loading_ns = 0;
     if (s->queued > 0)
         return;
     if (s->gang && !gang_is_forming(s->gang)) {
@@ -166,7 +161,18 @@ static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat
         return;
     }
     bool is_alone = model != NONE && slot_fits(s, &c->models[model]);
-    slot_set_model(c, s, is_alone ? model : NONE); /* what it has loaded, or nothing */
+    slot_set_model(c, s, is_alone ? model : NONE);
+}
+
+static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat *said,
+                      uint32_t model)
+{
+    s->state = said->state;
+    note_model(c, s, model);
+    if (said->state == SLOT_LOADING)
+        s->accounted_ns = c->now_ns; /* should the news be lost that the load is over */
+    if ((said->state == SLOT_READY || said->state == SLOT_RUNNING) && model == s->model)
+        s->loading_ns = 0;
 }
 
 static void add_since(uint64_t *sum, uint64_t *last, uint64_t now)

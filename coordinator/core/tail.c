@@ -4,7 +4,8 @@
  * load included, and takes back what their slots have not started: first what waits behind another
  * attempt, then the rest of what runs. What comes back is free, and is granted anew, in smaller
  * parts. An instance that runs is never taken away, and a slot that gave something back is spared
- * until a result of its own is recorded: so each look is paid for with progress. */
+ * until a result of its own is recorded: so each look is paid for with progress. A slot for which
+ * there is nothing to take back may run a copy of what is slow elsewhere (copy.c). */
 #include "coordinator/core/internal.h"
 
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static size_t add_victims(const struct core *c, struct slot *s, struct victim *o
         if (n == s->attempts.next && s->state != SLOT_LOADING)
             gain_ns -= attempt_instance_ns(c, a); /* one instance of the head runs, and stays */
         ahead_ns += rest_ns;
-        if (!a->revoked && !attempt_is_retry(c, a) && gain_ns > (double)c->config.beat_ns)
+        if (!a->revoked && !a->is_copy && !attempt_is_retry(c, a) &&
+            gain_ns > (double)c->config.beat_ns)
             out[count++] = (struct victim){ a, gain_ns };
     }
     return count;
@@ -91,19 +93,30 @@ void take_back(struct core *c, struct attempt *a)
     emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
 }
 
+/* For this slot: true if there was something to take back. */
+static bool take_back_for(struct core *c, const struct slot *s, struct victim *victims,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!victims[i].attempt || !would_help(c, s, &victims[i]))
+            continue;
+        take_back(c, victims[i].attempt);
+        victims[i].attempt = NULL; /* one helper an attempt and look */
+        return true;
+    }
+    return false;
+}
+
 void tail_look(struct core *c)
 {
     struct victim victims[VICTIMS_MAX];
     size_t count = find_victims(c, victims);
-    for (struct list *n = c->starving.next; n != &c->starving && count > 0; n = n->next) {
-        const struct slot *s = container_of(n, struct slot, in_hungry);
-        for (size_t i = 0; i < count; i++) {
-            if (!victims[i].attempt || !would_help(c, s, &victims[i]))
-                continue;
-            take_back(c, victims[i].attempt);
-            victims[i].attempt = NULL; /* one helper an attempt and look */
-            break;
-        }
+    struct list *next;
+    for (struct list *n = c->starving.next; n != &c->starving; n = next) {
+        struct slot *s = container_of(n, struct slot, in_hungry);
+        next = n->next; /* with a copy to run it does not starve any more */
+        if (!take_back_for(c, s, victims, count))
+            copy_look(c, s);
     }
 }
 

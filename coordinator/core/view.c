@@ -17,6 +17,7 @@ void core_totals(const struct core *c, struct core_totals *out)
                                  .taken_back = c->taken_back,
                                  .strikes_withdrawn = c->strikes_withdrawn,
                                  .use = c->use,
+                                 .nondeterministic = c->nondeterministic,
                                  .workers_live = (uint32_t)c->session_of.count,
                                  .remaining_ns = core_remaining_ns(c) };
     out->taken = c->wanted - c->ended - c->free_count;
@@ -201,8 +202,20 @@ static void check_fits(const struct core *c, uint32_t model)
     check(fits == m->fits);
 }
 
+static void check_copies(const struct core *c)
+{
+    const struct list *end = &c->copies;
+    for (struct list *n = c->copies.next; n != end; n = n->next) {
+        const struct attempt *a = container_of(n, struct attempt, in_cell);
+        check(a->is_copy && a->count == 1 && map_find(&c->attempt_of, a->id) == a);
+        check(a->open == !bitmap_get(&a->cell->closed, a->first));
+        check(copy_of(c, a->cell, a->first) == a); /* the only one */
+    }
+}
+
 void core_selfcheck(const struct core *c)
 {
+    check_copies(c);
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
     for (size_t i = 0; i < c->cell_count; i++) {
         const struct cell *cell = c->cells[i];

@@ -35,7 +35,8 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
         const struct spec_rules *rules = &m->spec->rules;
         out->models[added].rules = (struct core_rules){ .priority = (int32_t)rules->priority,
                                                         .concurrency = rules->concurrency,
-                                                        .max_replicas = rules->max_replicas };
+                                                        .max_replicas = rules->max_replicas,
+                                                        .never_copied = rules->never_copied };
         uint32_t width;
         if (fleet_fits_gang(fleet, &need, &width) == 0) {
             out->models[added].is_blocked = true;

@@ -12,7 +12,8 @@ static const struct core_config core_defaults = { .epoch = 1,
                                                   .job_target_ns = 30000 * MS,
                                                   .probe_ns = 5000 * MS,
                                                   .backoff_ns = 500 * MS,
-                                                  .strikes_max = 3 };
+                                                  .strikes_max = 3,
+                                                  .copy_share = 0.05 };
 static const int64_t QUIET_NS = 120000 * MS; /* nothing runs for so long: it never will */
 
 /* What a node of the heap of events is, by its tie. */

@@ -50,7 +50,9 @@ static struct plan_rules rules_of(const struct spec *sweep, const struct spec_mo
                                 .concurrency = r->concurrency,
                                 .max_replicas = r->max_replicas,
                                 .strikes = sweep->settings.strikes,
-                                .weight = r->weight };
+                                .weight = r->weight,
+                                .never_copied =
+                                    r->never_copied || sweep->settings.speculation <= 0 };
 }
 
 static void plan_one_model(struct planner *p, size_t index)

@@ -22,6 +22,7 @@ struct plan_rules {
     int32_t priority; /* by that of the sweep, then by that of the model */
     uint32_t concurrency, max_replicas, strikes;
     double weight;
+    bool never_copied;
     size_t part; /* of plan.parts: the sweep that pays */
 };
 

@@ -43,6 +43,7 @@ static void join_rules(struct plan_rules *to, const struct plan_rules *from)
     to->strikes = from->strikes > to->strikes ? from->strikes : to->strikes;
     to->concurrency = smaller_cap(to->concurrency, from->concurrency);
     to->max_replicas = smaller_cap(to->max_replicas, from->max_replicas);
+    to->never_copied |= from->never_copied;
 }
 
 static uint32_t enter_model(struct merger *m, const struct plan_model *model, size_t part)

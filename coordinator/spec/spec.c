@@ -12,6 +12,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { TIMEOUT_DEFAULT_MS = 120 * 1000, STRIKES_DEFAULT = 3, SEED_DEFAULT = 1 };
+static const double SPECULATION_DEFAULT = 0.05;
 
 static const char *const rule_texts[SPEC_RULE_COUNT] = {
 #define X(name, text) [name] = text,
@@ -144,8 +145,9 @@ static void read_share(struct loader *l, const struct yaml_node *node, struct sp
 
 static void read_settings(struct loader *l, const struct yaml_node *node, struct spec_settings *out)
 {
-    static const char *const keys[] = { "timeout", "strikes", "limit",    "seed",     "rule",
-                                        "user",    "weight",  "priority", "deadline", "fair" };
+    static const char *const keys[] = { "timeout",  "strikes", "limit",      "seed",
+                                        "rule",     "user",    "weight",     "priority",
+                                        "deadline", "fair",    "speculation" };
     if (!yaml_mapping(&l->doc, node, keys, COUNT(keys)))
         return;
     uint64_t strikes = out->strikes, limit = out->limit;
@@ -156,6 +158,7 @@ static void read_settings(struct loader *l, const struct yaml_node *node, struct
     yaml_whole(&l->doc, yaml_find(node, "limit"), 1, TASK_INSTANCES_MAX, &limit);
     yaml_whole(&l->doc, yaml_find(node, "seed"), 0, INT64_MAX, &out->seed);
     yaml_choice(&l->doc, yaml_find(node, "rule"), rule_texts, COUNT(rule_texts), &rule);
+    yaml_real(&l->doc, yaml_find(node, "speculation"), 0, 1, &out->speculation);
     read_share(l, node, out);
     out->strikes = (uint32_t)strikes;
     out->limit = (uint32_t)limit;
@@ -244,6 +247,7 @@ err spec_load(const char *path, struct spec_env env, struct spec *out, struct pr
                       .strikes = STRIKES_DEFAULT,
                       .seed = SEED_DEFAULT,
                       .rule = SPEC_RULE_CORRECTED,
+                      .speculation = SPECULATION_DEFAULT,
                       .share = { .user = "", .weight = 1, .priority = PRIORITY_DEFAULT } }
     };
     check(!problems_any(problems));

@@ -55,6 +55,7 @@ struct spec_rules {
     uint32_t concurrency;  /* requests at once over all workers; 0: no cap */
     uint32_t max_replicas; /* slots that work on it at once; 0: no cap */
     double weight;         /* among the models of a sweep with fair_models */
+    bool never_copied;     /* `speculate: false`: no instance of it is run by two slots at once */
 };
 
 struct spec_settings {
@@ -63,6 +64,7 @@ struct spec_settings {
     uint32_t limit; /* 0: all instances */
     uint64_t seed;
     enum spec_rule rule;
+    double speculation; /* share of the slot time that copies of slow instances may take; 0: none */
     struct spec_share share;
     struct yaml_deadline deadline; /* told about, not enforced */
 };

@@ -206,6 +206,11 @@ static void set_defaults(const struct loader *l, struct spec_model *out)
 
 static void read_rules(struct loader *l, const struct yaml_node *node, struct spec_rules *out)
 {
+    static const char *const speculate_words[] = { "false", "true" };
+    size_t speculate = 1;
+    yaml_choice(&l->doc, yaml_find(node, "speculate"), speculate_words, COUNT(speculate_words),
+                &speculate);
+    out->never_copied = speculate == 0;
     uint64_t priority = PRIORITY_DEFAULT, concurrency = 0, max_replicas = 0;
     yaml_whole(&l->doc, yaml_find(node, "priority"), 0, PRIORITY_MAX, &priority);
     yaml_whole(&l->doc, yaml_find(node, "concurrency"), 1, CONCURRENCY_MAX, &concurrency);
@@ -223,7 +228,7 @@ void spec_read_model(struct loader *l, const struct yaml_node *node, struct spec
                                         "args",         "decoding", "revision",  "precision",
                                         "role",         "tasks",    "resources", "timeout",
                                         "load_timeout", "estimate", "priority",  "concurrency",
-                                        "max_replicas", "weight",   "sim" };
+                                        "max_replicas", "weight",   "speculate", "sim" };
     struct yaml_doc *doc = &l->doc;
     struct model_definition *d = &out->definition;
     if (!yaml_mapping(doc, node, keys, COUNT(keys)))

@@ -33,7 +33,8 @@ static void add_attempt(struct witness *w, const struct witness_attempt *a)
 {
     const struct witness_attempt *before = witness_find(w, a->id);
     check(!before || !before->live);
-    take_range(w, a);
+    if (!a->is_copy)
+        take_range(w, a);
     w->attempts =
         xgrow(w->attempts, &w->attempt_capacity, w->attempt_count + 1, sizeof(*w->attempts));
     w->attempts[w->attempt_count++] = *a;
@@ -166,7 +167,8 @@ static void check_grant(struct witness *w, const struct core_effect *e)
                                        task,
                                        first,
                                        count,
-                                       true };
+                                       true,
+                                       e->as.grant.is_copy };
     add_attempt(w, &a);
 }
 
@@ -237,8 +239,8 @@ static void adopted(struct witness *w, uint32_t worker, const struct core_event 
         check(++h < event->as.hello.held + event->as.hello.held_count);
     check(h->model < w->model_count && h->task < w->task_count);
     check(h->slot < w->workers[worker].slot_count);
-    const struct witness_attempt a = { id,      worker,   h->slot,  h->model,
-                                       h->task, h->first, h->count, true };
+    const struct witness_attempt a = { id,       worker,   h->slot, h->model, h->task,
+                                       h->first, h->count, true,    false };
     add_attempt(w, &a);
 }
 

@@ -48,6 +48,7 @@ struct witness_attempt {
     uint64_t id;
     uint32_t worker, slot, model, task, first, count;
     bool live;
+    bool is_copy; /* it holds nothing: the instance is another attempt's as well */
 };
 
 struct witness {

@@ -75,7 +75,8 @@ static void make_sweep(struct life *l)
                                       .job_target_ns = 30000ll * MS,
                                       .probe_ns = 1000ll * MS,
                                       .backoff_ns = 1000ll * MS,
-                                      .strikes_max = 1 + choose(&l->in, 3) };
+                                      .strikes_max = 1 + choose(&l->in, 3),
+                                      .copy_share = 4 };
     w->now_ns = 1000ll * MS;
     w->core = core_new(&w->config);
     w->model_count = 1 + choose(&l->in, WITNESS_MODELS_MAX);

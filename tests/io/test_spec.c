@@ -445,7 +445,8 @@ static const struct bad bad_values[] = {
       "command\n"
       "sweep.yaml:14: models[0]: unknown key \"comand\"; did you mean \"command\"? Known keys: "
       "name, host, command, env, args, decoding, revision, precision, role, tasks, resources, "
-      "timeout, load_timeout, estimate, priority, concurrency, max_replicas, weight, sim\n" },
+      "timeout, load_timeout, estimate, priority, concurrency, max_replicas, weight, speculate, "
+      "sim\n" },
     { "    kind:", "    xyzzyx: 1\n    kind:",
       "sweep.yaml:5: suites[0]: unknown key \"xyzzyx\". Known keys: name, kind, path, sota, tasks, "
       "limit, scorers\n" },

@@ -53,7 +53,8 @@ static void a_sweep_says_what_it_gets_and_a_model_what_it_may_have(void **state)
               "settings: {user: ada, weight: 2.5, priority: 70, deadline: 8h, fair: models}\n"
               "suites: [{name: s, kind: k, path: data}]\n"
               "models:\n"
-              "- {name: m, host: sim, priority: 60, concurrency: 4, max_replicas: 2, weight: 3}\n"
+              "- {name: m, host: sim, priority: 60, concurrency: 4, max_replicas: 2, weight: 3, "
+              "speculate: false}\n"
               "- {name: n, host: sim}\n",
               &s);
     assert_string_equal(s.settings.share.user, "ada");
@@ -67,10 +68,13 @@ static void a_sweep_says_what_it_gets_and_a_model_what_it_may_have(void **state)
     assert_int_equal(rules->concurrency, 4);
     assert_int_equal(rules->max_replicas, 2);
     assert_true(rules->weight == 3);
+    assert_true(rules->never_copied);
     rules = &s.models[1].rules;
     assert_int_equal(rules->priority, PRIORITY_DEFAULT);
     assert_int_equal(rules->concurrency + rules->max_replicas, 0);
     assert_true(rules->weight == 1);
+    assert_false(rules->never_copied);
+    assert_true(s.settings.speculation == 0.05);
     spec_release(&s);
 }
 
@@ -118,6 +122,10 @@ static void what_is_wrong_is_named(void **state)
           "sweep.yaml:2: settings.weight: expected a number from 1e-06 to 1e+06, found \"0\"\n" },
         { "fair: users", "",
           "sweep.yaml:2: settings.fair: expected sweeps or models, found \"users\"\n" },
+        { "speculation: 2", "",
+          "sweep.yaml:2: settings.speculation: expected a number from 0 to 1, found \"2\"\n" },
+        { "", ", speculate: maybe",
+          "sweep.yaml:4: models[0].speculate: expected false or true, found \"maybe\"\n" },
         { "", ", concurrency: 0",
           "sweep.yaml:4: models[0].concurrency: expected a whole number from 1 to 1000000, found "
           "\"0\"\n" },

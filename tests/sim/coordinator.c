@@ -320,7 +320,8 @@ void coordinator_start(struct world *w)
                                   .job_target_ns = l->job_target_ns,
                                   .probe_ns = l->probe_ns,
                                   .backoff_ns = l->backoff_ns,
-                                  .strikes_max = l->strikes_max };
+                                  .strikes_max = l->strikes_max,
+                                  .copy_share = l->copy_share };
     trace(w, "coordinator: starts, epoch %llu", (unsigned long long)c->epoch);
     oracle_restarted(w, c->epoch);
     c->core = disk_restore(w, &config);

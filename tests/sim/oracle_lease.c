@@ -84,7 +84,7 @@ void oracle_restarted(struct world *w, uint64_t epoch)
                 struct fate *f = &o->fates[m][t][i];
                 f->is_emitted = f->is_durable;
                 f->emitted = f->durable;
-                f->holder = 0;
+                f->holder = f->copier = 0;
                 f->struck_at = 0;
                 o->failed += f->is_durable && f->status != STATUS_OK;
                 o->emitted_in[m][t] += f->is_durable;
@@ -211,18 +211,40 @@ static bool in_skip(const struct seen_attempt *a, uint32_t instance)
     return bitmap_get(&a->skip, instance - a->first);
 }
 
-/* Each open instance of it is held by nobody else. */
+static const struct seen_attempt *live(const struct world *w, uint64_t id)
+{
+    const struct seen_attempt *a = oracle_attempt(w, id);
+    return a && oracle_is_live(w, a) ? a : NULL;
+}
+
+/* The two that may have an instance: of them one at most was not granted as a copy. A copy holds it
+ * alone where the other is over. */
+static bool take_instance(const struct world *w, struct fate *f, const struct seen_attempt *a)
+{
+    if (f->holder == a->id || f->copier == a->id)
+        return true;
+    const struct seen_attempt *holder = live(w, f->holder), *copier = live(w, f->copier);
+    if (!a->is_copy && ((holder && !holder->is_copy) || (copier && !copier->is_copy)))
+        return false;
+    if (!holder) {
+        f->holder = a->id;
+        return true;
+    }
+    if (copier || !(a->is_copy || holder->is_copy))
+        return false;
+    f->copier = a->id;
+    return true;
+}
+
+/* Each open instance of it is held by nobody else, but for a copy. */
 static void take_hold(struct world *w, const struct seen_attempt *a)
 {
     for (uint32_t i = a->first; i < a->first + a->count; i++) {
         struct fate *f = oracle_fate(w, a->model, a->task, i);
-        if (f->is_emitted || in_skip(a, i))
+        if (f->is_emitted || in_skip(a, i) || take_instance(w, f, a))
             continue;
-        const struct seen_attempt *other = oracle_attempt(w, f->holder);
-        if (other && other != a && oracle_is_live(w, other))
-            world_fail(w, "two leases on instance %u/%u/%u: attempts %llx and %llx", a->model,
-                       a->task, i, (unsigned long long)other->id, (unsigned long long)a->id);
-        f->holder = a->id;
+        world_fail(w, "two leases on instance %u/%u/%u: attempts %llx and %llx", a->model, a->task,
+                   i, (unsigned long long)f->holder, (unsigned long long)a->id);
     }
 }
 
@@ -320,7 +342,8 @@ static void granted(struct world *w, const struct core_effect *e)
     struct oracle *o = w->oracle;
     uint64_t id = e->as.grant.attempt;
     struct seen_session *s = map_find(&o->sessions, e->session);
-    trace(w, "core: grants %llx: %u/%u [%u,+%u) to slot %u of %s", (unsigned long long)id,
+    trace(w, "core: %s %llx: %u/%u [%u,+%u) to slot %u of %s",
+          e->as.grant.is_copy ? "gives a copy," : "grants", (unsigned long long)id,
           e->as.grant.model, e->as.grant.task, e->as.grant.first, e->as.grant.count,
           e->as.grant.slot, s ? s->worker->name : "?");
     if (!s)
@@ -346,9 +369,12 @@ static void granted(struct world *w, const struct core_effect *e)
                                 .count = e->as.grant.count,
                                 .slot = e->as.grant.slot,
                                 .at_once = e->as.grant.inflight_max,
+                                .is_copy = e->as.grant.is_copy,
                                 .name = s->worker->name,
                                 .session = e->session,
                                 .live_until = oracle_clock(w) + w->load.lease_ns };
+    if (a->is_copy && w->load.models[a->model].rules.never_copied)
+        world_fail(w, "a copy of model %u, which must have none", a->model);
     read_skip(w, a, e->as.grant.skip);
     check_caps(w, a);
     map_put(&o->attempts, id, a);

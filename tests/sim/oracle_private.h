@@ -22,6 +22,7 @@ struct fate {
     uint8_t status; /* of the row */
     struct strikes emitted, durable;
     uint64_t holder;   /* the attempt that was seen last to have it */
+    uint64_t copier;   /* a second one, as one of the two is a copy */
     int64_t struck_at; /* by this incarnation; 0: not */
     uint32_t mishaps;  /* injected failures of a sound instance */
     struct guilt *guilts;
@@ -38,6 +39,7 @@ struct seen_attempt {
     const char *name; /* of the worker that it was granted to */
     uint64_t session;
     int64_t live_until; /* on the coordinator's clock */
+    bool is_copy;       /* of an instance that another attempt has, or had */
     bool is_dead;       /* surely not leased */
     bool is_taken_back; /* at the worker: nothing of it may be started any more */
 };

@@ -40,9 +40,12 @@ static void draw_rules(struct workload *l)
             rules.concurrency = (uint32_t)draw(&r, 1, 6);
         if (rng_below(&r, 3) == 0)
             rules.max_replicas = (uint32_t)draw(&r, 1, 3);
+        rules.never_copied = rng_below(&r, 4) == 0;
         if (any)
             l->models[i].rules = rules;
     }
+    static const double shares[] = { 0, 0.05, 1, 100 };
+    l->copy_share = shares[rng_below(&r, 4)];
 }
 
 static void draw_tasks(struct workload *l, struct rng *r, uint32_t instances_max)

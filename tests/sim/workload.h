@@ -65,6 +65,7 @@ struct workload {
     int64_t beat_ns, lease_ns, horizon_ns;
     int64_t job_target_ns, probe_ns, backoff_ns;
     uint32_t strikes_max;
+    double copy_share;
     uint64_t unacked_bytes_max; /* far below what is used live, so that it is reached */
     int64_t work_ns;            /* all of it, on one slot that never fails */
 };
