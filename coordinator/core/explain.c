@@ -119,8 +119,7 @@ static void put_largest(const struct core *c, struct buf *out)
 
 /* ---- The reasons ---- */
 
-static enum explain_reason tell_gang(const struct core *c, const struct model *m,
-                                     const struct survey *s, struct buf *out)
+static enum explain_reason tell_gang(const struct model *m, const struct survey *s, struct buf *out)
 {
     uint32_t slots[GANG_SLOTS_MAX];
     uint32_t count = s->gang ? gang_slots(s->gang, m, slots) : 0, idle = 0;
@@ -140,7 +139,6 @@ static enum explain_reason tell_gang(const struct core *c, const struct model *m
         buf_append_str(out, " and held for it");
     buf_append_str(out, ", the others are busy for about ");
     explain_put_ns(out, s->gang_wait_ns);
-    (void)c;
     return EXPLAIN_GANG;
 }
 
@@ -232,7 +230,7 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
     if (s.usable && s.outranked == s.limits[LIMIT_NONE])
         return tell_outranked(c, names, m, out);
     if (m->forming > 0 || (!s.usable && s.limits[LIMIT_GANG] > 0))
-        return tell_gang(c, m, &s, out);
+        return tell_gang(m, &s, out);
     if (s.usable)
         return tell_turn(c, m, &s, out);
     if (s.limits[LIMIT_REPLICAS] > 0)

@@ -10,7 +10,7 @@ static void forgive(struct core *c)
     note(c, true, "clock_jump ms=%lld leases=%zu",
          (long long)(c->now_ns - c->expected_ns) / 1000000, c->attempt_of.count);
     lease_renew_all(c);
-    gang_put_off(c, c->now_ns - c->expected_ns);
+    gang_put_off(c, c->now_ns - c->expected_ns + c->config.beat_ns); /* news first */
 }
 
 void on_time(struct core *c)

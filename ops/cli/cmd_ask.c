@@ -251,9 +251,14 @@ static void print_slot(const json_t *s)
 {
     char use[USE_TEXT_BYTES];
     bool is_known = format_use(s, use);
-    printf("  slot %-3lld %-9s %-28.28s %lld queued, %lld GPUs, %lld cores%s%s\n", whole(s, "slot"),
+    printf("  slot %-3lld %-9s %-28.28s %lld queued, %lld GPUs, %lld cores%s%s", whole(s, "slot"),
            text(s, "state"), text(s, "model"), whole(s, "queued"), whole(s, "gpus"),
            whole(s, "cpus"), is_known ? "; " : "", use);
+    if (json_is_integer(json_object_get(s, "gang")))
+        printf("; %s gang of slot %lld",
+               json_is_true(json_object_get(s, "held")) ? "held for the" : "in the",
+               whole(s, "gang"));
+    putchar('\n');
 }
 
 static void print_workers(const json_t *reply)

@@ -46,7 +46,11 @@ class Gangs(SweepTest):
                     self.assertTrue(slot["held"] or slot["queued"] == 0, slots)
             return seen >= {2, 4}
 
+        def shown():
+            return not run.runs() or "gang of slot" in self.muster("workers", sweep.file).out
+
         self.wait_for_status(run, sweep, lambda s: s["done"] > 0)
+        self.assertTrue(wait_until(shown))
         wait_until(look)
         ended = run.wait()
         self.assertEqual(ended.code, 0, ended)
