@@ -235,8 +235,9 @@ int main(int argc, char **argv)
         "Virtual time; one thread; seed 1; beats of 1 s, leases of 15 s, attempts of 30 s,\n"
         "chunks of the best of eight sizes (behind the slash). twice: instances that ran twice;\n"
         "lost h: slot hours of dead workers; cpu s: of one simulation. told: muster knows each\n"
-        "model's load and mean instance beforehand, as the sweep file may say. Models behind caps\n"
-        "(APIs) are not simulated: the core has no caps.\n");
+        "model's load and mean instance beforehand, as the sweep file may say. No model is behind "
+        "a\n"
+        "cap (APIs).\n");
     for (int i = first; i < argc; i++) {
         const struct workload *l = find(argv[i]);
         if (!l) {
