@@ -321,7 +321,8 @@ void coordinator_start(struct world *w)
                                   .probe_ns = l->probe_ns,
                                   .backoff_ns = l->backoff_ns,
                                   .strikes_max = l->strikes_max,
-                                  .copy_share = l->copy_share };
+                                  .copy_share = l->copy_share,
+                                  .retry_type_ns = 10 * SIM_SECOND };
     trace(w, "coordinator: starts, epoch %llu", (unsigned long long)c->epoch);
     oracle_restarted(w, c->epoch);
     c->core = disk_restore(w, &config);

@@ -38,6 +38,20 @@ static uint64_t draw_density(struct rng *swarm)
     return rng_below(swarm, 9);
 }
 
+/* See fault.h. */
+static void blame_places(struct faults *all, uint64_t seed)
+{
+    static const enum fault of_place[] = { FAULT_WORKER_BAD, FAULT_MODEL_ON_TYPE };
+    uint64_t draw = rng_mix(seed, 12, 0, 0);
+    bool is_place = draw % 10 == 0;
+    for (int f = 0; f < FAULT_COUNT && is_place; f++)
+        if (f != FAULT_POISON)
+            all->classes[f].level = 0;
+    for (size_t i = 0; i < 2; i++)
+        all->classes[of_place[i]].level =
+            is_place && draw / 10 % 2 == i && !(all->options->off >> of_place[i] & 1);
+}
+
 void faults_init(struct faults *all, const struct sim_options *options, uint64_t seed)
 {
     *all = (struct faults){ .options = options };
@@ -52,6 +66,7 @@ void faults_init(struct faults *all, const struct sim_options *options, uint64_t
         if (is_on && !(options->off >> f & 1))
             class->level = level;
     }
+    blame_places(all, seed);
 }
 
 bool faults_any(const struct faults *all)

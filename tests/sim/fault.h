@@ -5,6 +5,10 @@
  * they strike, is drawn a seed (swarm testing): a run with every fault on hides the bugs that need
  * a quiet spell.
  *
+ * In one seed of ten it is not the instance: a machine fails with all that it is given, or a model
+ * on a type of GPU. Then nothing else goes wrong but instances that always fail, so that there is
+ * no doubt that the instance could have been tried elsewhere.
+ *
  * To add a class: a line here, and the place that asks for it. Those with a mean are events that
  * chaos.c brings about; those with a chance are asked for by fault_strikes. */
 #ifndef MUSTER_TESTS_SIM_FAULT_H
@@ -43,8 +47,10 @@
     X(FAULT_REQUEST_ERROR, "request-error", 0, 25)                                                 \
     X(FAULT_REQUEST_CRASH, "request-crash", 0, 15)                                                 \
     X(FAULT_REQUEST_HANG, "request-hang", 0, 6)                                                    \
-    X(FAULT_DATA_MISSING, "data-missing", 0, 4) /* now and then, or a task on a machine */         \
-    X(FAULT_POISON, "poison", 0, 60)            /* share of instances that always fail */
+    X(FAULT_DATA_MISSING, "data-missing", 0, 4)   /* now and then, or a task on a machine */       \
+    X(FAULT_POISON, "poison", 0, 60)              /* share of instances that always fail */        \
+    X(FAULT_WORKER_BAD, "worker-bad", 0, 0)       /* a machine on which all fails */               \
+    X(FAULT_MODEL_ON_TYPE, "model-on-type", 0, 0) /* a model fails on a type of GPU */
 
 enum fault {
 #define X(name, text, mean, chance) name,

@@ -1,5 +1,7 @@
 #include "tests/sim/host.h"
 
+#include <string.h>
+
 #include "common/check.h"
 #include "tests/sim/oracle.h"
 
@@ -345,6 +347,32 @@ static int64_t duration_ns(struct world *w, const struct job *j)
     return (int64_t)(ns < most ? ns : most);
 }
 
+/* Once all the others are there: before, an instance could not be tried elsewhere. The second
+ * machine is the bad one; the first model fails on the type that the first machine is not of. */
+static bool is_bad_place(struct world *w, const struct sim_host *h)
+{
+    if (w->now < 10 * SIM_SECOND || is_safe(h))
+        return false;
+    if (h->worker->machine == 1 && w->faults.classes[FAULT_WORKER_BAD].level > 0) {
+        w->faults.classes[FAULT_WORKER_BAD].done++;
+        return true;
+    }
+    bool is_on_type =
+        h->model == 0 && strcmp(w->load.machines[h->worker->machine].gpu_type, "B") == 0;
+    if (!is_on_type || w->faults.classes[FAULT_MODEL_ON_TYPE].level <= 0)
+        return false;
+    w->faults.classes[FAULT_MODEL_ON_TYPE].done++;
+    return true;
+}
+
+/* As often as it is tried here: nothing is left to luck, and no failure is spared. */
+static void decide_by_place(struct world *w, struct job *j)
+{
+    bool dies = world_below(w, 2) == 0;
+    j->outcome = dies ? OUTCOME_DIES : OUTCOME_FAILS;
+    j->status = dies ? STATUS_CRASH : STATUS_ERROR;
+}
+
 void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e)
 {
     if (!h || h->is_dead)
@@ -360,6 +388,8 @@ void host_request(struct world *w, struct sim_host *h, const struct agent_effect
     if (never_reads(w, h, j->task) ||
         (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING)))
         j->outcome = OUTCOME_UNSERVED;
+    else if (j->outcome == OUTCOME_ANSWER && is_bad_place(w, h))
+        decide_by_place(w, j);
     else if (j->outcome == OUTCOME_ANSWER)
         decide_by_luck(w, j);
     if (h->open_count >= w->load.models[h->model].inflight)

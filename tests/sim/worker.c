@@ -59,6 +59,8 @@ static void say_hello(struct world *w, struct sim_worker *k)
     arena_clear(&k->scratch);
     agent_hello(k->agent, &k->scratch, &m.as.hello);
     m.as.hello.places = w->load.machines[k->machine].places;
+    for (uint32_t i = 0; i < m.as.hello.slot_count; i++)
+        m.as.hello.slots[i].gpu_type = span_str(w->load.machines[k->machine].gpu_type);
     m.as.hello.worker_name = span_str(k->name);
     memcpy(m.as.hello.worker_id, k->id, sizeof(k->id));
     m.as.hello.version = span_str("0");

@@ -77,6 +77,7 @@ static void draw_machines(struct workload *l, struct rng *r, uint32_t machines_m
         for (uint32_t k = 0; k < m->slot_count; k++)
             m->places[k] =
                 (struct place){ 0, (uint32_t)rng_below(r, 2), (uint32_t)rng_below(r, 2) };
+        m->gpu_type = i == 0 || rng_mix(l->seed, 10, i, 0) % 2 ? "A" : "B";
         m->clock_offset = (int64_t)rng_below(r, 1000000) * SIM_SECOND;
     }
 }

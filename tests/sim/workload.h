@@ -47,6 +47,7 @@ struct sim_machine {
     uint32_t slot_count;
     uint32_t gpus; /* of each slot */
     struct place places[SIM_SLOTS_MAX];
+    const char *gpu_type;
     int64_t clock_offset; /* of its clock */
 };
 
