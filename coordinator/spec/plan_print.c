@@ -85,6 +85,55 @@ static void put_obstacles(struct buf *out, const struct plan_report *r)
     }
 }
 
+/* "priority 60, at most 4 requests at once, at most 2 slots" */
+static void put_rules(struct buf *out, const struct spec_rules *r)
+{
+    buf_printf(out, "priority %u", r->priority);
+    if (r->concurrency > 0)
+        buf_printf(out, ", at most %u requests at once", r->concurrency);
+    if (r->max_replicas > 0)
+        buf_printf(out, ", in at most %u slots", r->max_replicas);
+    buf_append_str(out, "\n");
+}
+
+static void put_all_rules(struct buf *out, const struct plan_report *r)
+{
+    bool is_put = false;
+    for (size_t i = 0; i < r->plan->model_count; i++) {
+        const struct plan_report_model *m = &r->models[i];
+        const struct spec_rules *rules = &m->model->spec->rules;
+        bool is_plain = rules->priority == PRIORITY_DEFAULT && rules->concurrency == 0 &&
+                        rules->max_replicas == 0;
+        if (is_plain)
+            continue;
+        put_heading(out, &is_put, "rules");
+        buf_append_str(out, "  ");
+        buf_append_str(out, name_of(m));
+        buf_append_str(out, ": ");
+        put_rules(out, rules);
+    }
+}
+
+/* Only against what is known of durations; a date would need a clock, which `muster status` has. */
+static void put_deadline(struct buf *out, const struct plan_report *r)
+{
+    const struct yaml_deadline *d = &r->plan->spec->settings.deadline;
+    char until[COUNT_BYTES], takes[COUNT_BYTES], late[COUNT_BYTES];
+    if (d->kind != DEADLINE_AFTER)
+        return;
+    text_format_duration(until, sizeof(until), d->ms);
+    buf_printf(out, "\ndeadline: %s after the start", until);
+    if (r->slots > 0 && !r->total.jobs_are_bound) {
+        int64_t takes_ms = (int64_t)(r->total.missing_ms / r->slots);
+        text_format_duration(takes, sizeof(takes), takes_ms);
+        buf_printf(out, "; what is missing takes about %s on %u slots", takes, r->slots);
+        text_format_duration(late, sizeof(late), takes_ms - d->ms);
+        if (takes_ms > d->ms)
+            buf_printf(out, ": it will be late by %s", late);
+    }
+    buf_append_str(out, "\n");
+}
+
 static void put_gaps(struct buf *out, const struct plan_report *r)
 {
     bool is_put = false;
@@ -149,6 +198,8 @@ void plan_report_text(const struct plan_report *r, struct buf *out)
     buf_append_str(out, "\n\n");
     put_table(out, r);
     put_obstacles(out, r);
+    put_all_rules(out, r);
+    put_deadline(out, r);
     put_gaps(out, r);
     put_all_outdated(out, r);
     if (r->total.jobs_are_bound) {

@@ -32,6 +32,8 @@ static void count_cell(struct plan_counts *c, uint32_t wanted, const struct plan
     c->done += wanted - missing;
     c->missing += missing;
     c->jobs += jobs_of(missing, done, &c->jobs_are_bound);
+    if (done->rows > 0)
+        c->missing_ms += (double)missing * (double)done->micros / (double)done->rows / 1000;
 }
 
 static void add_counts(struct plan_counts *to, const struct plan_counts *from)
@@ -41,6 +43,7 @@ static void add_counts(struct plan_counts *to, const struct plan_counts *from)
     to->done += from->done;
     to->missing += from->missing;
     to->jobs += from->jobs;
+    to->missing_ms += from->missing_ms;
     to->jobs_are_bound |= from->jobs_are_bound;
 }
 
@@ -187,7 +190,7 @@ static void report_model(struct plan_report *r, size_t index, const struct plan_
 void plan_report_make(const struct plan *plan, const struct plan_machine *machine,
                       const struct plan_store *store, struct plan_report *out)
 {
-    *out = (struct plan_report){ .plan = plan };
+    *out = (struct plan_report){ .plan = plan, .slots = machine ? machine->slots : 0 };
     out->models = arena_alloc(&out->arena, (plan->model_count + 1) * sizeof(*out->models));
     for (size_t i = 0; i < plan->model_count; i++)
         report_model(out, i, machine, store);

@@ -62,6 +62,7 @@ struct plan_outdated {
 struct plan_counts {
     uint64_t tasks, instances, done, missing;
     uint64_t jobs;
+    double missing_ms;   /* slot time of what is missing, where durations are known */
     bool jobs_are_bound; /* for some of them no duration is known: at most so many */
 };
 
@@ -77,6 +78,7 @@ struct plan_report {
     const struct plan *plan;
     struct plan_report_model *models; /* as plan.models */
     struct plan_counts total;         /* of models without an obstacle */
+    uint32_t slots;                   /* of the machine; 0: not known */
     uint64_t blocked;                 /* instances missing of the others */
     struct arena arena;
 };

@@ -11,9 +11,12 @@
 static const char *const vision_types[] = { "A100" };
 static struct spec_model specs[] = {
     { .definition = { .name = "org/vision", .resources = { 2, 4, 8ull << 30 } },
+      .rules = { .priority = PRIORITY_DEFAULT },
       .gpus = { .memory_bytes = 40ull << 30, .types = vision_types, .type_count = 1 },
       .role = SPEC_ROLE_GENERALIST },
-    { .definition = { .name = "fast", .resources = { 0, 1, 0 } }, .role = SPEC_ROLE_SPECIALIST },
+    { .definition = { .name = "fast", .resources = { 0, 1, 0 } },
+      .rules = { .priority = PRIORITY_DEFAULT },
+      .role = SPEC_ROLE_SPECIALIST },
 };
 
 static const struct spec sweep = { .name = "trial" };
