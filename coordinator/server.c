@@ -44,6 +44,7 @@ struct server {
     int64_t over_since_ns; /* when the sweep was found to be over; 0: it is not */
     bool finishing;        /* workers were told to go */
     enum sweep_state ended_as;
+    bool told_to_stop; /* a sweep that is done then ends too, though it would serve on */
     bool closing;
 };
 
@@ -73,6 +74,7 @@ static void step(struct server *s, const struct core_event *event, struct incomi
 {
     if (event->kind == CORE_RESULTS && core_compares_answers(s->config->core))
         translate_answers(in);
+    s->told_to_stop |= event->kind == CORE_DRAIN;
     core_step(s->config->core, event, &s->effects);
     translate_out(s->translate, &s->effects, in, commit_open_turn(s->commit));
     core_effects_clear(&s->effects);
@@ -245,7 +247,7 @@ static bool is_over(const struct server *s, const struct core_totals *t, int64_t
     if (t->state == SWEEP_STOPPED)
         return true;
     if (!s->config->exit_when_done)
-        return false;
+        return s->told_to_stop && t->state == SWEEP_DONE;
     if (t->state == SWEEP_STALLED)
         return s->over_since_ns && now - s->over_since_ns > STALL_GRACE_MS * 1000000ll;
     return t->state == SWEEP_DONE;

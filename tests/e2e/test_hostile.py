@@ -8,6 +8,7 @@ MUSTER_HOSTILE_COUNT and MUSTER_HOSTILE_SEED choose how many, and which."""
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 from muster_e2e import BIN, DONE, Program, SweepTest, main, sim, synthetic
@@ -17,27 +18,30 @@ SEED = int(os.environ.get("MUSTER_HOSTILE_SEED", 1))
 SIZES = [1000]
 MEMORY_MAX_KB = 48 << 10  # more than it had before: frames, replies that wait, a bounded queue
 PORT = "tcp://127.0.0.1:*"
+SANITIZED = re.compile(rb"__(asan|tsan)_init")
 
 
 def memory_kb(pid):
-    """The most that a process had of its own, so far, and has now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return [int(re.search(rf"{word}:\s+(\d+) kB", status)[1]) for word in ("VmHWM", "RssAnon")]
+    """The most that a process had, so far."""
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
 
 
 class Hostile(SweepTest):
     def start_sweep(self):
-        suites = [synthetic(self.folder, SIZES)]
-        sweep = self.make([sim("a", duration="5ms")], suites)
-        run = self.start(sweep, "--workers", 1, "--slots", 2, "--listen", PORT)
-        status = self.wait_for_status(run, sweep, lambda s: s["done"] > 0 and s["listen"])
-        return sweep, run, status
+        """A coordinator that serves until it is told to stop, and an honest worker."""
+        sweep = self.make([sim("a", duration="5ms")], [synthetic(self.folder, SIZES)])
+        coordinator = Program(["muster-coordinator", "--sweep", sweep.file, "--state", sweep.state,
+                               "--listen", PORT], self.folder)
+        status = self.wait_for_status(coordinator, sweep, lambda s: s["listen"])
+        endpoint, key = status["listen"][0]["endpoint"], sweep.state / "keys/worker.key"
+        worker = Program(["muster-worker", "--connect", endpoint, "--key", key, "--state",
+                          self.folder / "w1", "--name", "honest", "--slots", 2], self.folder)
+        self.wait_for_status(coordinator, sweep, lambda s: s["done"] > 0)
+        return sweep, coordinator, worker, status["pid"], [endpoint, key, COUNT, SEED]
 
     def test_nothing_of_it_is_accepted_and_the_sweep_goes_on(self):
-        sweep, run, status = self.start_sweep()
-        pid = status["pid"]
-        before = memory_kb(pid)[0]
-        words = [status["listen"][0]["endpoint"], sweep.state / "keys/worker.key", COUNT, SEED]
+        sweep, coordinator, worker, pid, words = self.start_sweep()
+        before = memory_kb(pid)
         hostile = Program(["../tests/e2e_hostile", *words], self.folder).wait()
         self.assertEqual(hostile.code, 0, hostile)
         told = json.loads(hostile.out)
@@ -45,17 +49,19 @@ class Hostile(SweepTest):
         self.assertEqual(sum(told["sent"].values()), COUNT)
         self.assertEqual((told["grants"], told["unreadable"]), (0, 0))
         self.assertGreater(told["rejects"], COUNT // 3)
-        self.assertGreater(told["acks"], COUNT // 6)  # forged, in order, and left aside
-        peak = memory_kb(pid)[0] if run.runs() else before
-        self.assertLess(peak - before, MEMORY_MAX_KB)
-        ended = run.wait()
+        self.assertGreater(told["acks"], 0)  # forged, in order, and left aside
+        if not SANITIZED.search((BIN / "muster-coordinator").read_bytes()):
+            self.assertLess(memory_kb(pid) - before, MEMORY_MAX_KB)
+        status = self.wait_for_status(coordinator, sweep, lambda s: s["done"] == s["total"])
+        self.assertEqual((status["failed"], status["pid"]), (0, pid))
+        self.assertEqual(status["counters"]["rows_accepted"], sum(SIZES))
+        self.assertEqual(status["counters"]["leases_expired"], 0)
+        self.assertGreater(status["counters"]["messages_refused"], COUNT // 3)
+        coordinator.signal(signal.SIGTERM)
+        ended = coordinator.wait()
         self.assertEqual(ended.code, DONE, ended)
-        log = sweep.log()
-        self.assertEqual(log.count(" store_open "), 1, "it was started once")
-        self.assertIn(f"recorded={sum(SIZES)}\n", log)
-        self.assertNotIn("lease_expired", log)
-        self.assertNotRegex(log, r"worker_lost worker=local-1 .*(?<!said goodbye\")\n")
-        self.assertLess(len(log), 1 << 20)
+        self.assertEqual(worker.wait().code, 0)
+        self.assertLess(len(sweep.log()), 1 << 20)
         self.assert_stored(sweep, sum(SIZES))
         undisturbed = self.folder / "undisturbed.muster"
         self.muster("run", sweep.file, "--state", undisturbed, "--slots", 2)
