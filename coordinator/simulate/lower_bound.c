@@ -1,5 +1,5 @@
-/* Two bounds, stated for every set of models for which the proof in README.md works; the names here
- * are its. */
+/* Three bounds, one of them stated for every set of models for which the proof in README.md works;
+ * the names here are its. */
 #include "coordinator/simulate/lower_bound.h"
 
 #include <stdlib.h>
@@ -195,6 +195,13 @@ static void bound_groups(const struct fleet *f, const struct model_sum *sums, si
     free(set.models);
 }
 
+/* How many of its instances may run at once; 0: no cap. */
+static uint32_t cap_of(const struct core_rules *rules)
+{
+    uint32_t requests = rules->concurrency, slots = rules->max_replicas;
+    return requests == 0 || (slots > 0 && slots < requests) ? slots : requests;
+}
+
 static int by_load_falling(const void *a, const void *b)
 {
     double x = ((const struct model_sum *)a)->load_ns, y = ((const struct model_sum *)b)->load_ns;
@@ -222,6 +229,9 @@ void lower_bound(const struct work *work, const struct fleet *fleet, struct lowe
         sums[count++] = sum;
         speeds_of(fleet, sum.fits, &speeds);
         raise_to(out, sum.load_ns + sum.longest_ns / fastest(&speeds), BOUND_INSTANCE);
+        uint32_t cap = cap_of(&m->rules);
+        if (cap > 0)
+            raise_to(out, sum.load_ns + sum.work_ns / (cap * fastest(&speeds)), BOUND_CAP);
     }
     qsort(sums, count, sizeof(*sums), by_load_falling);
     if (count > 0)

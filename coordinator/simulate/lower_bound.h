@@ -1,5 +1,5 @@
 /* A time in which no policy whatever can do the work, even if it knew every duration beforehand,
- * and messages took no time. README.md has the proof. */
+ * and messages took no time, as long as it keeps the caps on models. README.md has the proof. */
 #ifndef MUSTER_COORDINATOR_SIMULATE_LOWER_BOUND_H
 #define MUSTER_COORDINATOR_SIMULATE_LOWER_BOUND_H
 
@@ -10,7 +10,8 @@
 #define BOUND_LIST(X)                                                                              \
     X(BOUND_WORK, "all work, and the loads that doing it in that time takes, on the slots that "   \
                   "fit")                                                                           \
-    X(BOUND_INSTANCE, "the longest instance, behind its model's load")
+    X(BOUND_INSTANCE, "the longest instance, behind its model's load")                             \
+    X(BOUND_CAP, "the work of a model that may have no more slots or requests at once")
 
 enum bound_kind {
 #define X(name, text) name,

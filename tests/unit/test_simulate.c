@@ -313,6 +313,29 @@ static void the_lower_bound_is_below_the_best_of_all_schedules(void **state)
     assert_true(closest < 1.01);
 }
 
+/* Of 40 slots a model may have 4, or 2: it does a quarter, or half of its work in each of them. */
+static void the_lower_bound_knows_caps(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t,
+               "workers: [{count: 20, slots: 2}]\n"
+               "models: [{load: 10s, instance: 1s, spread: 0}]\n",
+               1);
+    work_add_task(&t.work, 400);
+    add_model(&t, "api", 0);
+    t.work.models[0].rules.concurrency = 4;
+    struct lower_bound bound = bound_of(&t);
+    assert_int_equal(bound.kind, BOUND_CAP);
+    assert_int_equal(bound.ns / S, 10 + 400 / 4 - 1); /* rounded down, a hair below */
+    t.work.models[0].rules.max_replicas = 2;
+    assert_int_equal(bound_of(&t).ns / S, 10 + 400 / 2 - 1);
+    struct outcome o = run(&t, POLICY_MUSTER);
+    assert_true(o.makespan_ns >= bound_of(&t).ns);
+    outcome_release(&o);
+    trial_close(&t);
+}
+
 /* Two models of 100 s on four slots, loads of 60 s: by 120 s two slots would have to hold each, and
  * then do only 60 s each of their 100. */
 static void the_lower_bound_counts_the_replicas_that_it_takes(void **state)
@@ -557,6 +580,7 @@ int main(void)
         cmocka_unit_test(slot_time_is_the_work_loads_and_rest),
         cmocka_unit_test(the_lower_bound_is_below_the_best_of_all_schedules),
         cmocka_unit_test(the_lower_bound_counts_the_replicas_that_it_takes),
+        cmocka_unit_test(the_lower_bound_knows_caps),
         cmocka_unit_test(one_slot_loads_each_model_once_unless_every_chunk_reloads),
         cmocka_unit_test(static_ranks_wait_for_the_slow_worker),
         cmocka_unit_test(muster_is_ahead_of_all_three_where_loads_are_long),
