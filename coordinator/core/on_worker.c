@@ -167,6 +167,8 @@ static void note_model(struct core *c, struct slot *s, uint32_t model)
 static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat *said,
                       uint32_t model)
 {
+    if (s->state == SLOT_SICK && said->state != SLOT_SICK)
+        match_wake(c); /* a gang with it was out of the question */
     s->state = said->state;
     note_model(c, s, model);
     if (said->state == SLOT_LOADING)

@@ -183,6 +183,30 @@ TEST(a_gang_whose_model_does_not_start_gives_its_slots_back)
     assert_non_null(strstr(trace, " 1/1 [0,+1)"));
 }
 
+/* A beat of a worker of one slot to look at, with nothing in hand. */
+static struct core_event beat_of_slot(struct bench *b, enum slot_state slot_state)
+{
+    static struct msg_slot_beat slot;
+    static struct msg_beat m;
+    slot = (struct msg_slot_beat){ .state = (uint8_t)slot_state };
+    m = (struct msg_beat){ .slots = &slot, .slot_count = 1 };
+    b->beat_models[0] = UINT32_MAX;
+    struct core_event e = { .kind = CORE_BEAT, .session = b->session };
+    e.as.beat.beat = &m;
+    e.as.beat.models = b->beat_models;
+    return e;
+}
+
+TEST(a_gang_forms_when_a_slot_that_was_sick_is_well_again)
+{
+    add_model(b, 2, 1);
+    step(b, (struct core_event){ .kind = CORE_PAUSE_MODEL });
+    step(b, hello("w", 1, 2));
+    step(b, beat_of_slot(b, SLOT_SICK));
+    assert_string_equal(step(b, (struct core_event){ .kind = CORE_RESUME_MODEL }), "");
+    assert_non_null(strstr(step(b, beat_of_slot(b, SLOT_IDLE)), "grant slot=0+1 0/0"));
+}
+
 TEST(a_held_attempt_of_a_gang_goes_on_after_a_restart_of_the_coordinator)
 {
     add_model(b, 2, 100);
@@ -254,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_gang_that_has_nothing_to_do_makes_room_for_others),
         cmocka_unit_test(a_gang_ends_with_its_worker),
         cmocka_unit_test(a_gang_whose_model_does_not_start_gives_its_slots_back),
+        cmocka_unit_test(a_gang_forms_when_a_slot_that_was_sick_is_well_again),
         cmocka_unit_test(a_held_attempt_of_a_gang_goes_on_after_a_restart_of_the_coordinator),
         cmocka_unit_test(what_is_held_on_a_slot_that_could_not_lead_is_not_taken_up),
         cmocka_unit_test(cores_and_memory_make_gangs_too),
