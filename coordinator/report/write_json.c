@@ -1,6 +1,6 @@
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "common/text.h"
@@ -138,7 +138,7 @@ static json_t *task_json(const struct results *r, size_t task)
     return o;
 }
 
-void write_json(const struct results *r, struct buf *out)
+static json_t *head_json(const struct results *r)
 {
     json_t *o = json_object();
     json_object_set_new(o, "schema", json_integer(SCHEMA));
@@ -147,17 +147,57 @@ void write_json(const struct results *r, struct buf *out)
     json_object_set_new(o, "instances", count(r->wanted));
     json_object_set_new(o, "ended", count(r->ended));
     json_object_set_new(o, "failed", count(r->failed));
-    json_t *tasks = json_array(), *models = json_array();
-    for (size_t i = 0; i < r->plan->task_count; i++)
-        json_array_append_new(tasks, task_json(r, i));
-    for (size_t i = 0; i < r->plan->model_count; i++)
-        json_array_append_new(models, model_json(r, i));
-    json_object_set_new(o, "tasks", tasks);
-    json_object_set_new(o, "models", models);
-    char *dumped = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    check(dumped);
-    buf_append_str(out, dumped);
-    buf_append_byte(out, '\n');
-    free(dumped);
-    json_decref(o);
+    return o;
+}
+
+/* ---- Part by part ----
+ *
+ * 100 models on 700 tasks are 70,000 scores: as one tree of values they took more memory than the
+ * whole sweep. So the document is put together from the texts of its parts, a model at a time. */
+
+struct part {
+    struct buf *out;
+    size_t depth; /* of the part in the document; a level is a space */
+};
+
+static int on_text(const char *text, size_t len, void *owner)
+{
+    static const char spaces[] = "        ";
+    const struct part *part = owner;
+    check(part->depth < sizeof(spaces));
+    const char *end = text + len, *stop;
+    while ((stop = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+        buf_append(part->out, text, (size_t)(stop + 1 - text));
+        buf_append(part->out, spaces, part->depth); /* no string of JSON holds a line's end */
+        text = stop + 1;
+    }
+    buf_append(part->out, text, (size_t)(end - text));
+    return 0;
+}
+
+static void append_part(struct buf *out, json_t *part, size_t depth)
+{
+    struct part to = { out, depth };
+    check(json_dump_callback(part, on_text, &to, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0);
+    json_decref(part);
+}
+
+static void append_list(struct buf *out, const char *name, const struct results *r, size_t count,
+                        json_t *(*item)(const struct results *r, size_t i))
+{
+    buf_printf(out, ",\n \"%s\": [", name);
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(out, i ? ",\n  " : "\n  ");
+        append_part(out, item(r, i), 2);
+    }
+    buf_append_str(out, count ? "\n ]" : "]");
+}
+
+void write_json(const struct results *r, struct buf *out)
+{
+    append_part(out, head_json(r), 0);
+    out->len -= strlen("\n}"); /* it goes on */
+    append_list(out, "tasks", r, r->plan->task_count, task_json);
+    append_list(out, "models", r, r->plan->model_count, model_json);
+    buf_append_str(out, "\n}\n");
 }

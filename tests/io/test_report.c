@@ -384,6 +384,26 @@ static void json_has_levels_failures_and_identities(void **state)
     json_decref(o);
 }
 
+/* It is put together from parts; a library that reads and writes it whole must agree on every byte.
+ */
+static void json_is_the_same_as_if_it_were_written_whole(void **state)
+{
+    struct bench *b = *state;
+    record_all(b);
+    write_report(b);
+    char *text = read_form(b, "report.json");
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(o);
+    char *whole = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    size_t len = strlen(whole);
+    assert_int_equal(strlen(text), len + 1);
+    assert_memory_equal(text, whole, len);
+    assert_int_equal(text[len], '\n');
+    free(whole);
+    json_decref(o);
+    free(text);
+}
+
 static void a_report_does_not_depend_on_how_the_results_came(void **state)
 {
     static const char *const forms[] = { "report.md", "report.csv", "report.json", "sota.csv",
@@ -551,6 +571,7 @@ int main(void)
         ON_A_BENCH(the_page_says_it_all),
         ON_A_BENCH(the_table_has_a_row_a_planned_pair),
         ON_A_BENCH(json_has_levels_failures_and_identities),
+        ON_A_BENCH(json_is_the_same_as_if_it_were_written_whole),
         ON_A_BENCH(a_report_does_not_depend_on_how_the_results_came),
         ON_A_BENCH(without_any_result_everything_is_missing),
         ON_A_BENCH(failures_alone_give_no_score),
