@@ -35,9 +35,10 @@ static struct attempt *sibling(const struct core *c, const struct slot *s, const
                                const struct attempt *except)
 {
     const struct list *end = &s->attempts;
+    const struct list *skip = except ? &except->in_slot : end;
     for (struct list *n = s->attempts.next; n != end; n = n->next) {
         struct attempt *a = container_of(n, struct attempt, in_slot);
-        if (a != except && &c->models[a->cell->model] == m)
+        if (n != skip && &c->models[a->cell->model] == m)
             return a;
     }
     return NULL;
