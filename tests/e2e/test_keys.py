@@ -135,9 +135,12 @@ class WrongKey(Keys):
         for worker, words in workers:
             self.assert_says(worker, words)
         self.assert_nothing_done()
-        counters = self.ask(self.sweep, "status")["counters"]
-        self.assertGreater(counters["connections_refused"], 0)
-        self.assertGreater(counters["handshakes_failed"], 1)
+
+        def both_are_counted():  # once a tick of the coordinator
+            counters = self.ask(self.sweep, "status")["counters"]
+            return counters["connections_refused"] > 0 and counters["handshakes_failed"] > 1
+
+        self.assertTrue(wait_until(both_are_counted, SOON_S))
         self.end()
 
     def test_an_operators_key_is_no_workers(self):
@@ -289,7 +292,8 @@ class Insecure(Keys):
         self.listen("--insecure")
         self.keygen("node7", "--state", self.sweep.state)
         worker = self.worker(self.keys / "node7.key")
-        self.assert_says(worker, "uses none")
+        # "... uses no keys" or "... or it uses none": its ZeroMQ may or may not say why it hung up.
+        self.assert_says(worker, "uses no")
         self.assert_nothing_done()
         self.end()
 
