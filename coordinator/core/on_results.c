@@ -180,6 +180,16 @@ void on_results(struct core *c, struct worker *w, const struct core_event *e)
     emit(c, EFFECT_ACK, w->session)->as.ack.seq = e->as.results.seq;
 }
 
+/* Told of each attempt that the slot had of the model: the worker counts once. */
+static void not_started(struct core *c, struct worker *w, uint32_t type, uint32_t model,
+                        struct span text)
+{
+    bool is_known = worker_refuses(w, model, NONE);
+    worker_refuse(c, w, model, NONE, text);
+    if (!is_known)
+        culprit_not_started(c, w, type, &c->models[model]);
+}
+
 void on_ended(struct core *c, struct worker *w, const struct core_event *e)
 {
     if (!next_in_order(c, w, e->as.ended.seq))
@@ -192,10 +202,7 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
     switch (e->as.ended.reason) {
     case ENDED_DONE:
     case ENDED_RETURNED: break;
-    case ENDED_HOST_FAILED:
-        worker_refuse(c, w, a->cell->model, NONE, e->as.ended.text);
-        culprit_not_started(c, w, s->gpu_type, &c->models[a->cell->model]);
-        break;
+    case ENDED_HOST_FAILED: not_started(c, w, s->gpu_type, a->cell->model, e->as.ended.text); break;
     case ENDED_REFUSED: worker_refuse(c, w, a->cell->model, a->cell->task, e->as.ended.text); break;
     case ENDED_COUNT: break;
     }

@@ -5,6 +5,7 @@ A test asks for reports that are the bytes of the oracle, and a store without vi
 was done to the processes. MUSTER_FAULT_FULL=1 asks for the long run; MUSTER_FAULT_SEED=N for other
 moments than usual."""
 
+import contextlib
 import copy
 import itertools
 import json
@@ -154,8 +155,15 @@ class FaultTest(SweepTest):
         in shim_env.c."""
         known = {"FAULT_" + key.upper(): str(value) for key, value in plan.items()}
         place = sweep.state.parent
-        return {"LD_PRELOAD": str(SHIM), "FAULT_PROGRAM": program, "FAULT_UNDER": str(sweep.state),
+        return {"LD_PRELOAD": self.preloadable(), "FAULT_PROGRAM": program, "FAULT_UNDER": str(sweep.state),
                 "FAULT_HITS": str(place / "hits"), **known}
+
+    def preloadable(self):
+        """The shim by a path without a blank, which would end it in LD_PRELOAD."""
+        link = self.folder / "shim.so"
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(Path(SHIM).resolve())
+        return str(link)
 
     def hits(self, sweep):
         """How often the shim did its deed."""
