@@ -129,6 +129,13 @@ void child_forget_arg(struct child *child, const char *arg)
         at[0] = at[1];
 }
 
+void child_start_again(struct child *child)
+{
+    check(child->finished);
+    child->finished = false;
+    restart_later(child);
+}
+
 void children_progressed(struct children *c)
 {
     for (size_t i = 0; i < c->count; i++)

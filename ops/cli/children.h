@@ -46,6 +46,8 @@ void children_init(struct children *c, uv_loop_t *loop, void *owner, child_is_fi
 void children_start(struct children *c, const char *title, const char *const *args, size_t count);
 /* It will be started again without this argument, if it has it. */
 void child_forget_arg(struct child *child, const char *arg);
+/* One that is finished after all is not; soon. */
+void child_start_again(struct child *child);
 /* Instances ended since: deaths so far are forgiven. */
 void children_progressed(struct children *c);
 void children_signal(struct children *c, int number);

@@ -77,6 +77,7 @@ struct run {
     uv_timer_t ask, kill;
     int64_t asked_ns;       /* when the ask was sent that waits for its answer; 0: none waits */
     int64_t child_ended_ns; /* the last one that did */
+    int64_t coordinator_died_ns;
     uv_signal_t sigint, sigterm;
     unsigned stops; /* Ctrl-C and its like, so far */
     int64_t last_done;
@@ -168,9 +169,12 @@ static bool is_final(void *owner, const struct child *child, int exit_code)
     r->child_ended_ns = clock_mono_ns();
     if (r->stops > 0 || r->children.list[0].finished)
         return true;
-    if (is_coordinator(r, child))
-        return exit_code <= EXIT_STOPPED || exit_code == EXIT_STATE_HELD;
-    return exit_code == 0;
+    if (!is_coordinator(r, child))
+        return exit_code == 0;
+    if (exit_code <= EXIT_STOPPED || exit_code == EXIT_STATE_HELD)
+        return true;
+    r->coordinator_died_ns = r->child_ended_ns;
+    return false;
 }
 
 static void on_kill(uv_timer_t *timer)
@@ -232,6 +236,17 @@ static void stop_coordinator(struct run *r)
         wind_down(r);
 }
 
+/* Workers that went before our coordinator died were sent away by that one, or by one of a run
+ * before this that still drained: the one that is there now has work for them. */
+static bool call_workers_back(struct run *r)
+{
+    if (r->child_ended_ns != r->coordinator_died_ns)
+        return false;
+    for (size_t i = 1; i < r->children.count; i++)
+        child_start_again(&r->children.list[i]);
+    return true;
+}
+
 static void on_status(struct run *r, const json_t *status)
 {
     int64_t done = count_of(status, "done");
@@ -239,7 +254,7 @@ static void on_status(struct run *r, const json_t *status)
         children_progressed(&r->children);
     r->last_done = done;
     child_forget_arg(&r->children.list[0], "--retry-failures"); /* once is enough */
-    if (r->stops == 0 && nobody_works(r, status)) {
+    if (r->stops == 0 && nobody_works(r, status) && !call_workers_back(r)) {
         r->stops = 1;
         progress_view_end(&r->view);
         fprintf(stderr, "muster: every local worker was drained; stopping\n");

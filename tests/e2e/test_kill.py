@@ -14,8 +14,8 @@ import subprocess
 import time
 from collections import Counter
 
-from muster_e2e import (DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, SOURCE, STATE_HELD, STOPPED,
-                        Sweep, SweepTest, full_size, kill, main, sim, synthetic, wait_until)
+from muster_e2e import (DONE, INFRASTRUCTURE, REPORTS, SOME_FAILED, SOURCE, STATE_HELD, Sweep,
+                        SweepTest, full_size, kill, main, sim, synthetic, wait_until)
 
 KILLS = 20  # that have to hit a running process, else the test is void
 SEED = int(os.environ.get("MUSTER_KILL_SEED", 1))
@@ -66,10 +66,8 @@ class Killing(SweepTest):
             ends[ended.code] += 1
             if ended.code == self.expect:
                 break
-            # killed; gave up a child that was killed too often; its coordinator still drains, or
-            # has drained this run's workers, and then this run's own coordinator was killed
-            self.assertIn(ended.code, (-signal.SIGKILL, INFRASTRUCTURE, STATE_HELD, STOPPED), ended)
-            self.assertLess(ends[STOPPED], 5, ended)
+            # killed; gave up a child that was killed too often; its coordinator still drains
+            self.assertIn(ended.code, (-signal.SIGKILL, INFRASTRUCTURE, STATE_HELD), ended)
             if ended.code == STATE_HELD:
                 self.assertLess(ends[STATE_HELD], 100, ended)
                 time.sleep(0.5)
