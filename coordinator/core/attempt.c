@@ -1,5 +1,7 @@
 /* Attempts: granted, renewed, over. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* Which free instances of a model, and how many of them. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <math.h>
 

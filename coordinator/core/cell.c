@@ -1,5 +1,6 @@
 /* The bits of a cell, and the counters that follow them. Nothing else moves an instance. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 

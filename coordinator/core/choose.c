@@ -1,5 +1,6 @@
 /* Which model for a slot: its own while that needs it, else the one that would take it longest. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 #include <math.h>
 

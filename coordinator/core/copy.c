@@ -6,7 +6,9 @@
  * attempt ends without a result, the copy takes its place. What copies cost is bounded by a share
  * of all slot time so far. The answers of the two are compared: they differ where a model is not
  * deterministic, which its owner may want to know. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 

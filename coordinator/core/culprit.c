@@ -8,7 +8,8 @@
  *
  * A model that is paused on a type is tried again there after a while, in one slot at a time: the
  * first that works ends the pause, and so does an operator. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "coordinator/core/internal.h"
+#include "coordinator/core/state_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

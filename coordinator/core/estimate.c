@@ -4,7 +4,9 @@
  * host was ready, was spent on the rows of this one. So a first row already teaches something, long
  * before its attempt ends. An unknown cell is expected to be like the known ones of its model, an
  * unknown model like the known models. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 static const double INSTANCE_NS_GUESS = 100e6;
 static const double LOAD_NS_GUESS = 1e9;

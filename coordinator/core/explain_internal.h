@@ -3,7 +3,8 @@
 #define MUSTER_COORDINATOR_CORE_EXPLAIN_INTERNAL_H
 
 #include "coordinator/core/explain.h"
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 enum { LIMIT_COUNT = LIMIT_CONCURRENCY + 1 };
 

@@ -1,5 +1,6 @@
 /* Why a task, a worker or an attempt is where it is. */
 #include "coordinator/core/explain_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <inttypes.h>
 

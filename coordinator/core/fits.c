@@ -1,6 +1,7 @@
 /* How many slots each model could have, of the workers that take part: connected, and not draining.
  * Counted when a worker begins or ceases to, or refuses a model; nobody walks the fleet for it. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 static void count_slot(struct model *m, const struct slot *s, int change)
 {

@@ -11,7 +11,9 @@
  *
  * A gang that has nothing to do stays together until one of its slots is wanted for something else.
  */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
  * What is learned of a cell is kept for slots of factor 1, and a factor for each (model, type)
  * beside it: a model has hundreds of cells, and is as much slower on one type in each of them, more
  * or less. The type that a model was measured on first has factor 1. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,8 @@
  * times stand in the worker and in its attempts, and only the worker has a node in the heap, under
  * a key that is never later than any of them. A key that has passed says "look", not "over": what
  * was put off meanwhile gives the worker its next key. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/work_internal.h"
 
 void worker_due_by(struct core *c, struct worker *w, int64_t when_ns)
 {

@@ -1,6 +1,8 @@
 /* What keeps a model from a slot that is large enough for it: caps on the model, and the end of the
  * worker's time. One place says so, for those who choose, for the tail, and for people. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <math.h>
 

@@ -1,7 +1,8 @@
 /* The cells of a model that have something free, longest instances first: what takes longest begins
  * first. A cell that is not measured yet is expected to be like the model's mean, which changes
  * with each that is: so these stand apart, in the order of the sweep, and are compared as one. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 static struct heap *heap_of(struct model *m, const struct heap_node *node)
 {

@@ -2,7 +2,9 @@
  * first one attempt each, then one waiting behind it. A slot for which there is nothing is
  * `starving`, or `wanting` if it has work in hand, until work becomes free again. choose.c says
  * what a slot gets, carve.c how much. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 /* ---- Who waits for work ---- */
 

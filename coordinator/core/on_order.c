@@ -1,5 +1,7 @@
 /* What operators order. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 enum { LAST_BEATS = 3 }; /* without a sign, once the sweep is being stopped */
 

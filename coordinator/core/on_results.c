@@ -1,5 +1,7 @@
 /* Results, and the ends of attempts. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 /* Reliable messages come in order, each once. False: this one changes nothing (a repetition, which
  * is acknowledged again, or behind a gap, after which the worker has to start over). */

@@ -1,5 +1,7 @@
 /* Deadlines. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 /* A coordinator that stood still (stopped, suspended, a slow disk) has not listened either: nobody
  * is late because of that. */

@@ -1,5 +1,7 @@
 /* Workers come, beat and go. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 

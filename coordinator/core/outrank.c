@@ -2,7 +2,7 @@
  *
  * What runs is not interrupted; but work that waits in slots for its turn, or has not started, is
  * taken back when work of a higher priority could have the slots. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/policy_internal.h"
 
 bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s)
 {

@@ -10,7 +10,8 @@
  *
  * Where slots are not equally fast, a model's work is measured in the time of its average slot, of
  * those that it may run on; a faster one counts for more than one of these. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
 
 #include <math.h>
 

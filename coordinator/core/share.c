@@ -6,7 +6,7 @@
  * two of them can be compared. A slot goes to the account that is furthest behind, and stays with
  * the model it has until that is ahead by a few attempts and holds more slots than it is owed:
  * loads are not paid for the last second of justice. What runs is never interrupted for a share. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/policy_internal.h"
 
 #include <stdlib.h>
 

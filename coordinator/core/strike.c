@@ -1,5 +1,5 @@
 /* Strikes: failures of an instance that may be tried again. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,9 @@
  * parts. An instance that runs is never taken away, and a slot that gave something back is spared
  * until a result of its own is recorded: so each look is paid for with progress. A slot for which
  * there is nothing to take back may run a copy of what is slow elsewhere (copy.c). */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 

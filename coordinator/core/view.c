@@ -1,5 +1,7 @@
 /* Looking in: totals, models, and the recount that tests and the simulation ask for. */
-#include "coordinator/core/internal.h"
+#include "coordinator/core/fleet_internal.h"
+#include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 void core_totals(const struct core *c, struct core_totals *out)
 {
