@@ -109,6 +109,21 @@ TEST(results_of_an_attempt_that_was_not_given_to_the_worker_do_not_count)
     assert_int_equal(t.rows_accepted, 0);
 }
 
+/* Whose an attempt was is known of the newest 65,536: a later number has its place by then. */
+TEST(results_of_an_attempt_that_was_given_too_long_ago_do_not_count)
+{
+    one_cell(b, 40);
+    step(b, hello("w", 1, 1));
+    uint64_t first = b->attempt;
+    step(b, ended(b, first, ENDED_RETURNED));
+    while (b->attempt - first < 65535)
+        step(b, ended(b, b->attempt, ENDED_RETURNED));
+    assert_int_equal(b->attempt - first, 65535);
+    assert_non_null(strstr(step(b, range(b, first, 0, 1, STATUS_OK)), "record 0/0\n"));
+    step(b, ended(b, b->attempt, ENDED_RETURNED));
+    assert_null(strstr(step(b, range(b, first, 1, 1, STATUS_OK)), "record"));
+}
+
 TEST(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again)
 {
     one_cell(b, 10);
@@ -573,6 +588,7 @@ int main(void)
         cmocka_unit_test(a_final_failure_is_recorded_at_once),
         cmocka_unit_test(a_stale_lease_may_fill_an_open_instance_but_not_accuse_it),
         cmocka_unit_test(results_of_an_attempt_that_was_not_given_to_the_worker_do_not_count),
+        cmocka_unit_test(results_of_an_attempt_that_was_given_too_long_ago_do_not_count),
         cmocka_unit_test(a_lease_that_is_not_renewed_ends_and_its_open_instances_are_granted_again),
         cmocka_unit_test(a_beat_puts_off_what_it_names_and_nothing_else),
         cmocka_unit_test(a_beat_names_the_attempts_that_are_stale),
