@@ -163,6 +163,13 @@ void commit_go(struct commit *c)
     start_work(c);
 }
 
+void commit_each_block(const struct commit *c, store_batch_block_f *each, void *owner)
+{
+    if (c->flying)
+        store_batch_each_block(c->flying->batch, each, owner);
+    store_batch_each_block(c->open->batch, each, owner);
+}
+
 bool commit_is_idle(const struct commit *c)
 {
     return !c->flying && turn_is_empty(c->open);

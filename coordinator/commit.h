@@ -26,6 +26,9 @@ struct turn *commit_open_turn(struct commit *c);
 /* The end of a turn of the loop: start what gathered, if nothing is in flight. */
 void commit_go(struct commit *c);
 
+/* Each block that is not known to be durable: gathered, or in flight. */
+void commit_each_block(const struct commit *c, store_batch_block_f *each, void *owner);
+
 bool commit_is_idle(const struct commit *c); /* nothing gathered, nothing in flight */
 /* So much waits that reading should pause: backpressure to the workers. */
 bool commit_is_congested(const struct commit *c);

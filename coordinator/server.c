@@ -218,7 +218,8 @@ static void on_operator_message(void *owner, const struct zpeer *peer, struct sp
             step(s, &order.event, NULL);
         struct msg reply = { .type = MSG_REPLY, .seq = m.seq };
         reply.as.reply = (struct msg_reply){ ok, buf_span(&json) };
-        if (commit_blocked(s->commit)) /* a full disk must not silence the one who can mend it */
+        /* A full disk must not silence the one who can mend it either. */
+        if (order.is_durable || commit_blocked(s->commit))
             say_now(s, &from, &reply);
         else
             turn_say(commit_open_turn(s->commit), &from, &reply);

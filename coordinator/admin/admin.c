@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/text.h"
 #include "coordinator/admin/sweep_list.h"
+#include "coordinator/admin/waiting.h"
 #include "proto/msg.h"
 
 enum {
@@ -106,8 +107,12 @@ static json_t *on_types(const struct admin *a, uint32_t model)
 
 static json_t *model_status(const struct admin *a, uint32_t i)
 {
+    const struct waiting_count *waiting = &a->waiting->models[i];
     struct core_model_view v;
     core_model_view(a->core, i, &v);
+    v.ended -= waiting->ended;
+    v.failed -= waiting->failed;
+    v.taken += waiting->ended;
     json_t *o = json_object();
     json_object_set_new(o, "name", name_of(&a->catalog->models[i]));
     json_object_set_new(o, "done", count(v.ended));
@@ -190,10 +195,26 @@ static json_t *decisions(const struct admin *a)
     return o;
 }
 
+/* As they will be found after a crash: what waits for its commit still runs. */
+static void durable_totals(const struct admin *a, struct core_totals *t)
+{
+    const struct waiting_count *waiting = &a->waiting->all;
+    core_totals(a->core, t);
+    t->ended -= waiting->ended;
+    t->failed -= waiting->failed;
+    t->taken += waiting->ended;
+    t->rows_accepted -= waiting->ended;
+    if (t->state == SWEEP_DONE && waiting->ended > 0)
+        t->state = SWEEP_RUNNING;
+}
+
 static json_t *sweep_status(struct admin *a, const json_t *ask)
 {
     struct core_totals t;
-    core_totals(a->core, &t);
+    struct waiting waiting;
+    waiting_collect(a, &waiting);
+    a->waiting = &waiting;
+    durable_totals(a, &t);
     progress_sample(&a->progress, a->now_mono_ns, t.ended);
     double rate = progress_rate(&a->progress);
     double elapsed = (double)(a->now_mono_ns - a->progress.started_ns) * 1e-9;
@@ -223,6 +244,8 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     set_page(o, "models", a, ask, a->catalog->model_count, model_status);
     json_object_set_new(o, "counters", counters(a, &t));
     json_object_set_new(o, "decisions", decisions(a));
+    a->waiting = NULL;
+    waiting_release(&waiting);
     return o;
 }
 
@@ -414,6 +437,7 @@ static json_t *answer(struct admin *a, const json_t *ask, struct arena *arena,
     const char *what = json_string_value(json_object_get(ask, "ask"));
     if (!what)
         return admin_error("expected {\"ask\": \"status\"} or another ask");
+    order->is_durable = strcmp(what, "status") == 0 || strcmp(what, "failures") == 0;
     if (strcmp(what, "status") == 0)
         return sweep_status(a, ask);
     if (strcmp(what, "workers") == 0)

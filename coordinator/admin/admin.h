@@ -22,7 +22,8 @@ struct admin {
     const struct door *door;
     struct store *store;
     struct progress progress;
-    int64_t now_mono_ns; /* of this ask */
+    int64_t now_mono_ns;           /* of this ask */
+    const struct waiting *waiting; /* of this ask; NULL: its answer waits for its commit itself */
 };
 
 /* What an ask wants done besides its answer. */
@@ -30,6 +31,7 @@ enum admin_order_kind { ADMIN_NOTHING, ADMIN_STEP, ADMIN_STOP };
 struct admin_order {
     enum admin_order_kind kind;
     struct core_event event; /* ADMIN_STEP: a CORE_* order; its texts live in the arena given */
+    bool is_durable;         /* the answer tells nothing that waits for its commit: say it now */
 };
 
 /* Append the answer's JSON: at most a message's size, whatever is asked. False: it is

@@ -1,5 +1,7 @@
 #include "coordinator/admin/sweep_list.h"
 
+#include "coordinator/admin/waiting.h"
+
 /* What is known of one sweep. */
 struct account_of_sweep {
     uint64_t done, total;
@@ -9,13 +11,14 @@ struct account_of_sweep {
 };
 
 /* A cell that several sweeps want may hold more than this one asks for. */
-static uint32_t ended_of(const struct core *core, uint32_t model, uint32_t task,
+static uint32_t ended_of(const struct admin *a, uint32_t model, uint32_t task,
                          const struct plan_task *own)
 {
     uint32_t wanted, ended;
-    core_cell_counts(core, model, task, &wanted, &ended);
-    return wanted == own->wanted_count ? ended
-                                       : core_cell_ended_of(core, model, task, &own->wanted);
+    core_cell_counts(a->core, model, task, &wanted, &ended);
+    if (wanted != own->wanted_count)
+        ended = core_cell_ended_of(a->core, model, task, &own->wanted);
+    return ended - waiting_in_cell(a->waiting, model, task, &own->wanted);
 }
 
 static void add_model(const struct admin *a, const struct plan *plan, size_t index,
@@ -26,10 +29,11 @@ static void add_model(const struct admin *a, const struct plan *plan, size_t ind
     struct core_model_view v;
     core_model_view(a->core, model, &v);
     /* Of one sweep alone the core has the sum: 100 models have 70,000 cells, and the loop waits. */
-    uint64_t done = models ? 0 : v.ended, total = models ? 0 : v.wanted;
+    uint64_t done = models ? 0 : v.ended - a->waiting->models[model].ended;
+    uint64_t total = models ? 0 : v.wanted;
     for (size_t i = m->first_cell; models && i < m->first_cell + m->cell_count; i++) {
         uint32_t task = plan->cells[i].task;
-        done += ended_of(a->core, model, tasks[task], &plan->tasks[task]);
+        done += ended_of(a, model, tasks[task], &plan->tasks[task]);
         total += plan->tasks[task].wanted_count;
     }
     out->done += done;

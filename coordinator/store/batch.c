@@ -42,6 +42,13 @@ bool store_batch_empty(const struct store_batch *b)
     return b->count == 0;
 }
 
+void store_batch_each_block(const struct store_batch *b, store_batch_block_f *each, void *owner)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->ops[i].kind == OP_BLOCK)
+            each(owner, b->ops[i].model, b->ops[i].task, &b->ops[i].block);
+}
+
 static struct store_op *add(struct store_batch *b, enum store_op_kind kind)
 {
     b->ops = xgrow(b->ops, &b->capacity, b->count + 1, sizeof(b->ops[0]));

@@ -121,6 +121,10 @@ void store_batch_clear(struct store_batch *b);
 void store_batch_free(struct store_batch *b);
 size_t store_batch_rows(const struct store_batch *b);
 bool store_batch_empty(const struct store_batch *b);
+/* Each block in it, also while it is being committed; all of the block but its answers. */
+typedef void store_batch_block_f(void *owner, uint32_t model, uint32_t task,
+                                 const struct block *block);
+void store_batch_each_block(const struct store_batch *b, store_batch_block_f *each, void *owner);
 /* Record these rows (an encoded block, plain or packed, copied). Strikes of its instances end with
  * it. It must be a good one (check). */
 void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "coordinator/admin/admin.h"
+#include "coordinator/admin/waiting.h"
 
 enum { MODELS = 5000, TASK_SIZE = 1000, FAILED = 450, MS = 1000000 };
 
@@ -17,6 +18,7 @@ struct bench {
     struct core *core;
     struct core_effects effects;
     struct admin admin;
+    struct commit *commit;
     struct door door; /* nothing listens */
     struct translate *translate;
     struct arena arena;
@@ -46,10 +48,13 @@ static void fill_catalog(struct catalog *c)
     map_put(&c->task_index, 1, (void *)(uintptr_t)1);
 }
 
-static void fill_core(struct bench *b)
+/* All instances but the first `open` of each model have ended. */
+static void fill_core(struct bench *b, uint32_t models, uint32_t open)
 {
     struct bitmap ended;
     bitmap_init(&ended, TASK_SIZE);
+    for (uint32_t i = open; i < TASK_SIZE; i++)
+        bitmap_set(&ended, i);
     b->core = core_new(&(struct core_config){ .epoch = 3,
                                               .seed = 1,
                                               .beat_ns = 1000ll * MS,
@@ -59,7 +64,7 @@ static void fill_core(struct bench *b)
                                               .backoff_ns = 1000ll * MS,
                                               .strikes_max = 3 });
     core_add_task(b->core, TASK_SIZE);
-    for (uint32_t i = 0; i < MODELS; i++) {
+    for (uint32_t i = 0; i < models; i++) {
         core_add_model(b->core, &(struct core_need){ .cpus = 1 });
         core_add_cell(b->core, i, 0, NULL, &ended, 0);
     }
@@ -73,7 +78,7 @@ static int setup(void **state)
     b->dir = test_dir();
     assert_int_equal(uv_loop_init(&b->loop), 0);
     fill_catalog(&b->catalog);
-    fill_core(b);
+    fill_core(b, MODELS, TASK_SIZE);
     b->translate = translate_new(&b->catalog, "trial", 3, 1000, 15000);
     b->admin = (struct admin){ .sweep_name = "trial",
                                .translate = b->translate,
@@ -83,7 +88,7 @@ static int setup(void **state)
                                .core = b->core,
                                .store = fixture_open(b->dir),
                                .now_mono_ns = 1000ll * MS };
-    b->admin.commit = commit_new(&b->loop, b->admin.store, NULL, ignore_turn);
+    b->admin.commit = b->commit = commit_new(&b->loop, b->admin.store, NULL, ignore_turn);
     progress_start(&b->admin.progress, 0, 0);
     *state = b;
     return 0;
@@ -93,7 +98,7 @@ static int teardown(void **state)
 {
     struct bench *b = *state;
     translate_free(b->translate);
-    commit_close((struct commit *)(uintptr_t)b->admin.commit);
+    commit_close(b->commit);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&b->loop), 0);
     store_close(b->admin.store);
@@ -245,6 +250,136 @@ static void an_endpoint_without_keys_is_told_in_each_view(void **state)
     o = ask(b, "{\"ask\": \"workers\"}");
     assert_true(json_is_true(json_object_get(o, "insecure")));
     json_decref(o);
+}
+
+/* ---- What is not durable yet ---- */
+
+/* The first worker's first attempt answers its instances 0 to 2, the last of them failed for good.
+ * As the loop would: the core counts them, and they gather for the next commit. */
+static void take_results(struct bench *b)
+{
+    static const uint32_t instances[] = { 0, 1, 2 };
+    static const uint8_t statuses[] = { STATUS_OK, STATUS_OK, STATUS_REFUSED };
+    struct core_worker_view w;
+    struct core_slot_view slot;
+    core_worker_view(b->core, 0, &w);
+    core_slot_view(b->core, 0, 0, &slot);
+    assert_int_equal(slot.model, 0);
+    struct core_event e = { .kind = CORE_RESULTS, .now_mono_ns = 600ll * MS, .session = w.session };
+    e.as.results.seq = 1;
+    e.as.results.attempt = slot.attempt;
+    e.as.results.rows = 3;
+    e.as.results.instance = instances;
+    e.as.results.status = statuses;
+    step(b, e);
+    struct store_batch *batch = commit_open_turn(b->commit)->batch;
+    fixture_block(batch, 1, 1, TASK_SIZE, 0, 1, 2, STATUS_OK);
+    fixture_block(batch, 1, 1, TASK_SIZE, 2, 1, 1, STATUS_REFUSED);
+}
+
+static void make_durable(struct bench *b)
+{
+    commit_go(b->commit);
+    while (!commit_is_idle(b->commit))
+        uv_run(&b->loop, UV_RUN_ONCE);
+}
+
+static void expect_counts(struct bench *b, json_int_t done, json_int_t failed, json_int_t running)
+{
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    const json_t *model = json_array_get(json_object_get(o, "models"), 0);
+    assert_true(b->order.is_durable);
+    assert_int_equal(whole(o, "done"), done);
+    assert_int_equal(whole(o, "failed"), failed);
+    assert_int_equal(whole(o, "running"), running);
+    assert_int_equal(whole(model, "done"), done);
+    assert_int_equal(whole(model, "failed"), failed);
+    assert_int_equal(whole(model, "running"), running);
+    assert_int_equal(whole(json_object_get(o, "counters"), "rows_accepted"), done);
+    json_decref(o);
+}
+
+/* A status need not wait for a commit: it leaves out what does. */
+static void a_result_runs_until_it_is_durable(void **state)
+{
+    struct bench *b = *state;
+    fixture_ids(b->admin.store, 2, 1, TASK_SIZE);
+    connect_worker(b, "gpu-1", 1);
+    struct core_totals t;
+    core_totals(b->core, &t);
+    json_int_t taken = (json_int_t)t.taken;
+    take_results(b);
+    expect_counts(b, 0, 0, taken);
+    commit_go(b->commit);
+    expect_counts(b, 0, 0, taken); /* in flight: on the work thread */
+    make_durable(b);
+    expect_counts(b, 3, 1, taken - 3);
+}
+
+static void a_sweep_is_not_done_before_its_last_result_is_durable(void **state)
+{
+    struct bench *b = *state;
+    fixture_ids(b->admin.store, 1, 1, TASK_SIZE);
+    core_free(b->core);
+    fill_core(b, 1, 3);
+    b->catalog.model_count = 1;
+    connect_worker(b, "gpu-1", 1);
+    take_results(b);
+    struct core_totals t;
+    core_totals(b->core, &t);
+    assert_int_equal(t.state, SWEEP_DONE);
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    assert_string_equal(text(o, "state"), "running");
+    assert_int_equal(whole(o, "done"), TASK_SIZE - 3);
+    json_decref(o);
+    make_durable(b);
+    o = ask(b, "{\"ask\": \"status\"}");
+    assert_string_equal(text(o, "state"), "done");
+    assert_int_equal(whole(o, "done"), TASK_SIZE);
+    json_decref(o);
+}
+
+/* Of two sweeps that want different instances of one cell. */
+static void what_waits_is_known_by_instance(void **state)
+{
+    struct bench *b = *state;
+    struct store_batch *batch = commit_open_turn(b->commit)->batch;
+    fixture_ids(b->admin.store, 2, 1, TASK_SIZE);
+    fixture_block(batch, 2, 1, TASK_SIZE, 10, 2, 5, STATUS_OK); /* 10, 12, ... 18 */
+    fixture_block(batch, 2, 1, TASK_SIZE, 11, 1, 1, STATUS_OK);
+    struct bitmap some;
+    bitmap_init(&some, TASK_SIZE);
+    for (uint32_t i = 11; i < 15; i++)
+        bitmap_set(&some, i); /* of them 11, 12 and 14 */
+    struct waiting waiting;
+    waiting_collect(&b->admin, &waiting);
+    assert_int_equal(waiting.all.ended, 6);
+    assert_int_equal(waiting_in_cell(&waiting, 1, 0, &some), 3);
+    assert_int_equal(waiting_in_cell(&waiting, 0, 0, &some), 0);
+    waiting_release(&waiting);
+    bitmap_release(&some);
+    make_durable(b);
+}
+
+/* What tells more than durable counts leaves with its commit. */
+static void other_answers_wait_for_their_commit(void **state)
+{
+    static const struct {
+        const char *question;
+        bool is_durable;
+    } cases[] = {
+        { "{\"ask\": \"status\"}", true },
+        { "{\"ask\": \"failures\"}", true },
+        { "{\"ask\": \"workers\"}", false },
+        { "{\"ask\": \"explain\", \"what\": \"nlp\"}", false },
+        { "{\"ask\": \"drain\"}", false },
+        { "{\"ask\": \"pause\", \"model\": \"model-7\"}", false },
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_decref(ask(b, cases[i].question));
+        assert_int_equal(b->order.is_durable, cases[i].is_durable);
+    }
 }
 
 /* ---- Workers ---- */
@@ -514,6 +649,10 @@ int main(void)
         ON_A_BENCH(a_long_list_comes_in_pages_without_a_gap),
         ON_A_BENCH(a_page_behind_the_end_is_empty),
         ON_A_BENCH(a_hostile_name_is_still_a_text),
+        ON_A_BENCH(a_result_runs_until_it_is_durable),
+        ON_A_BENCH(a_sweep_is_not_done_before_its_last_result_is_durable),
+        ON_A_BENCH(what_waits_is_known_by_instance),
+        ON_A_BENCH(other_answers_wait_for_their_commit),
         ON_A_BENCH(workers_are_told_with_their_slots),
         ON_A_BENCH(the_largest_worker_fits_into_a_message),
         ON_A_BENCH(failures_come_in_pages_without_a_gap),
