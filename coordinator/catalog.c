@@ -83,6 +83,7 @@ err catalog_open(const struct plan *plan, struct store *store, struct catalog *o
     }
     enter_models(plan, ids, out);
     enter_tasks(plan, ids + plan->model_count, out);
+    accounts_of(plan, &out->arena, &out->accounts);
     return OK;
 }
 

@@ -4,6 +4,7 @@
 #define MUSTER_COORDINATOR_CATALOG_H
 
 #include "common/map.h"
+#include "coordinator/accounts.h"
 #include "coordinator/spec/plan.h"
 #include "coordinator/store/store.h"
 
@@ -17,7 +18,8 @@ struct catalog {
     struct catalog_entry *models, *tasks; /* by the core's index: the order of the plan */
     uint32_t model_count, task_count;
     uint32_t *task_sizes;
-    uint8_t *task_stats;                /* numbers that each row of it has: its metric's */
+    uint8_t *task_stats; /* numbers that each row of it has: its metric's */
+    struct accounts accounts;
     struct map model_index, task_index; /* the store's id -> index + 1 */
     struct arena arena;
 };

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "coordinator/accounts.h"
 #include "coordinator/learned.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -89,10 +88,9 @@ static void set_rules(struct core *core, uint32_t model, const struct plan_rules
                                          .never_copied = r->never_copied });
 }
 
-static void add_axes(const struct plan *plan, struct core *core)
+static void add_axes(const struct plan *plan, const struct catalog *catalog, struct core *core)
 {
-    uint32_t *accounts = xcalloc(plan->model_count + 1, sizeof(*accounts));
-    accounts_open(plan, core, accounts);
+    accounts_open(&catalog->accounts, core);
     for (uint32_t i = 0; i < plan->model_count; i++) {
         const struct spec_model *spec = plan->models[i].spec;
         const struct model_resources *r = &spec->definition.resources;
@@ -102,11 +100,10 @@ static void add_axes(const struct plan *plan, struct core *core)
                                                   .gpu_memory_bytes = spec->gpus.memory_bytes,
                                                   .gpu_types = spec->gpus.types,
                                                   .gpu_type_count = spec->gpus.type_count });
-        set_rules(core, i, &plan->models[i].rules, accounts[i]);
+        set_rules(core, i, &plan->models[i].rules, catalog->accounts.of_model[i]);
     }
     for (size_t i = 0; i < plan->task_count; i++)
         core_add_task(core, plan->tasks[i].task->size);
-    free(accounts);
 }
 
 /* The mean over the model's cells that have results; 0: none has. */
@@ -147,7 +144,7 @@ err restore_core(const struct plan *plan, const struct catalog *catalog, struct 
                  const struct core_config *config, struct core **out, struct errmsg *msg)
 {
     struct core *core = core_new(config);
-    add_axes(plan, core);
+    add_axes(plan, catalog, core);
     err e = OK;
     double *micros = xcalloc(plan->cell_count + 1, sizeof(*micros));
     for (size_t i = 0; !e && i < plan->cell_count; i++)

@@ -30,6 +30,11 @@ static const char *task_name(const void *owner, uint32_t task)
     return ((const struct catalog *)owner)->tasks[task].name;
 }
 
+static const char *account_name(const void *owner, uint32_t account)
+{
+    return ((const struct catalog *)owner)->accounts.list[account - 1].name;
+}
+
 static const char *worker_name(const struct admin *a, uint32_t worker)
 {
     struct core_worker_view v;
@@ -63,6 +68,21 @@ static const char *thing_at(const struct admin *a, uint32_t i, struct thing *out
     return a->catalog->tasks[out->task].name;
 }
 
+/* The task of this name, else the only one whose name begins so; UINT32_MAX: neither. */
+static uint32_t task_of(const struct catalog *c, const char *name)
+{
+    uint32_t found = UINT32_MAX, count = 0;
+    for (uint32_t t = 0; t < c->task_count; t++) {
+        if (strcmp(c->tasks[t].name, name) == 0)
+            return t;
+        if (strncmp(c->tasks[t].name, name, strlen(name)) == 0) {
+            found = t;
+            count++;
+        }
+    }
+    return count == 1 ? found : UINT32_MAX;
+}
+
 /* "MODEL/TASK": both may have "/" in them. */
 static bool find_cell(const struct admin *a, const char *what, struct thing *out)
 {
@@ -71,12 +91,11 @@ static bool find_cell(const struct admin *a, const char *what, struct thing *out
         size_t len = strlen(name);
         if (strncmp(what, name, len) != 0 || what[len] != '/')
             continue;
-        for (uint32_t t = 0; t < a->catalog->task_count; t++) {
-            if (strcmp(a->catalog->tasks[t].name, what + len + 1) != 0)
-                continue;
-            *out = (struct thing){ .kind = THING_TASK, .model = m, .task = t };
-            return true;
-        }
+        uint32_t task = task_of(a->catalog, what + len + 1);
+        if (task == UINT32_MAX)
+            continue;
+        *out = (struct thing){ .kind = THING_TASK, .model = m, .task = task };
+        return true;
     }
     return false;
 }
@@ -136,7 +155,7 @@ static json_t *find_thing(const struct admin *a, const char *what, struct thing 
 
 static enum explain_reason explain(struct admin *a, const struct thing *thing, struct buf *out)
 {
-    const struct explain_names names = { a->catalog, model_name, task_name };
+    const struct explain_names names = { a->catalog, model_name, task_name, account_name };
     switch (thing->kind) {
     case THING_MODEL: return explain_model(a->core, &names, thing->model, a->now_mono_ns, out);
     case THING_TASK:

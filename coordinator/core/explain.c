@@ -69,7 +69,7 @@ void explain_survey(struct core *c, const struct model *m, struct survey *out)
 
 /* ---- What it needs ---- */
 
-static void put_need(const struct core_need *need, struct buf *out)
+void explain_put_need(const struct core_need *need, struct buf *out)
 {
     const char *between = "";
     if (need->gpus > 0) {
@@ -124,7 +124,7 @@ static enum explain_reason tell_gang(const struct model *m, const struct survey 
     uint32_t slots[GANG_SLOTS_MAX];
     uint32_t count = s->gang ? gang_slots(s->gang, m, slots) : 0, idle = 0;
     buf_append_str(out, "waits for a gang: it needs ");
-    put_need(&m->need, out);
+    explain_put_need(&m->need, out);
     buf_append_str(out, " of one worker");
     if (count == 0)
         return EXPLAIN_GANG;
@@ -161,9 +161,11 @@ static enum explain_reason tell_outranked(struct core *c, const struct explain_n
     return EXPLAIN_OUTRANKED;
 }
 
-static enum explain_reason tell_turn(struct core *c, const struct model *m, const struct survey *s,
-                                     struct buf *out)
+static enum explain_reason tell_turn(struct core *c, const struct explain_names *names,
+                                     const struct model *m, const struct survey *s, struct buf *out)
 {
+    if (explain_share_waits(c, names, m, s->usable, out))
+        return EXPLAIN_SHARE;
     buf_printf(out,
                "waits its turn: %" PRIu32 " slot%s could run it and %s other work; it has about ",
                s->limits[LIMIT_NONE], explain_plural(s->limits[LIMIT_NONE]),
@@ -172,10 +174,11 @@ static enum explain_reason tell_turn(struct core *c, const struct model *m, cons
     buf_append_str(out, " of work for one slot, and takes ");
     explain_put_ns(out, model_load_ns(c, m));
     buf_append_str(out, " to load");
+    explain_put_share(c, names, m, out);
     return EXPLAIN_TURN;
 }
 
-static enum explain_reason tell_cap(const struct model *m, enum limit limit, struct buf *out)
+void explain_put_cap(const struct model *m, enum limit limit, struct buf *out)
 {
     if (limit == LIMIT_REPLICAS)
         buf_printf(out, "is capped: it has work on %" PRIu32 " slot%s and may have %" PRIu32,
@@ -183,6 +186,11 @@ static enum explain_reason tell_cap(const struct model *m, enum limit limit, str
     else
         buf_printf(out, "is capped: %" PRIu32 " of at most %" PRIu32 " requests are given out",
                    m->inflight, m->rules.concurrency);
+}
+
+static enum explain_reason tell_cap(const struct model *m, enum limit limit, struct buf *out)
+{
+    explain_put_cap(m, limit, out);
     return EXPLAIN_CAPPED;
 }
 
@@ -232,7 +240,7 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
     if (m->forming > 0 || (!s.usable && s.limits[LIMIT_GANG] > 0))
         return tell_gang(m, &s, out);
     if (s.usable)
-        return tell_turn(c, m, &s, out);
+        return tell_turn(c, names, m, &s, out);
     if (s.limits[LIMIT_REPLICAS] > 0)
         return tell_cap(m, LIMIT_REPLICAS, out);
     if (s.limits[LIMIT_CONCURRENCY] > 0)
@@ -248,29 +256,67 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
         return EXPLAIN_REFUSED;
     }
     buf_append_str(out, "waits: it needs ");
-    put_need(&m->need, out);
+    explain_put_need(&m->need, out);
     buf_append_str(out, " on one worker, and none has that");
     put_largest(c, out);
     return EXPLAIN_TOO_LARGE;
 }
 
-static enum explain_reason tell_backoff(const struct core *c, const struct model *m, int64_t now_ns,
-                                        struct buf *out)
+/* Of all tasks of the model: instances that failed and wait; when the next is tried again. */
+static uint64_t backoffs_of(const struct core *c, const struct model *m, int64_t *soonest_ns)
 {
-    int64_t soonest_ns = INT64_MAX;
+    uint64_t count = 0;
+    *soonest_ns = INT64_MAX;
     for (size_t i = 0; i < c->backoffs.count; i++) {
         const struct strike *s =
             container_of_const(heap_at(&c->backoffs, i), struct strike, backoff);
-        if (&c->models[s->cell->model] == m && s->backoff.key < soonest_ns)
-            soonest_ns = s->backoff.key;
+        if (&c->models[s->cell->model] != m)
+            continue;
+        count++;
+        *soonest_ns = s->backoff.key < *soonest_ns ? s->backoff.key : *soonest_ns;
     }
+    return count;
+}
+
+static enum explain_reason tell_backoff(const struct core *c, const struct model *m, int64_t now_ns,
+                                        struct buf *out)
+{
+    int64_t soonest_ns;
+    uint64_t waiting = backoffs_of(c, m, &soonest_ns);
     buf_printf(out, "waits: %" PRIu64 " instance%s failed and will be tried again, the next in ",
-               m->taken_count, explain_plural(m->taken_count));
+               waiting, explain_plural(waiting));
     explain_put_ns(out, soonest_ns == INT64_MAX ? 0 : (double)(soonest_ns - now_ns));
     return EXPLAIN_BACKOFF;
 }
 
-static enum explain_reason tell_running(struct core *c, const struct model *m, struct buf *out)
+/* "runs on 2 slots: 3 of 100 instances done, 8 given out, 89 wait" */
+static void put_counts(const struct core *c, const struct model *m, const char *does,
+                       struct buf *out)
+{
+    int64_t soonest_ns;
+    uint64_t failed = backoffs_of(c, m, &soonest_ns);
+    buf_printf(out,
+               "%s on %" PRIu32 " %s%s: %" PRIu64 " of %" PRIu64 " instances done, %" PRIu64
+               " given out, %" PRIu64 " wait",
+               does, m->busy_slots, m->width > 1 ? "gang" : "slot", explain_plural(m->busy_slots),
+               m->ended, m->wanted, m->taken_count - failed, m->free_count);
+    if (failed > 0)
+        buf_printf(out, ", %" PRIu64 " failed and wait to be tried again", failed);
+}
+
+static void put_load(const struct core *c, const struct model *m, struct buf *out)
+{
+    if (m->load_ns > 0) {
+        buf_append_str(out, "; to load takes about ");
+        explain_put_ns(out, model_load_ns(c, m));
+    } else {
+        buf_append_str(out, "; how long that takes is not known yet, so far ");
+        explain_put_ns(out, m->load_started_ns > 0 ? (double)(c->now_ns - m->load_started_ns) : 0);
+    }
+}
+
+static enum explain_reason tell_running(struct core *c, const struct explain_names *names,
+                                        const struct model *m, struct buf *out)
 {
     uint32_t loading = 0;
     for (uint32_t i = 0; i < m->replicas; i++)
@@ -281,19 +327,16 @@ static enum explain_reason tell_running(struct core *c, const struct model *m, s
     enum limit cap = s.limits[LIMIT_REPLICAS] > 0      ? LIMIT_REPLICAS
                      : s.limits[LIMIT_CONCURRENCY] > 0 ? LIMIT_CONCURRENCY
                                                        : LIMIT_NONE;
-    buf_printf(out,
-               "%s on %" PRIu32 " %s%s: %" PRIu64 " of %" PRIu64 " instances done, %" PRIu64
-               " given out, %" PRIu64 " wait",
-               only_loads ? "loads" : "runs", m->busy_slots, m->width > 1 ? "gang" : "slot",
-               explain_plural(m->busy_slots), m->ended, m->wanted, m->taken_count, m->free_count);
+    put_counts(c, m, only_loads ? "loads" : "runs", out);
     if (only_loads) {
-        buf_append_str(out, "; to load takes about ");
-        explain_put_ns(out, model_load_ns(c, m));
+        put_load(c, m, out);
         return EXPLAIN_LOADS;
     }
     buf_append_str(out, "; about ");
     explain_put_ns(out, model_remaining_ns(c, m) / (m->busy_slots ? m->busy_slots : 1));
     buf_append_str(out, " of work for these");
+    if (m->free_count > 0)
+        explain_put_share(c, names, m, out);
     if (m->free_count == 0 || cap == LIMIT_NONE)
         return EXPLAIN_RUNS;
     buf_append_str(out, "; it ");
@@ -313,7 +356,7 @@ static enum explain_reason tell_model(struct core *c, const struct explain_names
         return EXPLAIN_PAUSED;
     }
     if (m->busy_slots > 0)
-        return tell_running(c, m, out);
+        return tell_running(c, names, m, out);
     if (c->stopping) {
         buf_printf(out,
                    "gets nothing more, with %" PRIu64 " instances to go: the sweep is being "

@@ -23,6 +23,7 @@
     X(EXPLAIN_TYPE, "failing") /* on every type of GPU that there is, and tried again later */     \
     X(EXPLAIN_OUTRANKED, "outranked") /* work of a higher priority comes first */                  \
     X(EXPLAIN_BACKOFF, "backoff")     /* failures wait to be tried again */                        \
+    X(EXPLAIN_SHARE, "share")         /* those who share the slots are behind it */                \
     X(EXPLAIN_TURN, "turn")           /* the slots that could run it have other work */            \
     X(EXPLAIN_QUEUED, "queued")       /* an attempt behind another one */                          \
     X(EXPLAIN_OVER, "over")           /* an attempt that is not leased */                          \
@@ -39,11 +40,13 @@ enum explain_reason {
 };
 const char *explain_reason_text(enum explain_reason reason);
 
-/* What the indexes of models and tasks are called. */
+/* What the indexes of models and tasks are called, and the numbers of accounts ("sweep nightly").
+ */
 struct explain_names {
     const void *owner;
     const char *(*model)(const void *owner, uint32_t model);
     const char *(*task)(const void *owner, uint32_t task);
+    const char *(*account)(const void *owner, uint32_t account);
 };
 
 /* Each appends its sentence, without a newline, to `out`. Texts of workers and models are in it as

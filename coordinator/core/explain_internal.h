@@ -24,6 +24,18 @@ void explain_survey(struct core *c, const struct model *m, struct survey *out);
 
 const char *explain_name(const struct explain_names *names, const struct model *m,
                          const struct core *c);
+/* "2 GPUs of 80 GiB, 8 cores" */
+void explain_put_need(const struct core_need *need, struct buf *out);
+/* "is capped: ..."; limit: LIMIT_REPLICAS or LIMIT_CONCURRENCY */
+void explain_put_cap(const struct model *m, enum limit limit, struct buf *out);
+
+/* explain_share.c. Whether the slot would go to the model of an account that is behind: says so. */
+bool explain_share_waits(struct core *c, const struct explain_names *names, const struct model *m,
+                         const struct slot *s, struct buf *out);
+/* "; sweep a has 6 of 8 slots, its share by weight is 5.33" where others have work that share with
+ * it. */
+void explain_put_share(const struct core *c, const struct explain_names *names,
+                       const struct model *m, struct buf *out);
 /* "42s" */
 void explain_put_ns(struct buf *out, double ns);
 static inline const char *explain_plural(uint64_t n)

@@ -103,16 +103,53 @@ static struct tally tally_of(const struct worker *w)
     return t;
 }
 
-/* What keeps the work that is left from this slot: said of the model with the most of it. */
+static void put_limit(const struct core *c, const struct model *m, const struct slot *s,
+                      enum limit limit, struct buf *out)
+{
+    if (limit == LIMIT_REPLICAS || limit == LIMIT_CONCURRENCY) {
+        buf_append_str(out, "it ");
+        explain_put_cap(m, limit, out);
+        return;
+    }
+    buf_append_str(out, limit_text(limit));
+    if (limit == LIMIT_SIZE) {
+        buf_append_str(out, ": ");
+        explain_put_need(&m->need, out);
+        buf_printf(out, "; it has %" PRIu32 " GPU%s and %" PRIu32 " core%s", s->gpus,
+                   explain_plural(s->gpus), s->cpus, explain_plural(s->cpus));
+    } else if (limit == LIMIT_LIFETIME) {
+        buf_append_str(out, ": ");
+        explain_put_ns(out, model_load_ns(c, m));
+        buf_append_str(out, " to load, and ");
+        explain_put_ns(out, (double)(s->worker->drain_ns - c->now_ns));
+        buf_append_str(out, " are left");
+    }
+}
+
+/* The model with the most work left; those that no such slot could run, only if there are no
+ * others. NULL: all work is given out. */
+static const struct model *most_wanted(const struct core *c, const struct slot *s)
+{
+    const struct model *most = NULL;
+    bool most_fits = false;
+    for (uint32_t i = 0; i < c->model_count; i++) {
+        const struct model *m = &c->models[i];
+        bool fits = slot_fits(s, m) || gang_could(s, m);
+        if (m->free_count == 0 || (most && most_fits && !fits))
+            continue;
+        if (most && most_fits == fits && m->free_count <= most->free_count)
+            continue;
+        most = m;
+        most_fits = fits;
+    }
+    return most;
+}
+
+/* What keeps the work that is left from this slot. */
 static void put_why_idle(struct core *c, const struct explain_names *names, const struct slot *s,
                          struct buf *out)
 {
-    const struct model *most = NULL;
-    for (uint32_t i = 0; i < c->model_count; i++) {
-        const struct model *m = &c->models[i];
-        if (m->free_count > 0 && (!most || m->free_count > most->free_count))
-            most = m;
-    }
+    const struct model *most = most_wanted(c, s);
     if (!most) {
         buf_append_str(out, "all that is left is given out");
         return;
@@ -123,7 +160,7 @@ static void put_why_idle(struct core *c, const struct explain_names *names, cons
     if (worker_refuses(s->worker, (uint32_t)(most - c->models), NONE))
         buf_append_str(out, "it was found that it cannot run here");
     else if (limit != LIMIT_NONE)
-        buf_append_str(out, limit_text(limit));
+        put_limit(c, most, s, limit, out);
     else if (!model_is_worth_loading(c, most))
         buf_append_str(out, "others will be through before it were loaded here");
     else
@@ -215,5 +252,7 @@ enum explain_reason explain_attempt(struct core *c, const struct explain_names *
     buf_printf(out, ": %" PRIu32 " recorded%s; its lease ends in ", a->granted - a->open,
                a->revoked ? ", the rest was taken back" : "");
     explain_put_ns(out, (double)(a->lease_end_ns - now_mono_ns));
+    if (a->worker->draining)
+        buf_append_str(out, "; the worker drains, and gets nothing behind it");
     return loads ? EXPLAIN_LOADS : is_head ? EXPLAIN_RUNS : EXPLAIN_QUEUED;
 }

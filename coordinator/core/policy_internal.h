@@ -112,6 +112,13 @@ void outrank_arm(struct core *c);  /* when to look next */
 void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first);
 void share_leave(struct core *c, const struct attempt *a, bool is_last);
 void share_survey(struct core *c, uint32_t slots); /* who is owed what */
+/* Slot time that it has had, for each unit of its weight. */
+double share_level(const struct account *a);
+/* The accounts in which the two differ, at the highest level; false: they charge the same one. */
+bool share_rivals(const struct core *c, const struct model *m, const struct model *other,
+                  const struct account **own, const struct account **its);
+/* That of the model which shares with others that have work, at the highest level; NULL: none. */
+const struct account *share_contested(const struct core *c, const struct model *m);
 /* Below 0: what `m` charges is further behind than what `other` does. */
 int share_compare(const struct core *c, const struct model *m, const struct model *other);
 bool share_is_owed(const struct core *c, const struct model *m);

@@ -57,7 +57,7 @@ void share_leave(struct core *c, const struct attempt *a, bool is_last)
 
 /* ---- What each is owed ---- */
 
-static double level(const struct account *a)
+double share_level(const struct account *a)
 {
     return a->used_ns / a->weight;
 }
@@ -70,10 +70,10 @@ static void catch_up(struct core *c, uint32_t index)
     for (uint32_t i = 1; i <= c->account_count; i++) {
         const struct account *other = &c->accounts[i];
         bool counts = i != index && other->parent == a->parent && other->was_active;
-        if (counts && (least < 0 || level(other) < least))
-            least = level(other);
+        if (counts && (least < 0 || share_level(other) < least))
+            least = share_level(other);
     }
-    if (least > level(a))
+    if (least > share_level(a))
         a->used_ns = least * a->weight;
 }
 
@@ -130,9 +130,8 @@ static int path_of(const struct core *c, const struct model *m, uint32_t path[DE
     return depth;
 }
 
-/* The accounts in which the two differ, at the highest level; false: they charge the same one. */
-static bool rivals(const struct core *c, const struct model *m, const struct model *other,
-                   const struct account **own, const struct account **its)
+bool share_rivals(const struct core *c, const struct model *m, const struct model *other,
+                  const struct account **own, const struct account **its)
 {
     uint32_t a[DEPTH_MAX], b[DEPTH_MAX];
     int a_depth = path_of(c, m, a), b_depth = path_of(c, other, b);
@@ -146,12 +145,24 @@ static bool rivals(const struct core *c, const struct model *m, const struct mod
     return false;
 }
 
+const struct account *share_contested(const struct core *c, const struct model *m)
+{
+    uint32_t path[DEPTH_MAX];
+    int depth = path_of(c, m, path);
+    for (int i = 0; i < depth; i++) {
+        const struct account *a = &c->accounts[path[i]];
+        if (a->is_active && c->accounts[a->parent].active_weight > a->weight)
+            return a;
+    }
+    return NULL;
+}
+
 int share_compare(const struct core *c, const struct model *m, const struct model *other)
 {
     const struct account *own, *its;
-    if (m->rules.account == other->rules.account || !rivals(c, m, other, &own, &its))
+    if (m->rules.account == other->rules.account || !share_rivals(c, m, other, &own, &its))
         return 0;
-    return (level(own) > level(its)) - (level(own) < level(its));
+    return (share_level(own) > share_level(its)) - (share_level(own) < share_level(its));
 }
 
 bool share_is_owed(const struct core *c, const struct model *m)
@@ -166,14 +177,14 @@ static bool is_too_far_ahead(const struct core *c, const struct model *m, const 
                              const struct model *other)
 {
     const struct account *own, *its;
-    if (m->rules.account == other->rules.account || !rivals(c, m, other, &own, &its))
+    if (m->rules.account == other->rules.account || !share_rivals(c, m, other, &own, &its))
         return false;
     double allowed_ns = LEAD_JOBS * (double)c->config.job_target_ns;
     double loads_ns = LEAD_LOADS * model_load_ns(c, other);
     allowed_ns = loads_ns > allowed_ns ? loads_ns : allowed_ns;
     double holds = own->busy + (s->queued == 0 ? 1 : 0); /* this one would be busy again */
     return holds > own->owed_slots &&
-           (level(own) - level(its)) * own->weight > allowed_ns * width_of(m);
+           (share_level(own) - share_level(its)) * own->weight > allowed_ns * width_of(m);
 }
 
 bool share_is_over(struct core *c, const struct model *m, const struct slot *s)

@@ -208,7 +208,7 @@ static const char *a_name(const void *owner, uint32_t index)
 
 static void expect_said_to_fail(struct bench *b, const char *type)
 {
-    const struct explain_names names = { "it", a_name, a_name };
+    const struct explain_names names = { "it", a_name, a_name, a_name };
     struct buf why = { 0 }, expected = { 0 };
     buf_printf(&expected, "it waits: it fails on %s, and is tried again there in ", type);
     assert_int_equal(explain_model(b->core, &names, 0, b->now_ms * MS, &why), EXPLAIN_TYPE);

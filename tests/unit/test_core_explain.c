@@ -17,7 +17,14 @@ static const char *task_name(const void *owner, uint32_t task)
     return names[task];
 }
 
-static const struct explain_names names = { NULL, model_name, task_name };
+static const char *account_name(const void *owner, uint32_t account)
+{
+    static const char *const names[] = { "sweep day", "sweep night" };
+    (void)owner;
+    return names[account - 1];
+}
+
+static const struct explain_names names = { NULL, model_name, task_name, account_name };
 static struct buf sentence;
 
 static void expect(enum explain_reason got, enum explain_reason reason, const char *text)
@@ -76,9 +83,11 @@ TEST(no_slot_and_no_gang_is_large_enough)
     expect_model(b, 0, EXPLAIN_TOO_LARGE,
                  "qwen-72b waits: it needs 4 GPUs, 1 core on one worker, and none has that; the "
                  "largest, node-7, has 2 GPUs and 8 cores in 2 slots");
-    expect_worker(b, 0, EXPLAIN_IDLE,
-                  "node-7 is idle: of 2 slots 0 run, 2 are idle: of qwen-72b, with 100 instances "
-                  "to go, the slot has not the GPUs, cores and memory that it needs");
+    expect_worker(
+        b, 0, EXPLAIN_IDLE,
+        "node-7 is idle: of 2 slots 0 run, 2 are idle: of qwen-72b, with 100 instances "
+        "to go, the slot has not the GPUs, cores and memory that it needs: 4 GPUs, 1 core; it "
+        "has 1 GPU and 4 cores");
 }
 
 TEST(waiting_for_its_load)
@@ -89,6 +98,19 @@ TEST(waiting_for_its_load)
                  "qwen-72b loads on 1 slot: 0 of 100 instances done, 2 given out, 98 wait; to "
                  "load takes about 1m 00s");
     expect_worker(b, 0, EXPLAIN_WORKS, "node-7 works: of 1 slot 0 run, 1 loads");
+}
+
+TEST(waiting_for_its_first_load)
+{
+    core_add_model(b->core, &(struct core_need){ .cpus = 1 });
+    core_add_task(b->core, 100);
+    add_cell(b, 0, 0, 100);
+    step(b, hello("node-7", 1, 1));
+    b->now_ms += 7000;
+    step(b, (struct core_event){ .kind = CORE_TIME });
+    expect_model(b, 0, EXPLAIN_LOADS,
+                 "qwen-72b loads on 1 slot: 0 of 100 instances done, 32 given out, 68 wait; how "
+                 "long that takes is not known yet, so far 7s");
 }
 
 TEST(running_and_done)
@@ -118,6 +140,9 @@ TEST(capped)
     expect_model(b, 0, EXPLAIN_CAPPED,
                  "qwen-72b runs on 1 slot: 0 of 100 instances done, 2 given out, 98 wait; about "
                  "1m 40s of work for these; it is capped: it has work on 1 slot and may have 1");
+    expect_worker(b, 0, EXPLAIN_WORKS,
+                  "node-7 works: of 2 slots 1 runs, 1 is idle: of qwen-72b, with 98 instances to "
+                  "go, it is capped: it has work on 1 slot and may have 1");
 }
 
 TEST(paused)
@@ -171,6 +196,10 @@ TEST(draining)
     step(b, e);
     expect_worker(b, 0, EXPLAIN_DRAINS,
                   "node-7 drains, since an operator asked for it: 2 attempts are still there");
+    expect(explain_attempt(b->core, &names, b->attempt, b->now_ms * MS, &sentence), EXPLAIN_QUEUED,
+           "attempt 300000002 (1 instances of nlp/qa with qwen-72b) waits on slot 0 of node-7 "
+           "behind 1 other: 0 recorded; its lease ends in 10s; the worker drains, and gets nothing "
+           "behind it");
 }
 
 TEST(a_low_priority)
@@ -193,6 +222,37 @@ TEST(its_turn)
                  "of work for one slot, and takes 1m 00s to load");
 }
 
+/* Both of "day" and one of "night", that weighs half of it, want the only slot of three. */
+static void three_models_of_two_sweeps(struct bench *b)
+{
+    uint32_t day = core_add_account(b->core, 0, 2), night = core_add_account(b->core, 0, 1);
+    uint32_t account[] = { day, night, day };
+    for (uint32_t i = 0; i < 3; i++) {
+        add_model(b, &(struct core_need){ .cpus = 1 }, 1000);
+        core_set_rules(b->core, i, &(struct core_rules){ .account = account[i] });
+    }
+}
+
+TEST(its_sweep_has_had_its_share)
+{
+    three_models_of_two_sweeps(b);
+    step(b, hello("node-7", 1, 1));
+    expect_model(b, 2, EXPLAIN_SHARE,
+                 "gemma waits for sweep night, which is 1s of slot time behind sweep day by their "
+                 "weights: sweep day has 1 of 1 slots, its share is 0.667; sweep night has 0, its "
+                 "share is 0.333");
+}
+
+TEST(its_sweep_is_behind_and_its_turn_comes)
+{
+    three_models_of_two_sweeps(b);
+    step(b, hello("node-7", 1, 1));
+    expect_model(b, 1, EXPLAIN_TURN,
+                 "phi waits its turn: 1 slot could run it and has other work; it has about 16m 40s "
+                 "of work for one slot, and takes 1m 00s to load; sweep night has 0 of 1 slots, "
+                 "its share by weight is 0.333");
+}
+
 TEST(a_lifetime_that_is_too_short)
 {
     one_model(b, 1);
@@ -202,6 +262,10 @@ TEST(a_lifetime_that_is_too_short)
     expect_model(b, 0, EXPLAIN_LIFETIME,
                  "qwen-72b waits for a worker with more time: to load takes 1m 00s and has to pay, "
                  "but the longest that one has left is 45s");
+    expect_worker(b, 0, EXPLAIN_IDLE,
+                  "node-7 is idle: of 1 slot 0 run, 1 is idle: of qwen-72b, with 100 instances to "
+                  "go, the worker's time is over before its load would pay: 1m 00s to load, and "
+                  "45s are left");
 }
 
 TEST(refused_by_the_worker)
@@ -260,6 +324,7 @@ int main(void)
         cmocka_unit_test(no_worker),
         cmocka_unit_test(no_slot_and_no_gang_is_large_enough),
         cmocka_unit_test(waiting_for_its_load),
+        cmocka_unit_test(waiting_for_its_first_load),
         cmocka_unit_test(running_and_done),
         cmocka_unit_test(capped),
         cmocka_unit_test(paused),
@@ -268,6 +333,8 @@ int main(void)
         cmocka_unit_test(draining),
         cmocka_unit_test(a_low_priority),
         cmocka_unit_test(its_turn),
+        cmocka_unit_test(its_sweep_has_had_its_share),
+        cmocka_unit_test(its_sweep_is_behind_and_its_turn_comes),
         cmocka_unit_test(a_lifetime_that_is_too_short),
         cmocka_unit_test(refused_by_the_worker),
         cmocka_unit_test(a_gang_and_an_attempt),
