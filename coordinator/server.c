@@ -22,6 +22,7 @@ enum {
     PORT_WORKERS,
     PORT_OPERATORS,
     SEND_HIGH_WATER = 1 << 16, /* grants and acks are bounded by credits far below it */
+    TURN_FRAMES_MAX = 1024,    /* of workers, about: what is due is not to wait for long */
     TICK_MS = 500,             /* progress samples; also the longest sleep */
     STALL_GRACE_MS = 5000,     /* a stalled sweep waits so long for another worker */
     GOODBYE_GRACE_MS = 3000    /* workers get so long to say goodbye at the end */
@@ -38,6 +39,7 @@ struct server {
     struct door door;
     struct core_effects effects;
     struct incoming incoming; /* reused: its arena keeps a chunk */
+    unsigned turn_frames;     /* of workers, read in this turn */
     struct arena scratch;
     uv_timer_t tick;
     uv_signal_t sigint, sigterm, sighup;
@@ -159,17 +161,22 @@ static void refuse(struct server *s, const struct outbox_peer *to, enum reject c
     reject(s, to, code, text);
 }
 
-/* Decode a frame that this port's peers may send; otherwise answer it and return false. A key that
- * was taken off the list is still connected: nothing that it sends is even read. */
-static bool read_frame(struct server *s, const struct outbox_peer *from, const char *user,
-                       struct span body, struct arena *arena, struct msg *m)
+/* A key that was taken off the list is still connected: nothing that it sends is even read. */
+static bool admit(struct server *s, const struct outbox_peer *from, const char *user)
+{
+    bool admitted = door_admits(&s->door, user, port_role(from->port));
+    if (!admitted)
+        refuse(s, from, REJECT_ROLE, "this key is no longer allowed");
+    return admitted;
+}
+
+/* Take the next frame off a parcel, one that this port's peers may send; otherwise answer it and
+ * return false. */
+static bool take_frame(struct server *s, const struct outbox_peer *from, struct span *parcel,
+                       struct arena *arena, struct msg *m)
 {
     struct errmsg msg = { 0 };
-    if (!door_admits(&s->door, user, port_role(from->port))) {
-        refuse(s, from, REJECT_ROLE, "this key is no longer allowed");
-        return false;
-    }
-    err e = msg_decode(body, arena, m, &msg);
+    err e = msg_take(parcel, arena, m, &msg);
     if (e) {
         refuse(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
         return false;
@@ -181,53 +188,80 @@ static bool read_frame(struct server *s, const struct outbox_peer *from, const c
     return true;
 }
 
+static void take_message(struct server *s, const struct outbox_peer *from, const struct msg *m)
+{
+    struct incoming *in = &s->incoming;
+    struct errmsg msg = { 0 };
+    if (m->type == MSG_HELLO &&
+        !translate_name_is_free(s->translate, m->as.hello.worker_name, from->holder))
+        refuse(s, from, REJECT_NAME, "a worker with another key goes by this name");
+    else if (translate_in(s->translate, m, from, clock_mono_ns(), in, &msg))
+        refuse(s, from, REJECT_MALFORMED, msg.text);
+    else
+        step(s, &in->event, in);
+}
+
+static void take_parcel(struct server *s, const struct outbox_peer *from, struct span parcel)
+{
+    unsigned frames = 0;
+    do {
+        struct msg m;
+        if (frames++ == PARCEL_FRAMES_MAX) {
+            refuse(s, from, REJECT_MALFORMED, "too many frames in a parcel");
+            return;
+        }
+        if (take_frame(s, from, &parcel, &s->incoming.arena, &m))
+            take_message(s, from, &m);
+        incoming_clear(&s->incoming);
+    } while (parcel.len > 0);
+    s->turn_frames += frames;
+}
+
 static void on_worker_message(void *owner, const struct zpeer *peer, struct span body)
 {
     struct server *s = owner;
     struct outbox_peer from = from_zpeer(PORT_WORKERS, peer);
-    struct incoming *in = &s->incoming;
-    struct errmsg msg = { 0 };
-    struct msg m;
-    if (read_frame(s, &from, peer->user, body, &in->arena, &m)) {
-        if (m.type == MSG_HELLO &&
-            !translate_name_is_free(s->translate, m.as.hello.worker_name, from.holder))
-            refuse(s, &from, REJECT_NAME, "a worker with another key goes by this name");
-        else if (translate_in(s->translate, &m, &from, clock_mono_ns(), in, &msg))
-            refuse(s, &from, REJECT_MALFORMED, msg.text);
-        else
-            step(s, &in->event, in);
-    }
-    if (commit_is_congested(s->commit))
+    if (admit(s, &from, peer->user))
+        take_parcel(s, &from, body);
+    if (s->turn_frames > TURN_FRAMES_MAX || commit_is_congested(s->commit))
         zsock_pause(s->workers, true); /* until the end of a turn finds it otherwise */
-    incoming_clear(in);
 }
 
 static void stop_now(struct server *s);
+
+static void answer(struct server *s, const struct outbox_peer *from, const struct msg *m)
+{
+    struct buf json = { 0 };
+    struct admin_order order;
+    s->admin.now_mono_ns = clock_mono_ns();
+    bool ok = admin_answer(&s->admin, m->as.ask.json, &s->scratch, &json, &order);
+    if (order.kind == ADMIN_STEP)
+        step(s, &order.event, NULL);
+    struct msg reply = { .type = MSG_REPLY, .seq = m->seq };
+    reply.as.reply = (struct msg_reply){ ok, buf_span(&json) };
+    /* A full disk must not silence the one who can mend it either. */
+    if (order.is_durable || commit_blocked(s->commit))
+        say_now(s, from, &reply);
+    else
+        turn_say(commit_open_turn(s->commit), from, &reply);
+    buf_release(&json);
+    if (order.kind == ADMIN_STOP)
+        stop_now(s);
+}
 
 static void on_operator_message(void *owner, const struct zpeer *peer, struct span body)
 {
     struct server *s = owner;
     struct outbox_peer from = from_zpeer(PORT_OPERATORS, peer);
+    struct span parcel = body;
     struct msg m;
-    if (read_frame(s, &from, peer->user, body, &s->scratch, &m)) {
-        struct buf json = { 0 };
-        struct admin_order order;
-        s->admin.now_mono_ns = clock_mono_ns();
-        bool ok = admin_answer(&s->admin, m.as.ask.json, &s->scratch, &json, &order);
-        if (order.kind == ADMIN_STEP)
-            step(s, &order.event, NULL);
-        struct msg reply = { .type = MSG_REPLY, .seq = m.seq };
-        reply.as.reply = (struct msg_reply){ ok, buf_span(&json) };
-        /* A full disk must not silence the one who can mend it either. */
-        if (order.is_durable || commit_blocked(s->commit))
-            say_now(s, &from, &reply);
-        else
-            turn_say(commit_open_turn(s->commit), &from, &reply);
-        buf_release(&json);
-        if (order.kind == ADMIN_STOP)
-            stop_now(s);
-    }
-    arena_clear(&s->scratch);
+    if (!admit(s, &from, peer->user))
+        return;
+    do {
+        if (take_frame(s, &from, &parcel, &s->scratch, &m))
+            answer(s, &from, &m);
+        arena_clear(&s->scratch);
+    } while (parcel.len > 0);
 }
 
 /* ---- The end ---- */
@@ -312,6 +346,7 @@ static void end_turn(struct server *s)
         step(s, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = now }, NULL);
     look_for_the_end(s);
     commit_go(s->commit);
+    s->turn_frames = 0;
     zsock_pause(s->workers, commit_is_congested(s->commit));
     int64_t left_ms = (core_deadline_mono_ns(s->config->core) - now) / 1000000 + 1;
     uint64_t sleep_ms = left_ms < 1 ? 1 : left_ms < TICK_MS ? (uint64_t)left_ms : TICK_MS;

@@ -292,10 +292,15 @@ static err read_head(struct span frame, struct msg *m, struct errmsg *msg)
     m->seq = get_u64_le(frame.data + 14);
     if (!msg_type_text(m->type))
         return err_say(msg, ERR_INVALID, "unknown message type %d", (int)m->type);
-    if (frame.len > wire_frame_bytes_max(m->type))
-        return err_say(msg, ERR_INVALID, "%s: %zu bytes; expected at most %zu",
-                       msg_type_text(m->type), frame.len, wire_frame_bytes_max(m->type));
     return OK;
+}
+
+static err check_size(const struct msg *m, size_t frame_len, struct errmsg *msg)
+{
+    size_t most = wire_frame_bytes_max(m->type);
+    return frame_len <= most ? OK
+                             : err_say(msg, ERR_INVALID, "%s: %zu bytes; expected at most %zu",
+                                       msg_type_text(m->type), frame_len, most);
 }
 
 /* newer: the sender's minor version is above ours, so it may have appended fields. */
@@ -308,26 +313,60 @@ static void read_body(struct reading *r, const msgpack_object *body, bool newer,
         fields_end(&f);
 }
 
-err msg_decode(struct span frame, struct arena *arena, struct msg *out, struct errmsg *msg)
+/* The walk has shown that unpacking makes so many objects, and copies nothing: one piece of memory
+ * holds them, which for most messages is a small one. */
+static err unpack(struct span body, uint32_t values, struct arena *arena, struct msg *m,
+                  struct errmsg *msg)
 {
-    *out = (struct msg){ 0 };
-    err e = read_head(frame, out, msg);
-    if (e)
-        return e;
-    struct span body = span_of(frame.data + MSG_HEAD_BYTES, frame.len - MSG_HEAD_BYTES);
-    e = wire_scan(body, msg_type_text(out->type), msg);
-    if (e)
-        return e;
-
-    /* The scan has shown that unpacking stays within MESSAGE_NODES_MAX objects. */
     msgpack_zone zone;
-    check(msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE));
+    check(msgpack_zone_init(&zone, (values + 1) * sizeof(msgpack_object)));
     msgpack_object root;
     size_t offset = 0;
-    struct reading r = { .type = msg_type_text(out->type), .msg = msg };
+    struct reading r = { .type = msg_type_text(m->type), .msg = msg };
     check(msgpack_unpack((const char *)body.data, body.len, &offset, &zone, &root) ==
           MSGPACK_UNPACK_SUCCESS);
-    read_body(&r, &root, frame.data[3] > MSG_MINOR, arena, out);
+    read_body(&r, &root, m->minor > MSG_MINOR, arena, m);
     msgpack_zone_destroy(&zone);
     return r.failed ? ERR_INVALID : OK;
+}
+
+/* The head was read. *rest: what is behind the frame; nothing after a failure. */
+static err read_frame(struct span frame, struct arena *arena, struct msg *m, struct span *rest,
+                      struct errmsg *msg)
+{
+    struct span behind_head = span_of(frame.data + MSG_HEAD_BYTES, frame.len - MSG_HEAD_BYTES);
+    struct wire_body body;
+    *rest = span_of(NULL, 0);
+    err e = wire_scan(behind_head, msg_type_text(m->type), &body, msg);
+    if (!e)
+        e = check_size(m, MSG_HEAD_BYTES + body.len, msg);
+    if (!e)
+        e = unpack(span_of(behind_head.data, body.len), body.values, arena, m, msg);
+    if (!e)
+        *rest = span_of(behind_head.data + body.len, behind_head.len - body.len);
+    return e;
+}
+
+err msg_take(struct span *parcel, struct arena *arena, struct msg *out, struct errmsg *msg)
+{
+    struct span frame = *parcel;
+    *parcel = span_of(NULL, 0);
+    *out = (struct msg){ 0 };
+    err e = read_head(frame, out, msg);
+    return e ? e : read_frame(frame, arena, out, parcel, msg);
+}
+
+err msg_decode(struct span frame, struct arena *arena, struct msg *out, struct errmsg *msg)
+{
+    struct span rest;
+    *out = (struct msg){ 0 };
+    err e = read_head(frame, out, msg);
+    if (!e)
+        e = check_size(out, frame.len, msg);
+    if (!e)
+        e = read_frame(frame, arena, out, &rest, msg);
+    if (!e && rest.len > 0)
+        e = err_say(msg, ERR_INVALID, "%s: %zu bytes behind the body", msg_type_text(out->type),
+                    rest.len);
+    return e;
 }

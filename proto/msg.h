@@ -1,6 +1,7 @@
 /* Every message as one tagged union. PROTOCOL.md tells the story; this is the list.
  *
- * A frame is a fixed head and one MessagePack array of fixed arity for its type:
+ * A frame is a fixed head and one MessagePack array of fixed arity for its type; frames travel in
+ * parcels of one or more:
  *
  *   'M' 'S' | major u8 | minor u8 | type u8 | 0 u8 | session u64 LE | seq u64 LE | msgpack array
  *
@@ -16,7 +17,7 @@
 #include "common/limits.h"
 #include "common/place.h"
 
-enum { MSG_MAJOR = 1, MSG_MINOR = 2, MSG_HEAD_BYTES = 22 };
+enum { MSG_MAJOR = 1, MSG_MINOR = 3, MSG_HEAD_BYTES = 22 };
 
 /* X(name, value, text, who may send it: 'w' worker, 'c' coordinator, 'o' operator) */
 #define MSG_LIST(X)                                                                                \
@@ -269,6 +270,12 @@ static inline bool msg_takes_packed(const struct msg *m)
     return m->minor >= 2;
 }
 
+/* Whether who sent this reads parcels of several frames. */
+static inline bool msg_takes_parcels(const struct msg *m)
+{
+    return m->minor >= 3;
+}
+
 /* Append the frame. The caller keeps within the limits (checked: they are bugs here). */
 void msg_encode(const struct msg *m, struct buf *out);
 
@@ -278,5 +285,13 @@ void msg_encode(const struct msg *m, struct buf *out);
  * says what: "hello: slots[3].gpus: expected a whole number up to 1024". After a failure only
  * *out's type, session and seq mean anything, and those only if the head could be read. */
 err msg_decode(struct span frame, struct arena *arena, struct msg *out, struct errmsg *msg);
+
+/* A parcel is frames, one right behind the other: mostly what there was to say at a time. Who sends
+ * one begins the next at about PARCEL_BYTES, and has at most PARCEL_FRAMES_MAX in it. */
+enum { PARCEL_BYTES = 64 << 10, PARCEL_FRAMES_MAX = 1024 };
+
+/* As msg_decode, of the first frame of a parcel, which is cut off. After a failure *parcel is
+ * empty: where the next frame begins is not known. */
+err msg_take(struct span *parcel, struct arena *arena, struct msg *out, struct errmsg *msg);
 
 #endif

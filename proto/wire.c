@@ -94,12 +94,13 @@ size_t wire_frame_bytes_max(enum msg_type type)
     return is_large ? MESSAGE_BYTES_MAX : CONTROL_BYTES_MAX;
 }
 
-err wire_scan(struct span body, const char *type, struct errmsg *msg)
+err wire_scan(struct span bytes, const char *type, struct wire_body *out, struct errmsg *msg)
 {
-    const uint8_t *at = body.data, *end = body.data + body.len;
+    const uint8_t *at = bytes.data, *end = bytes.data + bytes.len;
     uint64_t open[MESSAGE_DEPTH_MAX + 1] = { 1 }; /* values still to come at each depth */
     unsigned depth = 0;
-    for (uint32_t nodes = 1;; nodes++) {
+    uint32_t nodes = 1;
+    for (;; nodes++) {
         while (depth > 0 && open[depth] == 0)
             depth--;
         if (open[depth] == 0)
@@ -124,7 +125,6 @@ err wire_scan(struct span body, const char *type, struct errmsg *msg)
             return err_say(msg, ERR_INVALID, "%s: nested deeper than %d", type, MESSAGE_DEPTH_MAX);
         open[++depth] = shape.items;
     }
-    if (at != end)
-        return err_say(msg, ERR_INVALID, "%s: %zu bytes behind the body", type, (size_t)(end - at));
+    *out = (struct wire_body){ .len = (size_t)(at - bytes.data), .values = nodes - 1 };
     return OK;
 }

@@ -22,6 +22,8 @@ struct link {
     uint64_t session;
     struct arena arena;          /* of the message at hand */
     struct buf frame;            /* to send; reused */
+    struct buf parcel;           /* of the spool's, that waits for room; empty: none */
+    bool takes_parcels;          /* the coordinator does; else a parcel has one frame */
     struct buf hello;            /* a frame that waits for a connection; empty: none */
     struct buf late[LATE_COUNT]; /* what was said while the socket was full: the newest of a kind */
     uint64_t malformed_count;
@@ -67,18 +69,31 @@ void link_say_hello(struct link *l, struct msg *m)
     msg_encode(m, &l->hello);
 }
 
+/* What the spool has to send, up to a parcel. False: nothing. */
+static bool link_fill_parcel(struct link *l)
+{
+    struct msg m;
+    unsigned frames = 0, most = l->takes_parcels ? PARCEL_FRAMES_MAX : 1;
+    while (frames < most && l->parcel.len < PARCEL_BYTES && spool_next(l->config.spool, &m)) {
+        m.session = l->session;
+        msg_encode(&m, &l->parcel);
+        spool_sent(l->config.spool);
+        frames++;
+    }
+    return frames > 0;
+}
+
 /* Send what there is, as far as the connection takes it. */
 static void link_pump(struct link *l)
 {
-    struct msg m;
     if (l->hello.len > 0 && zsock_send(l->socket, NULL, buf_span(&l->hello)) == OK)
         buf_clear(&l->hello);
     if (!link_pump_late(l))
         return; /* full: the socket wakes the loop when there is room again */
-    while (l->session != 0 && spool_next(l->config.spool, &m)) {
-        if (link_send(l, &m) != OK)
+    while (l->session != 0 && (l->parcel.len > 0 || link_fill_parcel(l))) {
+        if (zsock_send(l->socket, NULL, buf_span(&l->parcel)) != OK)
             return; /* full */
-        spool_sent(l->config.spool);
+        buf_clear(&l->parcel);
     }
 }
 
@@ -103,20 +118,32 @@ static void link_say_malformed(struct link *l, struct span body, const char *why
                  body.len, why);
 }
 
+static void link_take_message(struct link *l, const struct msg *m)
+{
+    if (!link_is_current(l, m)) {
+        log_debug("message_of_another_session type=%s", msg_type_text(m->type));
+        return;
+    }
+    if (m->type == MSG_WELCOME)
+        l->takes_parcels = msg_takes_parcels(m);
+    l->config.on_message(l->config.owner, m);
+}
+
 static void link_on_message(void *owner, const struct zpeer *peer, struct span body)
 {
     (void)peer;
     struct link *l = owner;
-    struct msg m;
-    struct errmsg msg = { "" };
-    arena_clear(&l->arena);
-    err e = msg_decode(body, &l->arena, &m, &msg);
-    if (e || msg_sender(m.type) != 'c')
-        link_say_malformed(l, body, e ? msg.text : "not for a worker");
-    else if (link_is_current(l, &m))
-        l->config.on_message(l->config.owner, &m);
-    else
-        log_debug("message_of_another_session type=%s", msg_type_text(m.type));
+    struct span parcel = body;
+    do {
+        struct msg m;
+        struct errmsg msg = { "" };
+        arena_clear(&l->arena);
+        err e = msg_take(&parcel, &l->arena, &m, &msg);
+        if (e || msg_sender(m.type) != 'c')
+            link_say_malformed(l, body, e ? msg.text : "not for a worker");
+        else
+            link_take_message(l, &m);
+    } while (parcel.len > 0);
 }
 
 static void link_on_trouble(void *owner, const char *why)
@@ -157,6 +184,7 @@ void link_set_session(struct link *l, uint64_t session)
 {
     l->session = session;
     buf_clear(&l->hello);
+    buf_clear(&l->parcel); /* the spool begins again, in the next session */
     for (int i = 0; i < LATE_COUNT; i++)
         buf_clear(&l->late[i]); /* of the session before */
 }
@@ -175,6 +203,7 @@ void link_close(struct link *l)
     (void)zmq_ctx_term(l->zmq_context); /* lingers for the last messages, a second at most */
     arena_release(&l->arena);
     buf_release(&l->frame);
+    buf_release(&l->parcel);
     buf_release(&l->hello);
     for (int i = 0; i < LATE_COUNT; i++)
         buf_release(&l->late[i]);

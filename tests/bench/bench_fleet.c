@@ -214,12 +214,15 @@ static void listen_to(struct fleet *f, struct peer *p)
     zmq_msg_t frame;
     zmq_msg_init(&frame);
     while (zmq_msg_recv(&frame, p->socket, ZMQ_DONTWAIT) >= 0) {
-        struct arena arena = { 0 };
-        struct msg m;
-        if (msg_decode(span_of(zmq_msg_data(&frame), zmq_msg_size(&frame)), &arena, &m, NULL))
-            fail("the coordinator said something unreadable");
-        take_msg(f, p, &m);
-        arena_release(&arena);
+        struct span parcel = span_of(zmq_msg_data(&frame), zmq_msg_size(&frame));
+        do {
+            struct arena arena = { 0 };
+            struct msg m;
+            if (msg_take(&parcel, &arena, &m, NULL))
+                fail("the coordinator said something unreadable");
+            take_msg(f, p, &m);
+            arena_release(&arena);
+        } while (parcel.len > 0);
     }
     zmq_msg_close(&frame);
 }

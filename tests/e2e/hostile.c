@@ -36,6 +36,7 @@ enum {
     X(wrong_role)                                                                                  \
     X(others_session)                                                                              \
     X(many_parts)                                                                                  \
+    X(parcels)                                                                                     \
     X(forged_results)                                                                              \
     X(forged_end)                                                                                  \
     X(forged_beat)
@@ -78,26 +79,34 @@ static void *connect_to(struct hostile *h, const char *endpoint, const struct ke
     return socket;
 }
 
+/* The next frame of a parcel. */
+static void hear(struct hostile *h, void *socket, struct span *parcel)
+{
+    struct arena arena = { 0 };
+    struct msg m;
+    if (msg_take(parcel, &arena, &m, NULL) != OK) {
+        h->others++;
+    } else if (m.type == MSG_WELCOME && socket == h->member) {
+        h->session = m.as.welcome.session;
+        h->epoch = m.as.welcome.epoch;
+    } else {
+        h->rejects += m.type == MSG_REJECT;
+        h->acks += m.type == MSG_ACK;
+        h->grants += m.type == MSG_GRANT;
+    }
+    arena_release(&arena);
+}
+
 /* What the coordinator said so far. */
 static void listen_to(struct hostile *h, void *socket)
 {
     zmq_msg_t frame;
     zmq_msg_init(&frame);
     while (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) >= 0) {
-        struct arena arena = { 0 };
-        struct msg m;
-        struct span bytes = span_of(zmq_msg_data(&frame), zmq_msg_size(&frame));
-        if (msg_decode(bytes, &arena, &m, NULL) != OK) {
-            h->others++;
-        } else if (m.type == MSG_WELCOME && socket == h->member) {
-            h->session = m.as.welcome.session;
-            h->epoch = m.as.welcome.epoch;
-        } else {
-            h->rejects += m.type == MSG_REJECT;
-            h->acks += m.type == MSG_ACK;
-            h->grants += m.type == MSG_GRANT;
-        }
-        arena_release(&arena);
+        struct span parcel = span_of(zmq_msg_data(&frame), zmq_msg_size(&frame));
+        do
+            hear(h, socket, &parcel);
+        while (parcel.len > 0);
     }
     zmq_msg_close(&frame);
 }
@@ -255,6 +264,17 @@ static void make_forged_beat(struct hostile *h, struct buf *out)
     msg_encode(&m, out);
 }
 
+/* Frames of others, a damaged one among them, or more frames than a parcel may have. */
+static void make_parcel(struct hostile *h, struct buf *out)
+{
+    uint32_t frames = below(h, 100) == 0 ? PARCEL_FRAMES_MAX + 1 : 1 + below(h, 8);
+    for (uint32_t i = 0; i < frames; i++)
+        if (frames < 8 && below(h, 8) == 0)
+            make_damaged(h, out);
+        else
+            make_others_session(h, out);
+}
+
 static bool send_one(struct hostile *h, enum kind kind)
 {
     struct buf out = { 0 };
@@ -270,6 +290,7 @@ static bool send_one(struct hostile *h, enum kind kind)
         make_damaged(h, &out);
         parts = 2 + (int)below(h, 4);
         break;
+    case KIND_parcels: make_parcel(h, &out); break;
     case KIND_forged_results:
         socket = h->member;
         make_results_of(h, h->session, h->seq++, forged_attempt(h), &out);

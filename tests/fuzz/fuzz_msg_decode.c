@@ -1,5 +1,6 @@
-/* Any bytes as a frame. What is understood is said again in one form, which is understood the same;
- * what is refused is refused with a sentence. */
+/* Any bytes as a parcel of frames. What is understood is said again in one form, which is
+ * understood the same; what is refused is refused with a sentence. A frame of a parcel is
+ * understood as it is alone. */
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/msg.h"
@@ -29,12 +30,12 @@ static void check_stable(const struct msg *m)
     buf_release(&twice);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_alone(struct span frame)
 {
     struct arena arena = { 0 };
     struct errmsg msg = { "" };
     struct msg m;
-    err e = msg_decode(span_of(data, size), &arena, &m, &msg);
+    err e = msg_decode(frame, &arena, &m, &msg);
     check(e == OK || e == ERR_INVALID || e == ERR_UNSUPPORTED);
     check((e == OK) == (msg.text[0] == '\0'));
     if (e == OK) {
@@ -42,5 +43,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_stable(&m);
     }
     arena_release(&arena);
+}
+
+/* False: it is not understood, and with it all that is behind. */
+static bool check_first(struct span *parcel)
+{
+    struct span before = *parcel;
+    struct arena arena = { 0 };
+    struct msg m, alone;
+    bool is_good = msg_take(parcel, &arena, &m, NULL) == OK;
+    check(is_good ? parcel->len < before.len : parcel->len == 0);
+    struct span frame = span_of(before.data, before.len - parcel->len);
+    if (is_good)
+        check(msg_decode(frame, &arena, &alone, NULL) == OK);
+    arena_release(&arena);
+    return is_good;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span parcel = span_of(data, size);
+    check_alone(parcel);
+    while (parcel.len > 0 && check_first(&parcel))
+        ;
     return 0;
 }

@@ -21,7 +21,9 @@ struct line {
 
 static void on_message(void *owner, const struct msg *m)
 {
-    (void)owner, (void)m;
+    struct line *l = owner;
+    if (m->type == MSG_WELCOME)
+        link_set_session(l->link, m->as.welcome.session);
 }
 
 /* More results than all buffers on the way take. */
@@ -95,6 +97,91 @@ static uint8_t receive(struct line *l)
     return frame[4];
 }
 
+/* As the coordinator that says so: a welcome of that minor version, on the connection that said
+ * something. */
+static void welcome(struct line *l, uint8_t minor)
+{
+    enum { MINOR_AT = 3 };
+    uint8_t peer[64], hello[1024];
+    struct msg said = { .type = MSG_HELLO };
+    said.as.hello.worker_name = span_str("w");
+    said.as.hello.worker_id[0] = 1;
+    link_say_hello(l->link, &said);
+    int len = -1;
+    for (int64_t until = clock_mono_ns() + 2000000000; len < 0 && clock_mono_ns() < until;) {
+        uv_run(&l->loop, UV_RUN_NOWAIT);
+        len = zmq_recv(l->router, peer, sizeof peer, ZMQ_DONTWAIT);
+    }
+    assert_true(len > 0);
+    assert_true(zmq_recv(l->router, hello, sizeof hello, 0) > 0);
+
+    struct buf frame = { 0 };
+    struct msg m = { .type = MSG_WELCOME };
+    m.as.welcome.session = 11;
+    msg_encode(&m, &frame);
+    frame.data[MINOR_AT] = minor;
+    assert_int_equal(zmq_send(l->router, peer, (size_t)len, ZMQ_SNDMORE), len);
+    assert_int_equal(zmq_send(l->router, frame.data, frame.len, 0), (int)frame.len);
+    buf_release(&frame);
+}
+
+/* The frames of the next ZeroMQ message, each of which has the next seq; 0: none comes. */
+static unsigned receive_parcel(struct line *l, uint64_t *seq)
+{
+    uint8_t peer[64];
+    zmq_msg_t body;
+    struct arena arena = { 0 };
+    unsigned frames = 0;
+    for (int64_t until = clock_mono_ns() + 2000000000;
+         zmq_recv(l->router, peer, sizeof peer, ZMQ_DONTWAIT) < 0;) {
+        if (clock_mono_ns() > until)
+            return 0;
+        uv_run(&l->loop, UV_RUN_NOWAIT);
+    }
+    zmq_msg_init(&body);
+    assert_true(zmq_msg_recv(&body, l->router, 0) > 0);
+    struct span parcel = span_of(zmq_msg_data(&body), zmq_msg_size(&body));
+    assert_in_range(parcel.len, 1, PARCEL_BYTES + BLOCK_BYTES_MAX);
+    for (struct msg m; parcel.len > 0; frames++) {
+        assert_int_equal(msg_take(&parcel, &arena, &m, NULL), OK);
+        assert_int_equal(m.session, 11);
+        assert_int_equal(m.seq, ++*seq);
+    }
+    zmq_msg_close(&body);
+    arena_release(&arena);
+    return frames;
+}
+
+/* A session that the coordinator's version begins; how many messages bring the first results. */
+static unsigned parcels_of(struct line *l, uint8_t minor, unsigned results)
+{
+    unsigned parcels = 0;
+    uint64_t seq = 0;
+    welcome(l, minor);
+    while (seq < results) {
+        assert_true(receive_parcel(l, &seq) > 0);
+        parcels++;
+    }
+    return parcels;
+}
+
+static void test_what_waits_goes_in_parcels(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    enum { A_PARCEL = PARCEL_BYTES / ANSWER_BYTES + 1 };
+    assert_int_equal(parcels_of(l, 3, 10 * A_PARCEL), 10);
+    line_free(l);
+}
+
+static void test_an_older_coordinator_gets_each_message_alone(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    assert_int_equal(parcels_of(l, 2, 10), 10);
+    line_free(l);
+}
+
 static void test_a_beat_does_not_wait_behind_all_results(void **state)
 {
     (void)state;
@@ -129,6 +216,8 @@ static void test_of_two_that_wait_the_newer_one_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_waits_goes_in_parcels),
+        cmocka_unit_test(test_an_older_coordinator_gets_each_message_alone),
         cmocka_unit_test(test_a_beat_does_not_wait_behind_all_results),
         cmocka_unit_test(test_of_two_that_wait_the_newer_one_is_said),
     };

@@ -27,6 +27,7 @@ struct script {
     struct arena arena; /* of the message at hand, and the one before */
     zmq_msg_t body;
     bool has_body;
+    struct span parcel; /* what is left of the body */
     pid_t worker;
     /* What came in results, by instance. */
     struct result rows[SCRIPT_ROWS_MAX];
@@ -68,6 +69,7 @@ static inline void script_vanish(struct script *s)
     if (s->has_body)
         zmq_msg_close(&s->body);
     s->has_body = false;
+    s->parcel = span_of(NULL, 0);
     assert_int_equal(zmq_close(s->socket), 0);
     s->socket = NULL;
     s->session = 0;
@@ -117,8 +119,7 @@ static inline void script_reply_to_beat(struct script *s)
     (void)script_try_send(s, &m); /* it may have left after that beat */
 }
 
-/* The next message; false: none within the time. Borrowed until the next call. */
-static inline bool script_receive(struct script *s, struct msg *out, int wait_ms)
+static inline bool script_receive_parcel(struct script *s, int wait_ms)
 {
     zmq_pollitem_t item = { .socket = s->socket, .events = ZMQ_POLLIN };
     if (zmq_poll(&item, 1, wait_ms) != 1)
@@ -132,9 +133,17 @@ static inline bool script_receive(struct script *s, struct msg *out, int wait_ms
     s->has_body = true;
     assert_true(zmq_msg_recv(&s->body, s->socket, 0) > 0);
     assert_false(zmq_msg_more(&s->body));
+    s->parcel = span_of(zmq_msg_data(&s->body), zmq_msg_size(&s->body));
+    return true;
+}
+
+/* The next message; false: none within the time. Borrowed until the next call. */
+static inline bool script_receive(struct script *s, struct msg *out, int wait_ms)
+{
     struct errmsg msg = { "" };
-    struct span frame = span_of(zmq_msg_data(&s->body), zmq_msg_size(&s->body));
-    assert_int_equal(msg_decode(frame, &s->arena, out, &msg), OK);
+    if (s->parcel.len == 0 && !script_receive_parcel(s, wait_ms))
+        return false;
+    assert_int_equal(msg_take(&s->parcel, &s->arena, out, &msg), OK);
     assert_int_equal(msg_sender(out->type), 'w');
     return true;
 }

@@ -9,7 +9,7 @@
 #include "tests/sim/worker.h"
 
 enum {
-    TURN_FRAMES = 64,
+    TURN_PARCELS = 64,
     TURN_BYTES_MAX = 1 << 20, /* far more than such small sweeps have to say */
     STOP_GRACE_S = 60,        /* a stop that takes longer is made an end of it */
     GOODBYE_GRACE_S = 3,      /* as in coordinator/server.c */
@@ -17,7 +17,7 @@ enum {
 
 static const int64_t CLOCK_OFFSET = 77 * SIM_SECOND;
 
-/* A frame that was read from the sockets, or is still in them. */
+/* A parcel that was read from the sockets, or is still in them. */
 struct inbox_item {
     struct list node;
     uint64_t conn;
@@ -106,14 +106,15 @@ static void step(struct world *w, const struct core_event *event, struct incomin
     oracle_check(w);
 }
 
-static void read_frame(struct world *w, uint64_t conn, struct span frame)
+/* The first frame of a parcel. */
+static void read_frame(struct world *w, uint64_t conn, struct span *parcel)
 {
     struct sim_coordinator *c = w->coordinator;
     struct outbox_peer from = to_peer(conn);
     struct errmsg msg = { "" };
     struct msg m;
     arena_clear(&c->scratch);
-    if (msg_decode(frame, &c->incoming.arena, &m, &msg) || msg_sender(m.type) != 'w')
+    if (msg_take(parcel, &c->incoming.arena, &m, &msg) || msg_sender(m.type) != 'w')
         world_fail(w, "the coordinator cannot read a frame: %s", msg.text);
     if (translate_in(c->translate, &m, &from, clock_of(w), &c->incoming, &msg))
         world_fail(w, "the coordinator cannot take a %s: %s", msg_type_text(m.type), msg.text);
@@ -213,10 +214,13 @@ static void look_for_the_end(struct world *w)
 static void read_inbox(struct world *w)
 {
     struct sim_coordinator *c = w->coordinator;
-    for (int i = 0; i < TURN_FRAMES && !list_empty(&c->inbox); i++) {
+    for (int i = 0; i < TURN_PARCELS && !list_empty(&c->inbox); i++) {
         struct inbox_item *item = container_of(list_first(&c->inbox), struct inbox_item, node);
         list_remove(&item->node);
-        read_frame(w, item->conn, buf_span(&item->bytes));
+        struct span parcel = buf_span(&item->bytes);
+        do
+            read_frame(w, item->conn, &parcel);
+        while (parcel.len > 0);
         buf_release(&item->bytes);
         free(item);
     }

@@ -26,6 +26,8 @@ static int64_t clock_of(const struct world *w, const struct sim_worker *k)
     return w->now + w->load.machines[k->machine].clock_offset;
 }
 
+enum { PARCEL_FRAMES = 6 }; /* far fewer than the real one has: more of their ends */
+
 static void step(struct world *w, struct sim_worker *k, struct agent_event *e);
 
 /* ---- Sending ---- */
@@ -40,16 +42,29 @@ static bool send(struct world *w, struct sim_worker *k, struct msg *m)
     return sent;
 }
 
+/* Of the next messages of the spool, few: where a parcel ends is what may be lost or come twice. */
+static bool fill_parcel(struct world *w, struct sim_worker *k)
+{
+    struct msg m;
+    uint64_t frames = 0, most = 1 + world_below(w, PARCEL_FRAMES);
+    while (frames < most && spool_next(k->spool, &m)) {
+        m.session = k->session;
+        msg_encode(&m, &k->parcel);
+        spool_sent(k->spool);
+        frames++;
+    }
+    return frames > 0;
+}
+
 /* As link_pump has it: the hello, then what the spool has, as far as the line takes it. */
 static void pump(struct world *w, struct sim_worker *k)
 {
-    struct msg m;
     if (k->hello.len > 0 && net_send(w, k->conn, TO_COORDINATOR, buf_span(&k->hello)))
         buf_clear(&k->hello);
-    while (k->session != 0 && spool_next(k->spool, &m)) {
-        if (!send(w, k, &m))
+    while (k->session != 0 && (k->parcel.len > 0 || fill_parcel(w, k))) {
+        if (!net_send(w, k->conn, TO_COORDINATOR, buf_span(&k->parcel)))
             return;
-        spool_sent(k->spool);
+        buf_clear(&k->parcel);
     }
 }
 
@@ -71,6 +86,7 @@ static void say_hello(struct world *w, struct sim_worker *k)
         m.seq += spool_count(k->spool);
     k->session = 0;
     buf_clear(&k->hello);
+    buf_clear(&k->parcel);
     msg_encode(&m, &k->hello);
 }
 
@@ -262,34 +278,42 @@ static bool withheld(const struct world *w, struct sim_worker *k, const struct a
            (e->kind == AGENT_ON_DRAIN && is_planted(w, PLANT_DRAIN_IGNORED));
 }
 
-static void read_frame(struct world *w, struct sim_worker *k, struct span frame)
+static void take_message(struct world *w, struct sim_worker *k, const struct msg *m)
 {
     struct agent_event e;
-    struct errmsg why = { "" };
-    struct msg m;
-    arena_clear(&k->scratch);
-    if (msg_decode(frame, &k->scratch, &m, &why) || msg_sender(m.type) != 'c')
-        world_fail(w, "%s#%u cannot read a frame: %s", k->name, k->serial, why.text);
-    trace(w, "%s#%u: %s%s session=%llx", k->name, k->serial, msg_type_text(m.type),
-          is_current(k, &m) ? "" : " (of another session)", (unsigned long long)m.session);
-    if (!is_current(k, &m))
+    trace(w, "%s#%u: %s%s session=%llx", k->name, k->serial, msg_type_text(m->type),
+          is_current(k, m) ? "" : " (of another session)", (unsigned long long)m->session);
+    if (!is_current(k, m))
         return;
-    if (m.type == MSG_DEFINE_MODEL)
-        bitmap_set(&k->models, m.as.define.id);
-    else if (m.type == MSG_DEFINE_TASK)
-        bitmap_set(&k->tasks, m.as.define.id);
-    else if (m.type == MSG_WELCOME) {
-        spool_set_packing(k->spool, msg_takes_packed(&m));
-        k->session = m.as.welcome.session;
+    if (m->type == MSG_DEFINE_MODEL)
+        bitmap_set(&k->models, m->as.define.id);
+    else if (m->type == MSG_DEFINE_TASK)
+        bitmap_set(&k->tasks, m->as.define.id);
+    else if (m->type == MSG_WELCOME) {
+        spool_set_packing(k->spool, msg_takes_packed(m));
+        k->session = m->as.welcome.session;
         buf_clear(&k->hello);
-    } else if (m.type == MSG_ACK)
-        take_ack(w, k, m.as.ack.seq);
-    oracle_told(w, k, &m);
-    if (!translate_message(&m, &e) || withheld(w, k, &e))
+        buf_clear(&k->parcel);
+    } else if (m->type == MSG_ACK)
+        take_ack(w, k, m->as.ack.seq);
+    oracle_told(w, k, m);
+    if (!translate_message(m, &e) || withheld(w, k, &e))
         return;
     if (e.kind == AGENT_ON_GRANT)
         complete_grant(w, k, &e);
     step(w, k, &e);
+}
+
+static void read_parcel(struct world *w, struct sim_worker *k, struct span parcel)
+{
+    do {
+        struct errmsg why = { "" };
+        struct msg m;
+        arena_clear(&k->scratch);
+        if (msg_take(&parcel, &k->scratch, &m, &why) || msg_sender(m.type) != 'c')
+            world_fail(w, "%s#%u cannot read a frame: %s", k->name, k->serial, why.text);
+        take_message(w, k, &m);
+    } while (parcel.len > 0 && !k->is_leaving);
 }
 
 static void take_news(struct world *w, struct sim_worker *k, const struct agent_event *event)
@@ -318,7 +342,7 @@ void worker_receive(struct world *w, struct sim_conn *to, struct span frame)
         buf_append_span(&item->bytes, frame);
         return;
     }
-    read_frame(w, k, frame);
+    read_parcel(w, k, frame);
     settle(w, k);
 }
 
@@ -444,6 +468,7 @@ static void tear_down(struct sim_worker *k)
     agent_effects_release(&k->effects);
     arena_release(&k->scratch);
     buf_release(&k->hello);
+    buf_release(&k->parcel);
     bitmap_release(&k->models);
     bitmap_release(&k->tasks);
     free(k->unacked);
@@ -522,7 +547,7 @@ void worker_resume(struct world *w, struct sim_worker *k)
         if (k->is_leaving)
             ;
         else if (item->conn)
-            read_frame(w, k, buf_span(&item->bytes));
+            read_parcel(w, k, buf_span(&item->bytes));
         else
             take_news(w, k, &item->event);
         buf_release(&item->bytes);

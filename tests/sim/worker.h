@@ -34,6 +34,7 @@ struct sim_worker {
     struct sim_conn *conn; /* NULL: none yet, or it broke */
     uint64_t session;
     struct buf hello;  /* waits for a connection */
+    struct buf parcel; /* of the spool's, waits for the line to take it */
     struct list inbox; /* frames and news of hosts, while it stands still */
     struct sim_host *hosts[SIM_SLOTS_MAX];
     struct bitmap models, tasks; /* that were defined, by id */

@@ -378,9 +378,72 @@ static void a_message_that_nobody_would_take_is_not_made(void **state)
     assert_true(test_aborts(encode_too_long));
 }
 
-/* ---- between versions ---- */
+/* ---- parcels ---- */
 
 enum { MAJOR_AT = 2, MINOR_AT = 3, TYPE_AT = 4, RESERVED_AT = 5 };
+
+static void frames_are_taken_off_a_parcel_one_by_one(void **state)
+{
+    (void)state;
+    struct buf parcel = { 0 };
+    struct arena arena = { 0 };
+    for (size_t i = 0; i < SAMPLE_COUNT; i++)
+        sample_frame(&samples[i], &parcel);
+    struct span rest = buf_span(&parcel);
+    for (size_t i = 0; i < SAMPLE_COUNT; i++) {
+        struct msg m, back;
+        sample_make(&samples[i], &m);
+        assert_int_equal(msg_take(&rest, &arena, &back, NULL), OK);
+        assert_same(&m, &back);
+    }
+    assert_int_equal(rest.len, 0);
+    arena_release(&arena);
+    buf_release(&parcel);
+}
+
+static void what_is_behind_a_bad_frame_is_not_looked_for(void **state)
+{
+    (void)state;
+    struct buf parcel = { 0 };
+    struct arena arena = { 0 };
+    struct errmsg msg = { "" };
+    struct msg ack = { .type = MSG_ACK }, m;
+    msg_encode(&ack, &parcel);
+    buf_append_str(&parcel, "no frame");
+    msg_encode(&ack, &parcel);
+    struct span rest = buf_span(&parcel);
+    assert_int_equal(msg_take(&rest, &arena, &m, &msg), OK);
+    assert_int_equal(msg_take(&rest, &arena, &m, &msg), ERR_INVALID);
+    assert_string_equal(msg.text, "not a muster message");
+    assert_int_equal(rest.len, 0);
+    arena_release(&arena);
+    buf_release(&parcel);
+}
+
+/* Each frame meets the limit of its own type, wherever in a parcel it stands. */
+static void a_frame_of_a_parcel_is_bounded_by_its_type(void **state)
+{
+    (void)state;
+    struct buf parcel = { 0 }, text = { 0 };
+    struct arena arena = { 0 };
+    struct errmsg msg = { "" };
+    struct msg reply = { .type = MSG_REPLY }, m;
+    while (text.len < CONTROL_BYTES_MAX)
+        buf_append_byte(&text, 'x');
+    reply.as.reply.json = buf_span(&text);
+    msg_encode(&reply, &parcel);
+    struct span rest = buf_span(&parcel);
+    assert_int_equal(msg_take(&rest, &arena, &m, &msg), OK);
+    parcel.data[TYPE_AT] = MSG_REJECT; /* the same fields */
+    rest = buf_span(&parcel);
+    assert_int_equal(msg_take(&rest, &arena, &m, &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "expected at most 262144"));
+    arena_release(&arena);
+    buf_release(&text);
+    buf_release(&parcel);
+}
+
+/* ---- between versions ---- */
 
 /* `m` as a newer minor might say it: with fields behind those that we know. */
 static void append_fields(struct buf *frame, const char *fields, uint8_t count)
@@ -449,8 +512,8 @@ static void another_major_is_not_read_however_it_goes_on(void **state)
             struct arena arena = { 0 };
             assert_int_equal(msg_decode(span_of(frames[i], len), &arena, &m, &msg),
                              ERR_UNSUPPORTED);
-            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.2"
-                                                    : "version 0.0; this side speaks 1.2"));
+            assert_non_null(strstr(msg.text, i == 0 ? "version 2.7; this side speaks 1.3"
+                                                    : "version 0.0; this side speaks 1.3"));
         }
     }
 }
@@ -508,6 +571,9 @@ int main(void)
         cmocka_unit_test(the_fullest_beat_and_its_reply_arrive),
         cmocka_unit_test(the_largest_block_and_the_longest_answer_to_an_operator_arrive),
         cmocka_unit_test(a_message_that_nobody_would_take_is_not_made),
+        cmocka_unit_test(frames_are_taken_off_a_parcel_one_by_one),
+        cmocka_unit_test(what_is_behind_a_bad_frame_is_not_looked_for),
+        cmocka_unit_test(a_frame_of_a_parcel_is_bounded_by_its_type),
         cmocka_unit_test(fields_that_a_newer_minor_appends_are_skipped),
         cmocka_unit_test(fields_that_an_older_minor_lacks_are_none),
         cmocka_unit_test(another_major_is_not_read_however_it_goes_on),
