@@ -1,7 +1,8 @@
-# How targets are declared. Six functions, so that a room's CMakeLists.txt reads as a list:
+# How targets are declared. Seven functions, so that a room's CMakeLists.txt reads as a list:
 #   muster_library(NAME sources... )          a static library; link lines follow and are the architecture
 #   muster_program(NAME sources... )          a program, built to <build>/bin
 #   muster_test(LABEL NAME libraries... )     tests/LABEL/NAME.c, a cmocka program run by ctest under LABEL
+#   muster_failing(NAME [LMDB])               in this test calls fail when tests/io/failing.h is told so
 #   muster_bench(NAME libraries... )          tests/bench/NAME.c, a benchmark
 #   muster_bench_test(NAME program args... )  what ctest runs of a benchmark, as bench.NAME
 #   muster_fuzz(NAME libraries... )           tests/fuzz/NAME.c, a fuzz target over tests/fuzz/corpus/NAME
@@ -71,6 +72,24 @@ function(muster_test label name)
     add_test(NAME ${label}.${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 120
         ENVIRONMENT "MUSTER_SHARED=${PROJECT_SOURCE_DIR}/../shared")
+endfunction()
+
+# The linker leads the calls of what is tested through those of the test.
+function(muster_failing name)
+    if(NOT MUSTER_BUILD_TESTS)
+        return()
+    endif()
+    set(folder ${PROJECT_SOURCE_DIR}/tests/io)
+    set(calls fallocate fstat fstatvfs fsync ftruncate getrlimit mkdir open pread pwrite rename)
+    target_sources(${name} PRIVATE ${folder}/failing.c)
+    if("LMDB" IN_LIST ARGN)
+        list(APPEND calls mdb_cursor_get mdb_cursor_open mdb_dbi_open mdb_del mdb_env_create
+            mdb_env_get_fd mdb_env_open mdb_env_set_assert mdb_env_set_mapsize mdb_env_set_maxdbs
+            mdb_get mdb_put mdb_stat mdb_txn_begin mdb_txn_commit mdb_txn_id)
+        target_sources(${name} PRIVATE ${folder}/failing_lmdb.c)
+    endif()
+    list(TRANSFORM calls PREPEND -Wl,--wrap=)
+    target_link_options(${name} PRIVATE ${calls})
 endfunction()
 
 # It prints what it measured and under which conditions, and never fails because of a time.

@@ -52,7 +52,7 @@ static err check_structure(struct fsck *f)
 }
 
 /* Every record, for its checksum's sake; `check_one` looks into it. */
-typedef void check_record_f(struct fsck *f, const struct store_cursor *c, void *context);
+typedef err check_record_f(struct fsck *f, const struct store_cursor *c, void *context);
 
 static err check_table(struct fsck *f, enum store_table table, check_record_f *check_one,
                        void *context)
@@ -60,11 +60,15 @@ static err check_table(struct fsck *f, enum store_table table, check_record_f *c
     struct store_cursor c;
     struct store_key from = { 0 };
     err e = store_cursor_open(&c, f->txn, table, &from, 0, &f->said);
-    while (!e && store_fsck_next(f, &c)) {
-        if (check_one)
-            check_one(f, &c, context);
-    }
+    while (!e && store_fsck_next(f, &c))
+        e = check_one(f, &c, context);
     return store_cursor_close(&c, e);
+}
+
+static err check_seal(struct fsck *f, const struct store_cursor *c, void *context)
+{
+    (void)f, (void)c, (void)context; /* that it could be read is all */
+    return OK;
 }
 
 struct ids {
@@ -72,7 +76,7 @@ struct ids {
     struct bitmap met; /* bit id - 1 */
 };
 
-static void check_identity(struct fsck *f, const struct store_cursor *c, void *context)
+static err check_identity(struct fsck *f, const struct store_cursor *c, void *context)
 {
     struct ids *ids = context;
     struct store_identity identity;
@@ -80,17 +84,18 @@ static void check_identity(struct fsck *f, const struct store_cursor *c, void *c
     store_key_text(ids->table, c->key, place);
     if (c->key.len != DIGEST_BYTES || !store_identity_decode(c->payload, &identity)) {
         store_fsck_say(f, "%s cannot be read", place);
-        return;
+        return OK;
     }
     if (identity.id > ids->met.bits || !bitmap_set(&ids->met, identity.id - 1)) {
         store_fsck_say(f, "%s has the id %u, which was never given or is another's", place,
                        identity.id);
-        return;
+        return OK;
     }
     if (ids->table == TABLE_TASK)
         f->task_sizes[identity.id] = identity.size;
     if (ids->table == TABLE_TASK && (identity.size == 0 || identity.size > TASK_INSTANCES_MAX))
         store_fsck_say(f, "%s has %u instances", place, identity.size);
+    return OK;
 }
 
 /* Identities have the ids 1 to `count`, each once. */
@@ -143,23 +148,32 @@ static err check_cells(struct fsck *f)
     return store_cursor_close(&c, e);
 }
 
-static bool has_cell(struct fsck *f, const struct store_place *place)
+/* *found: there is a sound record of this key. One that is not was told when its table was read. */
+static err find(struct fsck *f, enum store_table table, const struct store_key *key,
+                struct span *payload, bool *found)
 {
-    struct store_key key = store_key_place(TABLE_TALLY, place->model, place->task, 0);
-    struct span payload;
-    return store_get(f->txn, TABLE_TALLY, &key, &payload, NULL) == OK;
+    err e = store_get(f->txn, table, key, payload, &f->said);
+    *found = !e;
+    return f->txn->rc != 0 ? e : OK; /* LMDB itself gave up */
 }
 
-static void check_orphan(struct fsck *f, const struct store_cursor *c, void *context)
+static err check_orphan(struct fsck *f, const struct store_cursor *c, void *context)
 {
     (void)context;
     struct store_place place;
     char text[STORE_KEY_TEXT_BYTES];
     store_key_text(c->table, c->key, text);
-    if (!store_key_parse(c->table, c->key, &place))
+    if (!store_key_parse(c->table, c->key, &place)) {
         store_fsck_say(f, "%s has a key of odd length", text);
-    else if (!has_cell(f, &place))
+        return OK;
+    }
+    struct store_key key = store_key_place(TABLE_TALLY, place.model, place.task, 0);
+    struct span tally;
+    bool found;
+    err e = find(f, TABLE_TALLY, &key, &tally, &found);
+    if (!e && !found)
         store_fsck_say(f, "%s belongs to no tally", text);
+    return e;
 }
 
 /* Records of cells were met there; what is left over belongs to none. */
@@ -177,22 +191,26 @@ static err check_orphans(struct fsck *f)
     return e;
 }
 
-static bool has_ended(struct fsck *f, const struct store_place *place)
+static err has_ended(struct fsck *f, const struct store_place *place, bool *out)
 {
     struct store_key key = store_key_place(TABLE_DONE, place->model, place->task,
                                            place->number / STORE_PAGE_INSTANCES);
     uint32_t bit = (uint32_t)(place->number % STORE_PAGE_INSTANCES);
     struct span bits;
-    return store_get(f->txn, TABLE_DONE, &key, &bits, NULL) == OK && bit / 8 < bits.len &&
-           (bits.data[bit / 8] >> bit % 8 & 1);
+    bool found;
+    err e = find(f, TABLE_DONE, &key, &bits, &found);
+    *out = !e && found && bit / 8 < bits.len && (bits.data[bit / 8] >> bit % 8 & 1);
+    return e;
 }
 
-static void check_strike(struct fsck *f, const struct store_cursor *c, void *context)
+static err check_strike(struct fsck *f, const struct store_cursor *c, void *context)
 {
     (void)context;
     const struct store_head *head = &f->txn->head;
     struct store_place place;
     struct strike strike;
+    bool ended = false;
+    err e = OK;
     char text[STORE_KEY_TEXT_BYTES];
     store_key_text(TABLE_STRIKE, c->key, text);
     f->sum->strikes++;
@@ -203,8 +221,11 @@ static void check_strike(struct fsck *f, const struct store_cursor *c, void *con
         store_fsck_say(f, "%s belongs to ids that were never given", text);
     else if (place.number >= f->task_sizes[place.task])
         store_fsck_say(f, "%s is behind its task's end", text);
-    else if (has_ended(f, &place))
+    else
+        e = has_ended(f, &place, &ended);
+    if (ended)
         store_fsck_say(f, "%s is of an instance that has ended", text);
+    return e;
 }
 
 static err check_records(struct fsck *f)
@@ -213,7 +234,7 @@ static err check_records(struct fsck *f)
     f->sum->models = head->model_count;
     f->sum->tasks = head->task_count;
     f->task_sizes = xcalloc((size_t)head->task_count + 1, sizeof(f->task_sizes[0]));
-    err e = check_table(f, TABLE_META, NULL, NULL);
+    err e = check_table(f, TABLE_META, check_seal, NULL);
     if (!e)
         e = check_identities(f, TABLE_MODEL, head->model_count);
     if (!e)
@@ -249,7 +270,7 @@ err store_fsck(struct store *s, store_violation_f *each, void *owner, struct fsc
         struct fsck f = { .txn = &t, .each = each, .owner = owner, .sum = out };
         e = check_all(&f);
         store_read_end(&t);
-        if (e)
+        if (e && e != ERR_AGAIN)
             (void)err_say(msg, e, "%s", f.said.text);
     } while (e == ERR_AGAIN);
     return e;

@@ -186,6 +186,8 @@ static err open_tables(struct store *s, struct errmsg *msg)
         rc = mdb_dbi_open(txn, store_table_name(i), 0, &s->table[i]);
         if (rc) {
             mdb_txn_abort(txn);
+            if (rc != MDB_NOTFOUND)
+                return say_lmdb(rc, "read", s->data_path, msg);
             return err_say(msg, ERR_CORRUPT, "'%s' is no store of muster: it has no table '%s'",
                            s->data_path, store_table_name(i));
         }
