@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -192,13 +193,32 @@ static enum verdict verdict_on(const char *dir, const struct promises *p)
 
 /* ---- All moments ---- */
 
-struct replay {
-    struct power_disk *disk;
-    struct promises promises;
-    char *dir;
-    struct rng rng;
+/* What the states of one process came to: in memory that all of them see. */
+struct outcome {
     uint64_t states, seen[VERDICTS];
 };
+
+/* One of several processes, each of which looks at every so-many-th moment. */
+struct replay {
+    uint64_t root; /* the folder's inode when it was recorded */
+    struct span log;
+    uint64_t share, shares;
+    uint64_t a_moment; /* states; 1 where all is on the disk */
+    char *dir;
+    struct power_disk *disk;
+    struct promises promises;
+    struct outcome *out;
+};
+
+static const uint8_t *next_op(struct span log, size_t *at, struct power_head *op)
+{
+    check(log.len - *at >= sizeof(*op));
+    memcpy(op, log.data + *at, sizeof(*op));
+    const uint8_t *bytes = log.data + *at + sizeof(*op);
+    *at += sizeof(*op) + op->len;
+    check(*at <= log.len);
+    return bytes;
+}
 
 static void keep_promise(struct promises *p, const struct power_head *op, const uint8_t *bytes)
 {
@@ -209,61 +229,107 @@ static void keep_promise(struct promises *p, const struct power_head *op, const 
     }
 }
 
-static void try_states(struct replay *r, uint64_t moment, uint64_t count)
+static void try_state(struct replay *r, uint64_t moment, uint64_t i, enum power_mode mode,
+                      struct rng *rng)
 {
-    if (!power_disk_is_open(r->disk))
-        count = 1;
+    power_disk_build(r->disk, mode, rng, r->dir);
+    enum verdict v = verdict_on(r->dir, &r->promises);
+    folder_empty(r->dir);
+    r->out->states++;
+    r->out->seen[v]++;
+    if (v != GOOD && r->out->states - r->out->seen[GOOD] <= COMPLAINTS_MAX)
+        printf("moment %" PRIu64 ", state %" PRIu64 " (mode %d), %u steps, epoch %" PRIu64
+               ", report %u promised: %s\n",
+               moment, i, mode, r->promises.steps, r->promises.epoch, r->promises.report,
+               verdict_text[v]);
+}
+
+/* The draws are the moment's own: the states are the same however many processes share them. */
+static void try_moment(struct replay *r, uint64_t moment)
+{
+    struct rng rng;
+    rng_seed(&rng, rng_mix(4, moment, 0, 0));
+    uint64_t count = power_disk_is_open(r->disk) ? r->a_moment : 1;
     for (uint64_t i = 0; i < count; i++) {
         enum power_mode mode =
             i < POWER_PREFIX && count > POWER_MODES
                 ? (enum power_mode)i
-                : (enum power_mode)(POWER_PREFIX + rng_below(&r->rng, POWER_MODES - POWER_PREFIX));
-        power_disk_build(r->disk, mode, &r->rng, r->dir);
-        enum verdict v = verdict_on(r->dir, &r->promises);
-        folder_empty(r->dir);
-        r->states++;
-        r->seen[v]++;
-        if (v != GOOD && r->states - r->seen[GOOD] <= COMPLAINTS_MAX)
-            printf("moment %" PRIu64 ", state %" PRIu64 " (mode %d), %u steps, epoch %" PRIu64
-                   ", report %u promised: %s\n",
-                   moment, i, mode, r->promises.steps, r->promises.epoch, r->promises.report,
-                   verdict_text[v]);
+                : (enum power_mode)(POWER_PREFIX + rng_below(&rng, POWER_MODES - POWER_PREFIX));
+        try_state(r, moment, i, mode, &rng);
     }
 }
 
-/* One pass over the recording, with so many states a moment. */
-static void pass(struct replay *r, uint64_t root, struct span log, uint64_t a_moment)
+static void replay(struct replay *r)
 {
-    r->disk = power_disk_new(root);
-    r->promises = (struct promises){ 0 };
     uint64_t moment = 0;
-    for (size_t at = 0; at < log.len; moment++) {
+    r->disk = power_disk_new(r->root);
+    for (size_t at = 0; at < r->log.len; moment++) {
         struct power_head op;
-        check(log.len - at >= sizeof(op));
-        memcpy(&op, log.data + at, sizeof(op));
-        const uint8_t *bytes = log.data + at + sizeof(op);
-        at += sizeof(op) + op.len;
-        check(at <= log.len);
+        const uint8_t *bytes = next_op(r->log, &at, &op);
         power_disk_begin(r->disk, &op, bytes);
         if (op.kind == POWER_MARK)
             keep_promise(&r->promises, &op, bytes);
-        else
-            try_states(r, moment, a_moment);
+        else if (moment % r->shares == r->share)
+            try_moment(r, moment);
         power_disk_end(r->disk, &op);
     }
-    try_states(r, moment, 1);
+    if (r->share == 0)
+        try_moment(r, moment);
     power_disk_free(r->disk);
 }
 
-static uint64_t moments_in(struct span log)
+/* Moments at which a power cut may take something, and those at which all is on the disk. */
+static void count_moments(uint64_t root, struct span log, uint64_t *open, uint64_t *closed)
 {
-    uint64_t moments = 0;
-    for (size_t at = 0; at < log.len; moments++) {
+    struct power_disk *disk = power_disk_new(root);
+    *open = 0, *closed = 1; /* the end */
+    for (size_t at = 0; at < log.len;) {
         struct power_head op;
-        memcpy(&op, log.data + at, sizeof(op));
-        at += sizeof(op) + op.len;
+        power_disk_begin(disk, &op, next_op(log, &at, &op));
+        if (op.kind != POWER_MARK)
+            ++*(power_disk_is_open(disk) ? open : closed);
+        power_disk_end(disk, &op);
     }
-    return moments;
+    power_disk_free(disk);
+}
+
+/* In as many processes as there are processors. */
+static struct outcome replay_all(uint64_t root, struct span log, uint64_t a_moment)
+{
+    long shares = sysconf(_SC_NPROCESSORS_ONLN);
+    check(shares > 0);
+    struct outcome sum = { 0 };
+    size_t size = (size_t)shares * sizeof(sum);
+    struct outcome *all =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    check(all != MAP_FAILED);
+    (void)fflush(stdout);
+    for (long i = 0; i < shares; i++) {
+        pid_t child = fork();
+        check(child >= 0);
+        if (child > 0)
+            continue;
+        struct replay r = { .root = root,
+                            .log = log,
+                            .share = (uint64_t)i,
+                            .shares = (uint64_t)shares,
+                            .a_moment = a_moment,
+                            .dir = folder_make("cut", true),
+                            .out = &all[i] };
+        replay(&r);
+        folder_remove(r.dir);
+        (void)fflush(stdout);
+        _exit(0);
+    }
+    for (int ended; wait(&ended) > 0;)
+        check(ended == 0);
+    for (long i = 0; i < shares; i++) {
+        sum.states += all[i].states;
+        for (int v = 0; v < VERDICTS; v++)
+            sum.seen[v] += all[i].seen[v];
+    }
+    check(munmap(all, size) == 0);
+    return sum;
 }
 
 int main(void)
@@ -274,31 +340,28 @@ int main(void)
     folder_remove(dir);
 
     char *log_dir = folder_make("log", true), *log_path = file_join(log_dir, "power.log");
-    uint64_t root = record(log_path);
+    uint64_t root = record(log_path), open, closed;
     struct buf log = { 0 };
     check(file_read(log_path, LOG_BYTES_MAX, &log, NULL) == OK);
-    uint64_t moments = moments_in(buf_span(&log));
-    printf("%" PRIu64 " moments, %zu bytes\n", moments, log.len);
-
-    struct replay r = { .dir = folder_make("cut", true) };
-    rng_seed(&r.rng, 4);
-    while (r.states < wanted) /* later passes draw anew */
-        pass(&r, root, buf_span(&log), 1 + wanted / moments);
+    folder_remove(log_dir);
+    count_moments(root, buf_span(&log), &open, &closed);
+    printf("%" PRIu64 " moments, %" PRIu64 " of them with something to lose; %zu bytes\n",
+           open + closed, open, log.len);
+    check(open > 0);
+    struct outcome out = replay_all(root, buf_span(&log), 1 + wanted / open);
 
     struct counters c = { .fault = "F4",
                           .what = "power cuts: store, epoch, reports",
-                          .injected = r.states,
+                          .injected = out.states,
                           .needed = wanted,
-                          .states = r.states,
+                          .states = out.states,
                           .acknowledged = STEPS,
-                          .lost = r.seen[LOST] };
+                          .lost = out.seen[LOST] };
     for (int v = GOOD + 1; v < VERDICTS; v++) {
-        if (r.seen[v])
-            printf("%" PRIu64 " states: %s\n", r.seen[v], verdict_text[v]);
-        c.violations += v == LOST ? 0 : r.seen[v];
+        if (out.seen[v])
+            printf("%" PRIu64 " states: %s\n", out.seen[v], verdict_text[v]);
+        c.violations += v == LOST ? 0 : out.seen[v];
     }
-    folder_remove(r.dir);
-    folder_remove(log_dir);
     free(log_path);
     buf_release(&log);
     return counters_tell(&c) ? 0 : 1;

@@ -47,6 +47,7 @@ struct power_disk {
     size_t count, capacity;
     struct names durable; /* at most one a (folder, text) */
     struct names pending; /* in order; those of one time are one change */
+    struct buf image;     /* of the file that is being built: its room is kept */
 };
 
 /* ---- Files ---- */
@@ -97,6 +98,7 @@ void power_disk_free(struct power_disk *d)
         free(d->files[i]);
     }
     free(d->files);
+    buf_release(&d->image);
     free(d->durable.items);
     free(d->pending.items);
     free(d);
@@ -311,9 +313,8 @@ static void write_file(const char *path, const struct buf *image)
     check(close(fd) == 0);
 }
 
-static void build_folder(const struct power_disk *d, const struct cut *cut,
-                         const struct names *names, uint64_t folder, const char *into,
-                         struct buf *image)
+static void build_folder(struct power_disk *d, const struct cut *cut, const struct names *names,
+                         uint64_t folder, const char *into)
 {
     for (size_t i = 0; i < names->count; i++) {
         const struct name *name = &names->items[i];
@@ -323,23 +324,20 @@ static void build_folder(const struct power_disk *d, const struct cut *cut,
         char *path = file_join(into, name->text);
         if (f->is_folder) {
             check(mkdir(path, 0700) == 0);
-            build_folder(d, cut, names, f->inode, path, image);
+            build_folder(d, cut, names, f->inode, path);
         } else {
-            cut_file(cut, f, image);
-            write_file(path, image);
+            cut_file(cut, f, &d->image);
+            write_file(path, &d->image);
         }
         free(path);
     }
 }
 
-void power_disk_build(const struct power_disk *d, enum power_mode mode, struct rng *rng,
-                      const char *into)
+void power_disk_build(struct power_disk *d, enum power_mode mode, struct rng *rng, const char *into)
 {
     struct cut cut = { .mode = mode, .until = 1 + rng_below(rng, d->time + 1), .rng = rng };
     struct names names = { 0 };
-    struct buf image = { 0 };
     cut_names(d, &cut, &names);
-    build_folder(d, &cut, &names, d->root, into, &image);
-    buf_release(&image);
+    build_folder(d, &cut, &names, d->root, into);
     free(names.items);
 }

@@ -37,7 +37,7 @@ enum power_mode {
 };
 
 /* Build in the empty folder `into` one state that a power cut now may leave. */
-void power_disk_build(const struct power_disk *d, enum power_mode mode, struct rng *rng,
+void power_disk_build(struct power_disk *d, enum power_mode mode, struct rng *rng,
                       const char *into);
 
 #endif
