@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""F15 to F17: between workers and coordinator lies a proxy that cuts connections in the midst of
+"""F16 and F17: between workers and coordinator lies a proxy that cuts connections in the midst of
 messages, delays, closes one direction, swallows one, goes dark, and is slow; and, in a network
 namespace, a link that is taken down, and one of a megabit.
 
-Loss and reordering of packets never reach what is above TCP; of messages, the simulation does them."""
+Loss and reordering of packets never reach what is above TCP; of messages (F15), the simulation does them."""
 
 import ctypes
 import json
@@ -137,6 +137,13 @@ class WithoutLink(Network):
     def ip(*words, tool="ip"):
         return subprocess.run([tool, *words], check=False, capture_output=True).returncode == 0
 
+    @staticmethod
+    def held_back():
+        """Packets that the slow link delayed or dropped."""
+        shown = subprocess.run(["tc", "-s", "-j", "qdisc", "show", "dev", "lo"], check=True,
+                               capture_output=True, text=True).stdout
+        return sum(queue.get("overlimits", 0) + queue.get("drops", 0) for queue in json.loads(shown))
+
     def test_the_link_is_taken_down(self):
         wanted = pick(2, 25)
         sweep = self.sweep_of(pick(3, 25))
@@ -159,10 +166,11 @@ class WithoutLink(Network):
         sweep = self.sweep_of(pick(2, 20))
         fleet, _ = self.far_fleet(sweep, between=False)
         fleet.finish(seconds=300)
+        held_back = self.held_back()
         lost = fleet.log()[:fleet.log().index("sweep_over")].count("worker_lost")
         self.assertTrue(self.ip("qdisc", "del", "dev", "lo", "root", tool="tc"))
-        self.tell("F17", "a link of 1 Mbit/s that drops what does not fit", injected=1, needed=1,
-                  states=1, acknowledged=self.rows,
+        self.tell("F17", "a link of 1 Mbit/s that drops what does not fit (packets held back)",
+                  injected=held_back, needed=pick(5, 50), states=1, acknowledged=self.rows,
                   violations=self.harm(sweep) + ["a worker was given up"] * lost)
 
 
