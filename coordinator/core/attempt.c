@@ -31,6 +31,7 @@ static void enter(struct core *c, struct attempt *a)
     slot_set_model(c, s, a->cell->model);
     map_put(&c->attempt_of, a->id, a);
     lease_renew(c, a);
+    shortlist_forget(c);
 }
 
 struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, struct cell *cell,

@@ -27,7 +27,7 @@ static double width_weight(const struct model *m)
 
 /* How long a slot would be busy with it until the plan ends, its load included: those that take
  * longest begin first, so that the rest fills the gaps. */
-static double model_piece_ns(const struct core *c, const struct model *m)
+double model_piece_ns(const struct core *c, const struct model *m)
 {
     double load_ns = model_load_ns(c, m);
     double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
@@ -38,17 +38,30 @@ static double model_piece_ns(const struct core *c, const struct model *m)
 }
 
 /* Within an account: between them the shares decide. */
-static bool is_worth_more_elsewhere(const struct core *c, const struct slot *s)
+static bool would_leave_for(const struct core *c, const struct slot *s, uint32_t model,
+                            double piece_ns)
 {
-    const struct model *own = &c->models[s->model];
-    for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
-         i = bitmap_next_set(&c->open_models, i + 1)) {
-        const struct model *m = &c->models[i];
-        if (i != s->model && m->rules.priority >= own->rules.priority &&
-            m->rules.account == own->rules.account &&
-            model_piece_ns(c, m) >= LEAVE_LOADS * model_load_ns(c, m) && model_is_usable(c, m, s) &&
-            !worker_refuses(s->worker, i, NONE))
-            return true;
+    const struct model *own = &c->models[s->model], *m = &c->models[model];
+    return model != s->model && m->rules.priority >= own->rules.priority &&
+           m->rules.account == own->rules.account &&
+           piece_ns >= LEAVE_LOADS * model_load_ns(c, m) && model_is_usable(c, m, s) &&
+           !worker_refuses(s->worker, model, NONE);
+}
+
+/* Mostly the model for which another one would have left is still there. */
+static bool is_worth_more_elsewhere(struct core *c, const struct slot *s)
+{
+    struct kind *kind = &c->kinds[s->kind];
+    if (kind->eager != NONE && bitmap_get(&c->open_models, kind->eager) &&
+        would_leave_for(c, s, kind->eager, model_piece_ns(c, &c->models[kind->eager])))
+        return true;
+    const struct kind *list = shortlist_for(c, s);
+    for (size_t i = 0; i < list->candidate_count; i++) {
+        const struct candidate *other = &list->candidates[i];
+        if (!would_leave_for(c, s, other->model, other->piece_ns))
+            continue;
+        kind->eager = other->model;
+        return true;
     }
     return false;
 }
@@ -61,12 +74,15 @@ bool choose_leaves(struct core *c, struct slot *s)
     if (s->model == NONE)
         return false;
     const struct model *m = &c->models[s->model];
+    bool was_leaving = s->is_leaving;
     slot_set_leaving(c, s, false);
     plan_make(c);
     double share_ns = plan_share_ns(c, m, s), spare_ns = -plan_shortage_ns(c, m) - share_ns;
     slot_set_leaving(c, s,
                      (spare_ns >= SPARE_SHARE * share_ns && is_worth_more_elsewhere(c, s)) ||
                          share_is_over(c, m, s));
+    if ((was_leaving || s->is_leaving) && m->free_count > 0)
+        shortlist_forget(c); /* made while it was not, or before it was */
     return s->is_leaving;
 }
 
@@ -104,14 +120,12 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
     plan_make(c);
     struct cell *best = NULL;
     double best_worth = -INFINITY;
-    for (uint32_t i = bitmap_next_set(&c->open_models, 0); i < c->model_count;
-         i = bitmap_next_set(&c->open_models, i + 1)) {
-        struct model *m = &c->models[i];
+    const struct kind *list = shortlist_for(c, s);
+    for (size_t i = 0; i < list->candidate_count; i++) {
+        struct model *m = &c->models[list->candidates[i].model];
         uint32_t f, n;
-        if (i == s->model)
-            continue;
-        double worth = model_piece_ns(c, m) * width_weight(m);
-        if (worth == -INFINITY ||
+        double worth = list->candidates[i].piece_ns * width_weight(m);
+        if (list->candidates[i].model == s->model ||
             (best && !is_preferred(c, m, worth, &c->models[best->model], best_worth)) ||
             !model_is_usable(c, m, s))
             continue;

@@ -82,6 +82,7 @@ void core_free(struct core *c)
         free(c->gpu_types[i]);
     for (size_t i = 0; i < c->cell_count; i++)
         cell_destroy(c->cells[i]);
+    kind_free_all(c);
     free(c->models);
     free(c->accounts);
     free(c->parts);
@@ -203,6 +204,7 @@ void core_step(struct core *c, const struct core_event *e, struct core_effects *
         c->now_ns = e->now_mono_ns; /* time does not run backwards in here */
     c->out = out;
     dispatch(c, e);
+    shortlist_forget(c);
     match_all(c);
     tail_arm(c);
     outrank_arm(c);

@@ -70,6 +70,7 @@ void slot_set_model(struct core *c, struct slot *s, uint32_t model)
         release_model(&c->models[s->model], s);
         match_wake(c); /* another slot may be worth loading it now */
     }
+    shortlist_forget(c);
     s->loading_ns = model != NONE ? c->now_ns : 0;
     if (model != NONE && c->models[model].load_started_ns == 0)
         c->models[model].load_started_ns = c->now_ns;

@@ -255,6 +255,7 @@ struct gang *gang_form(struct core *c, struct slot *s, uint32_t model)
     }
     count_decision(c, DECISION_GANG_HELD);
     m->forming++;
+    shortlist_forget(c);
     double patience_ns = PATIENCE * wait_ns < most_ns ? PATIENCE * wait_ns : most_ns;
     g->until_ns = c->now_ns + (int64_t)wait_ns;
     g->give_up.key = c->now_ns + (int64_t)patience_ns + 2 * c->config.beat_ns;
@@ -289,6 +290,7 @@ void gang_end(struct core *c, struct gang *g)
     if (gang_is_forming(g)) {
         heap_remove(&c->forming, &g->give_up);
         c->models[g->model].forming--;
+        shortlist_forget(c);
     } else {
         count_decision(c, DECISION_GANG_ENDED);
         slot_set_model(c, gang_lead(g), NONE);

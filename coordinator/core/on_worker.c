@@ -29,6 +29,7 @@ static void start_afresh(struct core *c, struct worker *w, const struct core_eve
                                 e->as.hello.gpu_memory ? e->as.hello.gpu_memory[i] : 0,
                             .gpu_type = gpu_type_find(c, said->gpu_type),
                             .model = NONE };
+        kind_enter(c, s);
         list_init(&s->attempts);
         list_init(&s->in_hungry);
     }

@@ -140,6 +140,7 @@ void plan_make(struct core *c)
         return;
     c->plan_at_ns = c->now_ns;
     c->changed_slots = 0;
+    shortlist_forget(c);
     estimate_typical(c);
     size_t count = survey(c);
     double too_soon = 0, enough = 1e9;

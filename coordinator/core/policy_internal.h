@@ -22,6 +22,21 @@ bool model_is_worth_loading(const struct core *c, const struct model *m);
 bool model_has_work_for(struct core *c, struct model *m, const struct slot *s);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
 
+/* What a slot that has not the model would do of it; -INFINITY: nothing that pays. */
+double model_piece_ns(const struct core *c, const struct model *m);
+
+/* shortlist.c: slots that are alike are answered once */
+void kind_enter(struct core *c, struct slot *s); /* what it offers is known */
+void kind_free_all(struct core *c);
+/* Of the open models, those that this slot might be given instead of its own, so far as that does
+ * not depend on its worker. Holds until shortlist_forget. */
+const struct kind *shortlist_for(struct core *c, const struct slot *s);
+void shortlist_check(const struct core *c);         /* as it would be made now */
+static inline void shortlist_forget(struct core *c) /* models are worth more or less than before */
+{
+    c->changes++;
+}
+
 /* carve.c: which free instances of a model this slot gets next; NULL: none that it can run */
 struct cell *carve_model(struct core *c, struct model *m, const struct slot *s, uint32_t *first,
                          uint32_t *count);

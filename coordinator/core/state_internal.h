@@ -142,6 +142,7 @@ struct slot {
     uint32_t gpus, cpus;
     uint64_t memory_bytes, gpu_memory_bytes;
     uint32_t gpu_type; /* index into core->gpu_types */
+    uint32_t kind;     /* index into core->kinds */
     uint32_t model;    /* that its newest attempt is of, or that it has loaded */
     uint32_t holder;   /* its place among the model's holders */
     uint8_t state;
@@ -155,6 +156,23 @@ struct slot {
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
     struct list in_hungry; /* of core->hungry, starving or wanting, else unlinked */
+};
+
+/* A model that a slot of some kind might be given, and what it is worth (choose.c). */
+struct candidate {
+    uint32_t model;
+    double piece_ns;
+};
+
+/* Slots that offer the same: what there is for one is there for all (shortlist.c). */
+enum { KINDS_MAX = 64 /* told apart; the last one stands for all others */ };
+struct kind {
+    struct core_offer offer; /* without its type */
+    uint32_t gpu_type;
+    struct candidate *candidates; /* ascending by model */
+    size_t candidate_count, candidate_capacity;
+    uint64_t listed_at; /* core->changes then */
+    uint32_t eager;     /* a model that one of them would have left its own for; NONE: none yet */
 };
 
 /* Of a user, a sweep or a model (share.c). Number 0 is all of them together. */
@@ -233,6 +251,9 @@ struct core {
     size_t cell_count, cell_capacity;
     char *gpu_types[GPU_TYPES_MAX]; /* names; the first is empty */
     uint32_t gpu_type_count;
+    struct kind kinds[KINDS_MAX];
+    uint32_t kind_count;
+    uint64_t changes;         /* of what decides which model a slot is given (shortlist.c) */
     struct map cell_of;       /* (model + 1, task) -> struct cell */
     struct account *accounts; /* [0 .. account_count]; NULL: no shares are kept */
     uint32_t account_count;

@@ -218,6 +218,7 @@ static void check_copies(const struct core *c)
 void core_selfcheck(const struct core *c)
 {
     check_copies(c);
+    shortlist_check(c);
     uint64_t wanted = 0, ended = 0, failed = 0, taken = 0;
     for (size_t i = 0; i < c->cell_count; i++) {
         const struct cell *cell = c->cells[i];

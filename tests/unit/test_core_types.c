@@ -88,6 +88,26 @@ TEST(a_slower_type_gets_smaller_attempts)
     assert_true(fabs(on_slow.instance_ns / on_fast.instance_ns - 10) < 0.5);
 }
 
+/* The core tells so many kinds of slots apart, and asks once for each; there may be more of them.
+ */
+TEST(slots_that_are_all_different_get_what_fits_them)
+{
+    uint32_t granted = 0;
+    one_model(b, &(struct core_need){ .gpus = 1, .gpu_memory_bytes = 90u << 10 }, 10000);
+    for (uint32_t i = 1; i <= 100; i++) {
+        char name[16];
+        uint64_t memory = (uint64_t)i << 10;
+        b->now_ms += 200; /* a plan is as old */
+        snprintf(name, sizeof(name), "w%u", i);
+        const char *trace = step(b, hello_of(name, (uint8_t)i, "x", &memory));
+        bool has_some = strstr(trace, "grant slot=0 0/0") != NULL;
+        assert_int_equal(has_some, i >= 90);
+        granted += has_some;
+        core_selfcheck(b->core);
+    }
+    assert_int_equal(granted, 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +115,7 @@ int main(void)
         cmocka_unit_test(a_model_without_gpus_runs_on_any_type),
         cmocka_unit_test(each_gpu_needs_the_memory_and_one_that_does_not_say_is_believed),
         cmocka_unit_test(a_slower_type_gets_smaller_attempts),
+        cmocka_unit_test(slots_that_are_all_different_get_what_fits_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
