@@ -1,13 +1,10 @@
-/* How the report looks, to people and to programs. */
+/* How the report looks to people. */
 #include <stdio.h>
 
 #include "common/text.h"
-#include "coordinator/spec/plan_report.h"
-#include "proto/definition/json_text.h"
+#include "coordinator/spec/plan_report_private.h"
 
 enum { COUNT_BYTES = 32, NAME_COLUMNS_MIN = 8, REVISION_SHOWN = 12 };
-
-/* ---- For people ---- */
 
 static const char *name_of(const struct plan_report_model *m)
 {
@@ -85,15 +82,76 @@ static void put_obstacles(struct buf *out, const struct plan_report *r)
     }
 }
 
-/* "priority 60, at most 4 requests at once, at most 2 slots" */
-static void put_rules(struct buf *out, const struct spec_rules *r)
+/* ---- Where it could run ---- */
+
+static void put_kind(struct buf *out, const struct plan_machine *machine)
 {
-    buf_printf(out, "priority %u", r->priority);
-    if (r->concurrency > 0)
-        buf_printf(out, ", at most %u requests at once", r->concurrency);
-    if (r->max_replicas > 0)
-        buf_printf(out, ", in at most %u slots", r->max_replicas);
-    buf_append_str(out, "\n");
+    if (!machine->name) {
+        buf_append_str(out, "this machine");
+        return;
+    }
+    text_append_safe(out, span_str(machine->name));
+    buf_append_str(out, " (");
+    put_things(out, plan_workers(machine), "worker");
+    buf_append_str(out, " of ");
+    put_things(out, machine->slots, "slot");
+    buf_append_str(out, ")");
+}
+
+/* "4 slots together on A100 (10 workers of 8 slots); not on T4 (...): ..." */
+static void put_fits(struct buf *out, const struct plan_report *r,
+                     const struct plan_report_model *m)
+{
+    for (size_t i = 0; i < r->machine_count; i++) {
+        const struct plan_fit *fit = &m->fits[i];
+        buf_append_str(out, i > 0 ? "; " : "");
+        if (fit->obstacle)
+            buf_append_str(out, "not on ");
+        else
+            buf_printf(out, "%u slot%s on ", fit->slots, fit->slots == 1 ? "" : "s together");
+        put_kind(out, &r->machines[i]);
+        if (fit->obstacle)
+            buf_printf(out, ": %s", fit->obstacle);
+    }
+    buf_append_byte(out, '\n');
+}
+
+/* One slot anywhere is nothing to tell; and what fits nowhere on one machine was told. */
+static bool is_choosy(const struct plan_report *r, const struct plan_report_model *m)
+{
+    for (size_t i = 0; i < r->machine_count; i++)
+        if (m->fits[i].slots != 1 && (r->machine_count > 1 || !m->obstacle))
+            return true;
+    return false;
+}
+
+static void put_all_fits(struct buf *out, const struct plan_report *r)
+{
+    bool is_put = false;
+    for (size_t i = 0; i < r->plan->model_count; i++) {
+        const struct plan_report_model *m = &r->models[i];
+        if (!is_choosy(r, m))
+            continue;
+        put_heading(out, &is_put, "a replica takes");
+        buf_printf(out, "  %s: ", name_of(m));
+        put_fits(out, r, m);
+    }
+}
+
+/* ---- What it may have ---- */
+
+/* "priority 60, at most 4 requests at once, in at most 2 slots" */
+static void put_rules(struct buf *out, const struct plan_report_model *m, bool is_fair)
+{
+    const struct plan_rules *rules = &m->model->rules;
+    buf_printf(out, "priority %u", m->model->spec->rules.priority);
+    if (is_fair)
+        buf_printf(out, ", weight %.6g", m->model->spec->rules.weight);
+    if (rules->concurrency > 0)
+        buf_printf(out, ", at most %u requests at once", rules->concurrency);
+    if (rules->max_replicas > 0)
+        buf_printf(out, ", in at most %u slots", rules->max_replicas);
+    buf_append_byte(out, '\n');
 }
 
 static void put_all_rules(struct buf *out, const struct plan_report *r)
@@ -101,38 +159,83 @@ static void put_all_rules(struct buf *out, const struct plan_report *r)
     bool is_put = false;
     for (size_t i = 0; i < r->plan->model_count; i++) {
         const struct plan_report_model *m = &r->models[i];
-        const struct spec_rules *rules = &m->model->spec->rules;
-        bool is_plain = rules->priority == PRIORITY_DEFAULT && rules->concurrency == 0 &&
-                        rules->max_replicas == 0;
-        if (is_plain)
+        const struct plan_rules *rules = &m->model->rules;
+        bool is_fair = plan_part_spec(r->plan, rules->part)->settings.share.fair_models;
+        if (!is_fair && m->model->spec->rules.priority == PRIORITY_DEFAULT &&
+            rules->concurrency == 0 && rules->max_replicas == 0)
             continue;
         put_heading(out, &is_put, "rules");
-        buf_append_str(out, "  ");
-        buf_append_str(out, name_of(m));
-        buf_append_str(out, ": ");
-        put_rules(out, rules);
+        buf_printf(out, "  %s: ", name_of(m));
+        put_rules(out, m, is_fair);
     }
 }
 
-/* Only against what is known of durations; a date would need a clock, which `muster status` has. */
-static void put_deadline(struct buf *out, const struct plan_report *r)
+/* ---- When it would be done ---- */
+
+static void put_duration(struct buf *out, int64_t ms)
 {
-    const struct yaml_deadline *d = &r->plan->spec->settings.deadline;
-    char until[COUNT_BYTES], takes[COUNT_BYTES], late[COUNT_BYTES];
-    if (d->kind != DEADLINE_AFTER)
-        return;
-    text_format_duration(until, sizeof(until), d->ms);
-    buf_printf(out, "\ndeadline: %s after the start", until);
-    if (r->slots > 0 && !r->total.jobs_are_bound) {
-        int64_t takes_ms = (int64_t)(r->total.missing_ms / r->slots);
-        text_format_duration(takes, sizeof(takes), takes_ms);
-        buf_printf(out, "; what is missing takes about %s on %u slots", takes, r->slots);
-        text_format_duration(late, sizeof(late), takes_ms - d->ms);
-        if (takes_ms > d->ms)
-            buf_printf(out, ": it will be late by %s", late);
-    }
-    buf_append_str(out, "\n");
+    char text[COUNT_BYTES];
+    text_format_duration(text, sizeof(text), ms < 0 ? -ms : ms);
+    buf_append_str(out, text);
 }
+
+/* "done in about 2h 10m, loads included; deadline in 8h 00m: in time" */
+static void put_when(struct buf *out, const struct plan_report_sweep *s)
+{
+    if (s->ends_ms >= 0) {
+        buf_append_str(out, "done in about ");
+        put_duration(out, (int64_t)s->ends_ms);
+    } else {
+        buf_append_str(out, "how long it takes is not known yet (`estimate` of a model tells it)");
+    }
+    if (s->deadline_ms == INT64_MAX)
+        return;
+    buf_append_str(out, s->deadline_ms < 0 ? "; the deadline was " : "; the deadline is in ");
+    put_duration(out, s->deadline_ms);
+    buf_append_str(out, s->deadline_ms < 0 ? " ago" : "");
+    if (s->ends_ms < 0)
+        return;
+    bool is_late = s->ends_ms > (double)s->deadline_ms;
+    buf_append_str(out, is_late ? ": late by " : ": in time");
+    if (is_late)
+        put_duration(out, (int64_t)s->ends_ms - s->deadline_ms);
+}
+
+/* "  nightly: 200 of 500 instances missing; user ada, weight 2, priority 50; done in about ..." */
+static void put_sweep(struct buf *out, const struct plan_report_sweep *s)
+{
+    const struct spec_share *share = &s->spec->settings.share;
+    buf_printf(out, "  %s: ", s->spec->name);
+    put_count(out, s->counts.missing);
+    buf_append_str(out, " of ");
+    put_things(out, s->counts.instances, "instance");
+    buf_append_str(out, " missing; ");
+    if (*share->user)
+        buf_printf(out, "user %s, ", share->user);
+    buf_printf(out, "weight %.6g, priority %u; ", share->weight, share->priority);
+    put_when(out, s);
+    buf_append_byte(out, '\n');
+}
+
+static void put_forecast(struct buf *out, const struct plan_report *r)
+{
+    const struct plan_report_sweep *only = &r->sweeps[0];
+    if (r->sweep_count > 1) {
+        buf_append_str(out, "\nsweeps, which share ");
+        put_things(out, r->slots, "slot");
+        buf_append_str(out, ":\n");
+        for (size_t i = 0; i < r->sweep_count; i++)
+            put_sweep(out, &r->sweeps[i]);
+    } else if (only->counts.missing > 0 && (only->ends_ms >= 0 || only->deadline_ms != INT64_MAX)) {
+        buf_append_str(out, "\nforecast for ");
+        put_things(out, r->slots, "slot");
+        buf_append_str(out, ": ");
+        put_when(out, only);
+        buf_append_byte(out, '\n');
+    }
+}
+
+/* ---- What is left out ---- */
 
 static void put_gaps(struct buf *out, const struct plan_report *r)
 {
@@ -187,8 +290,12 @@ static void put_all_outdated(struct buf *out, const struct plan_report *r)
 
 void plan_report_text(const struct plan_report *r, struct buf *out)
 {
-    buf_append_str(out, "sweep ");
-    buf_append_str(out, r->plan->spec->name);
+    for (size_t i = 0; i < r->sweep_count; i++)
+        buf_printf(out, "%s%s",
+                   i > 0                ? ", "
+                   : r->sweep_count > 1 ? "sweeps "
+                                        : "sweep ",
+                   r->sweeps[i].spec->name);
     buf_append_str(out, ": ");
     put_things(out, r->plan->model_count, "model");
     buf_append_str(out, ", ");
@@ -198,8 +305,9 @@ void plan_report_text(const struct plan_report *r, struct buf *out)
     buf_append_str(out, "\n\n");
     put_table(out, r);
     put_obstacles(out, r);
+    put_all_fits(out, r);
     put_all_rules(out, r);
-    put_deadline(out, r);
+    put_forecast(out, r);
     put_gaps(out, r);
     put_all_outdated(out, r);
     if (r->total.jobs_are_bound) {
@@ -208,78 +316,4 @@ void plan_report_text(const struct plan_report *r, struct buf *out)
         put_things(out, PLAN_PROBE_INSTANCES, "instance");
         buf_append_str(out, ".\n");
     }
-}
-
-/* ---- For programs ---- */
-
-static void key_counts(struct buf *out, const struct plan_counts *c)
-{
-    json_put_u64(out, "tasks", c->tasks);
-    json_put_u64(out, "instances", c->instances);
-    json_put_u64(out, "done", c->done);
-    json_put_u64(out, "missing", c->missing);
-    json_put_u64(out, "jobs", c->jobs);
-    json_put_text(out, "jobs_basis", c->jobs_are_bound ? "at_most" : "durations");
-}
-
-static void put_outdated_json(struct buf *out, const struct plan_outdated *o)
-{
-    json_item(out);
-    buf_append_byte(out, '{');
-    json_put_text(out, "identity", o->identity);
-    json_put_text(out, "revision", o->revision);
-    json_put_u64(out, "results", o->results);
-    json_put_words(out, "changed", o->changed, o->changed_count);
-    buf_append_byte(out, '}');
-}
-
-static void put_gaps_json(struct buf *out, const struct plan_report_model *m)
-{
-    static const char *const names[PLAN_GAP_REASON_COUNT] = {
-        [PLAN_GAP_TASKS] = "not_among_its_tasks",
-        [PLAN_GAP_SCORER] = "no_scorer",
-    };
-    json_key(out, "left_out");
-    buf_append_byte(out, '{');
-    for (size_t reason = 0; reason < PLAN_GAP_REASON_COUNT; reason++)
-        json_put_u64(out, names[reason], m->gaps[reason]);
-    buf_append_byte(out, '}');
-}
-
-static void put_model_json(struct buf *out, const struct plan_report_model *m)
-{
-    char identity[DIGEST_HEX_BYTES];
-    digest_hex(&m->model->identity, identity);
-    json_item(out);
-    buf_append_byte(out, '{');
-    json_put_text(out, "name", name_of(m));
-    json_put_text(out, "role", spec_role_text(m->model->spec->role));
-    json_put_text(out, "identity", identity);
-    json_put_text(out, "revision", m->model->revision);
-    key_counts(out, &m->counts);
-    json_put_text(out, "cannot_run", m->obstacle);
-    put_gaps_json(out, m);
-    json_key(out, "outdated");
-    buf_append_byte(out, '[');
-    for (const struct plan_outdated *o = m->outdated; o; o = o->next)
-        put_outdated_json(out, o);
-    buf_append_str(out, "]}");
-}
-
-void plan_report_json(const struct plan_report *r, struct buf *out)
-{
-    buf_append_byte(out, '{');
-    json_put_text(out, "sweep", r->plan->spec->name);
-    json_put_u64(out, "pairs", r->plan->cell_count);
-    json_key(out, "models");
-    buf_append_byte(out, '[');
-    for (size_t i = 0; i < r->plan->model_count; i++)
-        put_model_json(out, &r->models[i]);
-    buf_append_byte(out, ']');
-    json_key(out, "can_run");
-    buf_append_byte(out, '{');
-    key_counts(out, &r->total);
-    buf_append_byte(out, '}');
-    json_put_u64(out, "missing_but_cannot_run", r->blocked);
-    buf_append_str(out, "}\n");
 }

@@ -1,11 +1,7 @@
 /* Working the report out. How it looks is in plan_print.c. */
-#include "coordinator/spec/plan_report.h"
+#include "coordinator/spec/plan_report_private.h"
 
-#include <inttypes.h>
 #include <jansson.h>
-
-#include "common/limits.h"
-#include "common/text.h"
 
 /* ---- Jobs ---- */
 
@@ -24,7 +20,7 @@ static uint64_t jobs_of(uint64_t missing, const struct plan_done *done, bool *is
     return jobs < missing ? jobs : missing;
 }
 
-static void count_cell(struct plan_counts *c, uint32_t wanted, const struct plan_done *done)
+static void count_done(struct plan_counts *c, uint32_t wanted, const struct plan_done *done)
 {
     uint64_t missing = wanted - (done->ended < wanted ? done->ended : wanted);
     c->tasks++;
@@ -32,11 +28,17 @@ static void count_cell(struct plan_counts *c, uint32_t wanted, const struct plan
     c->done += wanted - missing;
     c->missing += missing;
     c->jobs += jobs_of(missing, done, &c->jobs_are_bound);
-    if (done->rows > 0)
-        c->missing_ms += (double)missing * (double)done->micros / (double)done->rows / 1000;
+    if (done->rows == 0) {
+        c->unmeasured += missing;
+        return;
+    }
+    double instance_ms = (double)done->micros / (double)done->rows / 1000;
+    c->missing_ms += (double)missing * instance_ms;
+    c->timed_tasks++;
+    c->timed_ms += instance_ms;
 }
 
-static void add_counts(struct plan_counts *to, const struct plan_counts *from)
+void plan_add_counts(struct plan_counts *to, const struct plan_counts *from)
 {
     to->tasks += from->tasks;
     to->instances += from->instances;
@@ -44,52 +46,20 @@ static void add_counts(struct plan_counts *to, const struct plan_counts *from)
     to->missing += from->missing;
     to->jobs += from->jobs;
     to->missing_ms += from->missing_ms;
+    to->unmeasured += from->unmeasured;
+    to->timed_tasks += from->timed_tasks;
+    to->timed_ms += from->timed_ms;
     to->jobs_are_bound |= from->jobs_are_bound;
 }
 
-/* ---- Obstacles ---- */
-
-/* A GPU that is too small, or of another type than those that the model may run on. */
-static const char *gpu_obstacle(const struct spec_gpus *need, const struct plan_machine *machine,
-                                struct arena *arena)
+void plan_count_cell(const struct plan_question *ask, const struct plan_model *model,
+                     const struct plan_task *task, const struct bitmap *wanted, uint32_t count,
+                     struct plan_counts *out)
 {
-    if (machine->gpu_memory_bytes != 0 && need->memory_bytes > machine->gpu_memory_bytes)
-        return arena_format(
-            arena, "a replica needs GPUs of %" PRIu64 " MiB each, the largest has %" PRIu64,
-            need->memory_bytes >> 20, machine->gpu_memory_bytes >> 20);
-    bool is_allowed = need->type_count == 0 || !machine->gpu_type;
-    for (size_t i = 0; i < need->type_count && !is_allowed; i++)
-        is_allowed = text_has_words(span_str(machine->gpu_type), need->types[i]);
-    return is_allowed ? NULL
-                      : arena_format(arena, "its gpu_types do not name %s", machine->gpu_type);
-}
-
-static const char *who_has(uint32_t slots, uint32_t each)
-{
-    return slots == 1 || each == 0 ? "a slot has" : "all slots that it may take together have";
-}
-
-static const char *obstacle_of(const struct spec_model *model, const struct plan_machine *machine,
-                               struct arena *arena)
-{
-    const struct model_resources *need = &model->definition.resources;
-    if (!machine)
-        return NULL;
-    uint32_t slots = machine->slots < GANG_SLOTS_MAX ? machine->slots : GANG_SLOTS_MAX;
-    slots = slots > 0 ? slots : 1;
-    if (need->gpus > slots * machine->gpus_per_slot)
-        return arena_format(arena, "a replica needs %u GPUs, %s %u", need->gpus,
-                            who_has(slots, machine->gpus_per_slot), slots * machine->gpus_per_slot);
-    if (need->cpus > slots * machine->cores_per_slot)
-        return arena_format(arena, "a replica needs %u cores, %s %u", need->cpus,
-                            who_has(slots, machine->cores_per_slot),
-                            slots * machine->cores_per_slot);
-    if (machine->memory_bytes != 0 && need->memory_bytes > slots * machine->memory_bytes)
-        return arena_format(arena, "a replica needs %" PRIu64 " MiB of memory, %s %" PRIu64,
-                            need->memory_bytes >> 20, who_has(slots, 1),
-                            slots * machine->memory_bytes >> 20);
-    const char *gpus = gpu_obstacle(&model->gpus, machine, arena);
-    return gpus ? gpus : machine->slots == 0 ? "there is no slot" : NULL;
+    struct plan_done done = { 0 };
+    if (ask->store && ask->store->done)
+        ask->store->done(ask->store->owner, model, task, wanted, &done);
+    count_done(out, count, &done);
 }
 
 /* ---- Earlier results ---- */
@@ -162,38 +132,67 @@ static void list_earlier(struct plan_report *r, struct plan_report_model *m,
 
 /* ---- The report ---- */
 
-static void report_model(struct plan_report *r, size_t index, const struct plan_machine *machine,
-                         const struct plan_store *store)
+/* Measured, else as the sweep file expects them. */
+static void find_times(const struct plan_question *ask, struct plan_report_model *m)
+{
+    const struct spec_estimate *said = &m->model->spec->estimate;
+    if (ask->store && ask->store->times)
+        ask->store->times(ask->store->owner, m->model, &m->times);
+    if (m->times.load_ms <= 0)
+        m->times.load_ms = (double)said->load_ms;
+    if (m->times.instance_ms <= 0)
+        m->times.instance_ms = (double)said->instance_ms;
+}
+
+/* A merged plan has none: its sweeps have. */
+static void count_gaps(const struct plan *plan, size_t model, uint64_t *gaps)
+{
+    const struct plan_model *m = &plan->models[model];
+    for (size_t i = 0; i < m->gap_count; i++)
+        gaps[plan->gaps[m->first_gap + i].reason]++;
+    for (size_t part = 0; part < plan->part_count; part++) {
+        const struct plan_part *p = &plan->parts[part];
+        for (size_t i = 0; i < p->plan->model_count; i++)
+            if (p->models[i] == model)
+                count_gaps(p->plan, i, gaps);
+    }
+}
+
+static void report_model(struct plan_report *r, size_t index, const struct plan_question *ask)
 {
     const struct plan *plan = r->plan;
     const struct plan_model *model = &plan->models[index];
     struct plan_report_model *m = &r->models[index];
     m->model = model;
-    for (size_t i = 0; i < model->cell_count; i++) {
-        const struct plan_task *task = &plan->tasks[plan->cells[model->first_cell + i].task];
-        struct plan_done done = { 0 };
-        if (store && store->done)
-            store->done(store->owner, model, task, &done);
-        count_cell(&m->counts, task->wanted_count, &done);
+    for (size_t i = model->first_cell; i < model->first_cell + model->cell_count; i++) {
+        const struct bitmap *wanted = plan_wanted(plan, i);
+        const struct plan_task *task = &plan->tasks[plan->cells[i].task];
+        uint32_t count = plan->cell_wanted ? bitmap_count(wanted) : task->wanted_count;
+        plan_count_cell(ask, model, task, wanted, count, &m->counts);
     }
-    for (size_t i = 0; i < model->gap_count; i++)
-        m->gaps[plan->gaps[model->first_gap + i].reason]++;
-    m->obstacle = obstacle_of(model->spec, machine, &r->arena);
-    if (store && store->earlier)
-        list_earlier(r, m, store);
+    count_gaps(plan, index, m->gaps);
+    plan_find_fits(r, m);
+    find_times(ask, m);
+    if (ask->store && ask->store->earlier)
+        list_earlier(r, m, ask->store);
     if (m->obstacle)
         r->blocked += m->counts.missing;
     else
-        add_counts(&r->total, &m->counts);
+        plan_add_counts(&r->total, &m->counts);
 }
 
-void plan_report_make(const struct plan *plan, const struct plan_machine *machine,
-                      const struct plan_store *store, struct plan_report *out)
+void plan_report_make(const struct plan *plan, const struct plan_question *ask,
+                      struct plan_report *out)
 {
-    *out = (struct plan_report){ .plan = plan, .slots = machine ? machine->slots : 0 };
+    *out = (struct plan_report){ .plan = plan,
+                                 .machines = ask->machines,
+                                 .machine_count = ask->machine_count };
+    for (size_t i = 0; i < ask->machine_count; i++)
+        out->slots += plan_workers(&ask->machines[i]) * ask->machines[i].slots;
     out->models = arena_alloc(&out->arena, (plan->model_count + 1) * sizeof(*out->models));
     for (size_t i = 0; i < plan->model_count; i++)
-        report_model(out, i, machine, store);
+        report_model(out, i, ask);
+    plan_forecast(out, ask);
 }
 
 void plan_report_release(struct plan_report *r)

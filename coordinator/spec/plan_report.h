@@ -14,9 +14,11 @@ enum {
     PLAN_CHANGES_MAX = 16 /* keys of a changed identity that are named */
 };
 
-/* The slots that the sweep is to run on. */
+/* Machines of one kind, that the sweep is to run on. */
 struct plan_machine {
-    uint32_t slots;
+    const char *name; /* of the kind, for people; NULL: it is this machine */
+    uint32_t workers; /* so many of them; 0: one */
+    uint32_t slots;   /* of each */
     uint32_t gpus_per_slot, cores_per_slot;
     uint64_t memory_bytes;     /* of a slot; 0: not limited */
     uint64_t gpu_memory_bytes; /* of the largest GPU of a slot; 0: not known */
@@ -36,13 +38,20 @@ struct plan_earlier {
     struct span record; /* as it was recorded */
     uint64_t results;
 };
+/* What a slot takes for a model, in milliseconds; 0: not known. */
+struct plan_times {
+    double load_ms;
+    double instance_ms; /* the mean over its tasks */
+};
 typedef void plan_earlier_f(void *owner, const struct plan_earlier *earlier);
 
 /* A look into the store, as callbacks. NULL functions: there is no store yet. */
 struct plan_store {
     void *owner;
+    /* wanted: the instances that are asked for of this pair. */
     void (*done)(void *owner, const struct plan_model *model, const struct plan_task *task,
-                 struct plan_done *out);
+                 const struct bitmap *wanted, struct plan_done *out);
+    void (*times)(void *owner, const struct plan_model *model, struct plan_times *out);
     /* Calls each(each_owner, ...) for every identity that is recorded under this name, the present
      * one too. The record borrows until the call returns. */
     void (*earlier)(void *owner, const char *model_name, plan_earlier_f *each, void *each_owner);
@@ -62,30 +71,64 @@ struct plan_outdated {
 struct plan_counts {
     uint64_t tasks, instances, done, missing;
     uint64_t jobs;
-    double missing_ms;   /* slot time of what is missing, where durations are known */
-    bool jobs_are_bound; /* for some of them no duration is known: at most so many */
+    double missing_ms;    /* model time of what is missing, where durations are known */
+    uint64_t unmeasured;  /* missing instances of tasks without a duration */
+    uint64_t timed_tasks; /* those with one, ... */
+    double timed_ms;      /* ... and the sum of these */
+    bool jobs_are_bound;  /* for some of them no duration is known: at most so many */
+};
+
+/* How a model stands to the machines of one kind. */
+struct plan_fit {
+    uint32_t slots;       /* of one machine, that a replica takes together; 0: it fits none */
+    const char *obstacle; /* why it fits none; NULL: it does */
 };
 
 struct plan_report_model {
     const struct plan_model *model;
     struct plan_counts counts;
     uint64_t gaps[PLAN_GAP_REASON_COUNT];
-    const char *obstacle; /* why no slot can hold a replica; NULL: one can, or none are known */
+    struct plan_fit *fits; /* as the machines */
+    uint32_t replicas_max; /* at once, by the machines and its caps */
+    const char *obstacle;  /* why nobody can hold a replica; NULL: one can, or none are known */
     struct plan_outdated *outdated;
+    struct plan_times times; /* measured, else as the sweep file expects them */
+};
+
+/* Of one of the sweeps, what bears on when it is done. */
+struct plan_report_sweep {
+    const struct spec *spec;
+    struct plan_counts counts; /* of models without an obstacle; what several want, of each */
+    double work_ms;            /* slot time of what is missing, a load of each model included */
+    double least_ms;           /* of one model alone, in all the slots that it may have */
+    double ends_ms;            /* after the start, about, if nothing fails; -1: not known */
+    int64_t deadline_ms;       /* after the start; INT64_MAX: none */
 };
 
 struct plan_report {
     const struct plan *plan;
+    const struct plan_machine *machines;
+    size_t machine_count;
     struct plan_report_model *models; /* as plan.models */
     struct plan_counts total;         /* of models without an obstacle */
-    uint32_t slots;                   /* of the machine; 0: not known */
+    uint32_t slots;                   /* of all machines; 0: not known */
     uint64_t blocked;                 /* instances missing of the others */
+    struct plan_report_sweep *sweeps; /* one, or those that were merged */
+    size_t sweep_count;
     struct arena arena;
 };
 
-/* machine NULL: not known. The plan is borrowed. */
-void plan_report_make(const struct plan *plan, const struct plan_machine *machine,
-                      const struct plan_store *store, struct plan_report *out);
+/* What a report is made of, beside the plan. */
+struct plan_question {
+    const struct plan_machine *machines;
+    size_t machine_count;           /* 0: not known */
+    const struct plan_store *store; /* NULL: nothing is stored yet */
+    int64_t now_wall_ms;            /* when it would start: for deadlines that are dates */
+};
+
+/* All of it is borrowed for the report's life. */
+void plan_report_make(const struct plan *plan, const struct plan_question *question,
+                      struct plan_report *out);
 void plan_report_release(struct plan_report *r);
 
 /* Append the report for people, safe on a terminal. */

@@ -5,28 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
+#include "coordinator/learned.h"
 #include "coordinator/spec/plan_report.h"
 #include "coordinator/store/store.h"
+#include "coordinator/sweeps.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
 #include "ops/cli/machine.h"
 
 static const char HELP[] =
-    "Usage: muster plan SWEEP.yaml [--state DIR] [--slots N] [--json]\n"
+    "Usage: muster plan SWEEP.yaml... [--state DIR] [--slots N | --cluster FILE] [--json]\n"
     "\n"
-    "Says what `muster run` would do on this machine: how many jobs and instances, what is done\n"
-    "already, what cannot run and why. Starts nothing, changes nothing.\n"
+    "Says what `muster run` of the same files would do on this machine: how many jobs and\n"
+    "instances, what is done already, what cannot run and why, and, as far as durations are\n"
+    "measured or estimated, when each sweep would be done. Starts nothing, changes nothing.\n"
+    "\n"
+    "  --state DIR     where results are kept (default: SWEEP.muster beside the first file)\n"
+    "  --slots N       as of muster run\n"
+    "  --cluster FILE  on these workers instead: the file is that of muster simulate\n"
+    "  --json          for programs\n"
     "\n"
     "Exit: 0 everything could run; 2 bad input; 4 something cannot run.\n";
+
+struct options {
+    const char *state, *cluster; /* NULL: not given */
+    uint64_t slots;              /* 0: as many as fit */
+    bool json;
+};
 
 /* ---- A look into the store ---- */
 
 static void done_of(void *owner, const struct plan_model *m, const struct plan_task *t,
-                    struct plan_done *out)
+                    const struct bitmap *wanted, struct plan_done *out)
 {
     struct store *store = owner;
     uint32_t model = store_find_model(store, &m->identity);
@@ -38,14 +53,26 @@ static void done_of(void *owner, const struct plan_model *m, const struct plan_t
         store_load_cell(store, model, task, t->task->size, &ended, &tally, NULL))
         return; /* nothing there; a damaged cell is for fsck to tell */
     struct bitmap missing;
-    bitmap_copy(&missing, &t->wanted);
+    bitmap_copy(&missing, wanted);
     bitmap_andnot(&missing, &ended);
-    out->ended = t->wanted_count - bitmap_count(&missing);
+    out->ended = bitmap_count(wanted) - bitmap_count(&missing);
     for (int s = 0; s < STATUS_COUNT; s++)
         out->rows += tally.count[s];
     out->micros = tally.micros;
     bitmap_release(&missing);
     bitmap_release(&ended);
+}
+
+static void times_of(void *owner, const struct plan_model *m, struct plan_times *out)
+{
+    struct store *store = owner;
+    struct learned learned;
+    struct errmsg msg; /* it is only an estimate */
+    uint32_t model = store_find_model(store, &m->identity);
+    if (model == 0 || learned_load(store, model, &learned, &msg))
+        return;
+    *out = (struct plan_times){ .load_ms = (double)learned.load_ns * 1e-6,
+                                .instance_ms = (double)learned.instance_ns * 1e-6 };
 }
 
 struct named {
@@ -92,8 +119,6 @@ static void earlier_of(void *owner, const char *model_name, plan_earlier_f *each
     free(n.found);
 }
 
-/* ---- The command ---- */
-
 static struct store *open_existing(const char *state, struct errmsg *msg)
 {
     char *path = file_join(state, "store");
@@ -105,19 +130,45 @@ static struct store *open_existing(const char *state, struct errmsg *msg)
     return store;
 }
 
-static int print_plan(const struct spec *spec, const struct plan *plan, const char *state,
-                      unsigned slots, bool json)
+/* ---- The machines ---- */
+
+/* A kind of them a group of the cluster file. The caller frees. */
+static struct plan_machine *machines_of(const struct cluster *cluster)
+{
+    struct plan_machine *list = xcalloc(cluster->group_count + 1, sizeof(*list));
+    for (size_t i = 0; i < cluster->group_count; i++) {
+        const struct cluster_group *g = &cluster->groups[i];
+        const char *nameless = g->gpus_per_slot > 0 ? "GPUs of no name" : "no GPU";
+        list[i] = (struct plan_machine){ .name = *g->gpu ? g->gpu : nameless,
+                                         .workers = g->count,
+                                         .slots = g->slots,
+                                         .gpus_per_slot = g->gpus_per_slot,
+                                         .cores_per_slot = g->cpus_per_slot,
+                                         .memory_bytes = g->memory_per_slot,
+                                         .gpu_memory_bytes = g->gpu_memory,
+                                         .gpu_type = *g->gpu ? g->gpu : NULL };
+    }
+    return list;
+}
+
+/* ---- The command ---- */
+
+static int print_plan(const struct plan *plan, const struct plan_machine *machines, size_t count,
+                      const char *state, bool json)
 {
     struct errmsg msg = { 0 };
-    struct machine machine;
-    if (machine_of_this_host(spec, 1, slots, &machine, &msg))
-        return say_error("plan", EXIT_INFRASTRUCTURE, "%s", msg.text);
     struct store *store = open_existing(state, &msg);
     if (msg.text[0])
         return say_error("plan", EXIT_STORE_FAILED, "%s", msg.text);
-    struct plan_store look = { .owner = store, .done = done_of, .earlier = earlier_of };
+    struct plan_store look = {
+        .owner = store, .done = done_of, .earlier = earlier_of, .times = times_of
+    };
+    struct plan_question question = { .machines = machines,
+                                      .machine_count = count,
+                                      .store = store ? &look : NULL,
+                                      .now_wall_ms = clock_wall_ms() };
     struct plan_report report;
-    plan_report_make(plan, &machine.slots, store ? &look : NULL, &report);
+    plan_report_make(plan, &question, &report);
     struct buf out = { 0 };
     if (json)
         plan_report_json(&report, &out);
@@ -132,36 +183,77 @@ static int print_plan(const struct spec *spec, const struct plan *plan, const ch
     return code;
 }
 
-int cmd_plan(int argc, char **argv)
+static int plan_here(const struct sweeps *sweeps, const char *state, const struct options *o)
 {
-    enum { STATE = 256, SLOTS, JSON, HELP_OPTION };
+    struct errmsg msg = { 0 };
+    struct machine machine;
+    if (machine_of_this_host(sweeps->specs, sweeps->count, (unsigned)o->slots, &machine, &msg))
+        return say_error("plan", EXIT_INFRASTRUCTURE, "%s", msg.text);
+    return print_plan(sweeps->all, &machine.slots, 1, state, o->json);
+}
+
+static int plan_on_cluster(const struct sweeps *sweeps, const char *state, const struct options *o)
+{
+    struct cluster cluster;
+    int code = open_cluster(o->cluster, &cluster);
+    if (code)
+        return code;
+    struct plan_machine *machines = machines_of(&cluster);
+    code = print_plan(sweeps->all, machines, cluster.group_count, state, o->json);
+    free(machines);
+    cluster_release(&cluster);
+    return code;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    enum { STATE = 256, SLOTS, CLUSTER, JSON, HELP_OPTION };
     static const struct option options[] = { { "state", required_argument, NULL, STATE },
                                              { "slots", required_argument, NULL, SLOTS },
+                                             { "cluster", required_argument, NULL, CLUSTER },
                                              { "json", no_argument, NULL, JSON },
                                              { "help", no_argument, NULL, HELP_OPTION },
                                              { NULL, 0, NULL, 0 } };
-    const char *given = NULL;
-    uint64_t slots = 0;
-    bool json = false;
+    *o = (struct options){ 0 };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case STATE: given = optarg; break;
+        case STATE: o->state = optarg; break;
         case SLOTS:
-            if (!text_parse_u64(optarg, &slots) || slots == 0 || slots > 1024)
+            if (!text_parse_u64(optarg, &o->slots) || o->slots == 0 || o->slots > 1024)
                 return say_error("plan", EXIT_BAD_INPUT,
                                  "--slots: expected a number from 1 to 1024, found \"%s\"", optarg);
             break;
-        case JSON: json = true; break;
-        case HELP_OPTION: fputs(HELP, stdout); return 0;
+        case CLUSTER: o->cluster = optarg; break;
+        case JSON: o->json = true; break;
+        case HELP_OPTION: fputs(HELP, stdout); return -1;
         default: return EXIT_BAD_INPUT;
         }
     }
-    struct sweep sweep;
-    int code = sweep_open(given, argc, argv, optind, &sweep);
+    if (optind >= argc || argc - optind > SWEEPS_MAX)
+        return say_error("plan", EXIT_BAD_INPUT,
+                         "expected 1 to %d sweep files, found %d; see --help", SWEEPS_MAX,
+                         argc - optind);
+    if (o->slots > 0 && o->cluster)
+        return say_error("plan", EXIT_BAD_INPUT,
+                         "--slots is of this machine, and --cluster is another one: not both");
+    return 0;
+}
+
+int cmd_plan(int argc, char **argv)
+{
+    struct options o;
+    int code = parse(argc, argv, &o);
     if (code)
-        return code;
-    code = print_plan(&sweep.spec, &sweep.plan, sweep.state, (unsigned)slots, json);
-    sweep_close(&sweep);
+        return code < 0 ? 0 : code;
+    struct sweeps *sweeps = xcalloc(1, sizeof(*sweeps));
+    code = open_sweeps((const char *const *)(argv + optind), (size_t)(argc - optind), sweeps);
+    if (code == 0) {
+        char *state = o.state ? xstrdup(o.state) : default_state(argv[optind]);
+        code = o.cluster ? plan_on_cluster(sweeps, state, &o) : plan_here(sweeps, state, &o);
+        free(state);
+    }
+    sweeps_release(sweeps);
+    free(sweeps);
     return code;
 }

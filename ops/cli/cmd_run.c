@@ -489,7 +489,7 @@ static int parse(int argc, char **argv, struct run *r)
 }
 
 /* A bad file is told before anything starts. */
-static int open_sweeps(struct run *r)
+static int load_specs(struct run *r)
 {
     int code = 0;
     for (size_t i = 0; i < r->sweep_count && code == 0; i++)
@@ -505,7 +505,7 @@ int cmd_run(int argc, char **argv)
     if (code == 0) {
         if (!r->state)
             r->state = default_state(r->sweep_files[0]);
-        code = open_sweeps(r);
+        code = load_specs(r);
     }
     if (code == 0)
         code = supervise(r);

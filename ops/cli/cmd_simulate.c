@@ -126,20 +126,6 @@ static int parse(int argc, char **argv, struct arguments *a)
 
 /* ---- Input ---- */
 
-static int open_cluster(const char *path, struct cluster *out)
-{
-    struct problems problems = { 0 };
-    err e = cluster_load(path, out, &problems);
-    if (e) {
-        struct buf text = { 0 };
-        problems_format(&problems, &text);
-        fputs(buf_cstr(&text), stderr);
-        buf_release(&text);
-    }
-    problems_release(&problems);
-    return e ? EXIT_BAD_INPUT : 0;
-}
-
 static int open_durations(const char *state, struct store **out)
 {
     char *path = file_join(state, "store");

@@ -52,6 +52,19 @@ char *find_state(const char *given, int argc, char **argv, int first)
     return state;
 }
 
+/* What was wrong, if anything was; releases it. 0, or the exit code. */
+static int say_problems(err e, struct problems *problems)
+{
+    if (e) {
+        struct buf text = { 0 };
+        problems_format(problems, &text);
+        fputs(buf_cstr(&text), stderr);
+        buf_release(&text);
+    }
+    problems_release(problems);
+    return e ? EXIT_BAD_INPUT : 0;
+}
+
 int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan)
 {
     struct problems problems = { 0 };
@@ -61,14 +74,19 @@ int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan)
         if (e)
             spec_release(spec);
     }
-    if (e) {
-        struct buf text = { 0 };
-        problems_format(&problems, &text);
-        fputs(buf_cstr(&text), stderr);
-        buf_release(&text);
-    }
-    problems_release(&problems);
-    return e ? EXIT_BAD_INPUT : 0;
+    return say_problems(e, &problems);
+}
+
+int open_sweeps(const char *const *files, size_t count, struct sweeps *out)
+{
+    struct problems problems = { 0 };
+    return say_problems(sweeps_open(files, count, out, &problems), &problems);
+}
+
+int open_cluster(const char *path, struct cluster *out)
+{
+    struct problems problems = { 0 };
+    return say_problems(cluster_load(path, out, &problems), &problems);
 }
 
 int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out)

@@ -4,7 +4,9 @@
 
 #include <jansson.h>
 
+#include "coordinator/simulate/cluster.h"
 #include "coordinator/spec/plan.h"
+#include "coordinator/sweeps.h"
 
 /* The state folder of a sweep file, when no --state is given: NAME.muster beside NAME.yaml.
  * The caller frees. */
@@ -19,6 +21,12 @@ char *find_state(const char *given, int argc, char **argv, int first);
 /* spec_load and plan_open; prints the problems. 0, or the exit code. plan may be NULL. On 0 the
  * caller releases both. */
 int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan);
+
+/* sweeps_open; prints the problems. 0, or the exit code. The caller releases in any case. */
+int open_sweeps(const char *const *files, size_t count, struct sweeps *out);
+
+/* cluster_load; prints the problems. 0, or the exit code; then there is nothing to release. */
+int open_cluster(const char *path, struct cluster *out);
 
 /* For commands that need one sweep file, argv[first], and its state folder. */
 struct sweep {

@@ -3,7 +3,7 @@
 
 import json
 
-from muster_e2e import BAD_INPUT, REPORTS, SweepTest, main, sim, synthetic
+from muster_e2e import BAD_INPUT, INFRASTRUCTURE, REPORTS, SweepTest, main, sim, synthetic
 
 SIZES = [30, 20, 25, 15, 10]
 ROWS = sum(SIZES)
@@ -58,6 +58,40 @@ class Together(SweepTest):
         run.signal(2)
         run.wait()
         self.assertTrue((state / "report" / "two").is_dir())
+
+    def test_the_plan_of_both_is_what_is_run(self):
+        one, two = self.sweeps()
+        plan = json.loads(self.muster("plan", one.file, two.file, "--json").out)
+        self.assertEqual([m["name"] for m in plan["models"]], ["a", "b", "slow"])
+        self.assertEqual([(s["name"], s["user"], s["weight"]) for s in plan["sweeps"]],
+                         [("one", "ada", 2), ("two", "bob", 1)])
+        self.assertEqual(plan["sweeps"][0]["deadline_seconds"], 8 * 3600)
+        state = self.folder / "both"
+        run = self.run_sweep(one, two.file, "--state", state, expect=3)
+        self.assertIn("two: ", run.out)
+        found = json.loads(self.muster("fsck", "--state", state, "--json").out)
+        self.assertEqual(found["rows"], plan["can_run"]["missing"])
+        done = json.loads(self.muster("plan", one.file, two.file, "--state", state, "--json").out)
+        self.assertEqual((done["can_run"]["missing"], done["sweeps"][0]["late_by_seconds"]), (0, 0))
+
+    def test_the_plan_for_a_cluster_tells_where_each_model_fits(self):
+        cluster = self.folder / "cluster.yaml"
+        cluster.write_text("workers:\n"
+                           "  - {count: 2, slots: 4, gpu: H100, gpu_memory: 80GiB}\n"
+                           "  - {count: 5, slots: 2, gpu: T4, gpu_memory: 16GiB}\n")
+        large = {**sim("large"), "resources": {"gpus": 2, "gpu_memory": "40GiB"},
+                 "estimate": {"load": "1m", "instance": "1s"}}
+        huge = {**sim("huge"), "resources": {"gpus": 8}}
+        sweep = self.make([large, huge], deadline="1m")
+        plan = json.loads(self.muster("plan", sweep.file, "--cluster", cluster, "--json",
+                                      expect=INFRASTRUCTURE).out)
+        fits = {m["name"]: [f["slots_of_a_replica"] for f in m["fits"]] for m in plan["models"]}
+        self.assertEqual(fits, {"large": [2, None], "huge": [None, None]})
+        self.assertGreater(plan["sweeps"][0]["late_by_seconds"], 0)
+        said = self.muster("plan", sweep.file, "--cluster", cluster, expect=INFRASTRUCTURE).out
+        self.assertIn("large: 2 slots together on H100 (2 workers of 4 slots); not on T4 (5 workers "
+                      "of 2 slots): a replica needs GPUs of 40960 MiB", said)
+        self.assertIn("the deadline is in 1m 00s: late by ", said)
 
     def test_names_must_differ(self):
         one, two = self.sweeps()

@@ -4,6 +4,8 @@
 
 #include "coordinator/spec/plan_report.h"
 
+#include <math.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- A plan of two models and three tasks: the first model does not do the last task ---- */
@@ -11,15 +13,17 @@
 static const char *const vision_types[] = { "A100" };
 static struct spec_model specs[] = {
     { .definition = { .name = "org/vision", .resources = { 2, 4, 8ull << 30 } },
-      .rules = { .priority = PRIORITY_DEFAULT },
+      .rules = { .priority = PRIORITY_DEFAULT, .weight = 1 },
       .gpus = { .memory_bytes = 40ull << 30, .types = vision_types, .type_count = 1 },
       .role = SPEC_ROLE_GENERALIST },
     { .definition = { .name = "fast", .resources = { 0, 1, 0 } },
-      .rules = { .priority = PRIORITY_DEFAULT },
+      .rules = { .priority = PRIORITY_DEFAULT, .weight = 1 },
       .role = SPEC_ROLE_SPECIALIST },
 };
 
-static const struct spec sweep = { .name = "trial" };
+static const struct spec sweep = {
+    .name = "trial", .settings = { .share = { .user = "", .weight = 1, .priority = 50 } }
+};
 
 static const char vision_record[] =
     "{\"args\":{\"beams\":2},\"decoding\":{\"temperature\":0.7},\"files\":{\"m.py\":\"aa\"},"
@@ -63,16 +67,18 @@ static struct plan make_plan(void)
 
 struct fake_store {
     struct plan_done done; /* of the first task, for each model */
+    struct plan_times times;
     const struct plan_earlier *earlier;
     size_t earlier_count;
     const struct plan *plan;
 };
 
 static void fake_done(void *owner, const struct plan_model *model, const struct plan_task *task,
-                      struct plan_done *out)
+                      const struct bitmap *wanted, struct plan_done *out)
 {
     const struct fake_store *s = owner;
     (void)model;
+    (void)wanted;
     if (task == &s->plan->tasks[0])
         *out = s->done;
 }
@@ -84,15 +90,33 @@ static void fake_earlier(void *owner, const char *name, plan_earlier_f *each, vo
         each(each_owner, &s->earlier[i]);
 }
 
+static void fake_times(void *owner, const struct plan_model *model, struct plan_times *out)
+{
+    const struct fake_store *s = owner;
+    (void)model;
+    *out = s->times;
+}
+
+static struct plan_report report_on(const struct plan *plan, const struct plan_machine *machines,
+                                    size_t count, struct fake_store *store)
+{
+    struct plan_report r;
+    struct plan_store look = { store, fake_done, fake_times, fake_earlier };
+    if (store)
+        store->plan = plan;
+    plan_report_make(plan,
+                     &(struct plan_question){ .machines = machines,
+                                              .machine_count = count,
+                                              .store = store ? &look : NULL,
+                                              .now_wall_ms = 5000 },
+                     &r);
+    return r;
+}
+
 static struct plan_report report_of(const struct plan *plan, const struct plan_machine *machine,
                                     struct fake_store *store)
 {
-    struct plan_report r;
-    struct plan_store look = { store, fake_done, fake_earlier };
-    if (store)
-        store->plan = plan;
-    plan_report_make(plan, machine, store ? &look : NULL, &r);
-    return r;
+    return report_on(plan, machine, machine ? 1 : 0, store);
 }
 
 /* ---- Counting ---- */
@@ -200,6 +224,138 @@ static void a_replica_must_fit_into_a_slot_or_several(void **state)
     }
 }
 
+static void expect_ms(double got, double ms)
+{
+    assert_true(fabs(got - ms) < 1);
+}
+
+static const struct plan_machine clusters[] = {
+    { .name = "A100",
+      .workers = 3,
+      .slots = 4,
+      .gpus_per_slot = 1,
+      .cores_per_slot = 4,
+      .gpu_type = "A100",
+      .gpu_memory_bytes = 80ull << 30 },
+    { .name = "T4",
+      .workers = 10,
+      .slots = 2,
+      .gpus_per_slot = 1,
+      .cores_per_slot = 4,
+      .gpu_type = "T4",
+      .gpu_memory_bytes = 16ull << 30 },
+};
+
+static void a_cluster_is_asked_group_by_group(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_report r = report_on(&plan, clusters, 2, NULL);
+    assert_int_equal(r.slots, 3 * 4 + 10 * 2);
+    assert_int_equal(r.models[0].fits[0].slots, 2);
+    assert_int_equal(r.models[0].replicas_max, 3 * 2);
+    assert_string_equal(r.models[0].fits[1].obstacle,
+                        "a replica needs GPUs of 40960 MiB each, the largest has 16384");
+    assert_null(r.models[0].obstacle);
+    assert_int_equal(r.models[1].replicas_max, 32);
+    plan_report_release(&r);
+    r = report_on(&plan, &clusters[1], 1, NULL);
+    assert_non_null(r.models[0].obstacle);
+    plan_report_release(&r);
+}
+
+/* ---- When it is done ---- */
+
+static const struct plan_machine ten_slots = { .slots = 10,
+                                               .gpus_per_slot = 2,
+                                               .cores_per_slot = 4 };
+
+/* 1,020 + 1,520 instances of 100 ms, and a load of 5 s for each of two models. */
+static void what_is_expected_of_models_is_a_forecast(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct fake_store store = { .times = { .load_ms = 5000, .instance_ms = 100 } };
+    struct plan_report r = report_of(&plan, &ten_slots, &store);
+    expect_ms(r.sweeps[0].ends_ms, (254000 + 10000) / 10);
+    assert_int_equal(r.sweeps[0].deadline_ms, INT64_MAX);
+    plan_report_release(&r);
+}
+
+/* The same, but the second model answers one request at a time, 152 s of them behind its load. */
+static void a_cap_holds_the_forecast_up(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    plan.models[1].rules.concurrency = 1;
+    struct fake_store store = { .times = { .load_ms = 5000, .instance_ms = 100 } };
+    struct plan_report r = report_of(&plan, &ten_slots, &store);
+    expect_ms(r.sweeps[0].ends_ms, 157000);
+    plan_report_release(&r);
+}
+
+/* 4 requests at once, 400 ms each: a slot takes 100 ms for one. */
+static void recorded_time_counts_as_slots_take_it(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct fake_store store = { .done = { .ended = 500, .rows = 500, .micros = 500 * 400000ull },
+                                .times = { .instance_ms = 100 } };
+    struct plan_report r = report_of(&plan, &ten_slots, &store);
+    expect_ms(r.sweeps[0].ends_ms, (520 + 1020) * 100 / 10);
+    plan_report_release(&r);
+}
+
+static void what_nobody_measured_has_no_forecast(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_report r = report_of(&plan, &ten_slots, NULL);
+    assert_true(r.sweeps[0].ends_ms < 0);
+    plan_report_release(&r);
+}
+
+/* Three of the same work on ten slots, 100 s of them: ada's two share half of all, 3 to 1, with the
+ * one of bob; what is over leaves its share to the others. Then a fourth, of a lower priority. */
+static void sweeps_share_by_weight_and_wait_by_priority(void **state)
+{
+    (void)state;
+    static struct spec parts_of[4];
+    struct plan plans[4], merged = { .spec = &parts_of[0], .part_count = 4 };
+    struct plan_part parts[4];
+    struct plan_model model = make_plan().models[1];
+    struct plan_task task = { .wanted_count = 1000 };
+    static uint32_t first[] = { 0 };
+    for (size_t i = 0; i < 4; i++) {
+        parts_of[i] = (struct spec){ .name = "s" };
+        parts_of[i].settings.share =
+            (struct spec_share){ i < 2 ? "ada" : "bob", i == 0 ? 3 : 1, i < 3 ? 50 : 40, false };
+        plans[i] = (struct plan){ .spec = &parts_of[i],
+                                  .models = &model,
+                                  .model_count = 1,
+                                  .tasks = &task,
+                                  .task_count = 1,
+                                  .cells = &(struct plan_cell){ 0, 0 },
+                                  .cell_count = 1 };
+        parts[i] = (struct plan_part){ &plans[i], first, first };
+    }
+    model.first_cell = model.first_gap = 0;
+    model.cell_count = 1;
+    merged.models = &model;
+    merged.model_count = 1;
+    merged.tasks = &task;
+    merged.cells = plans[0].cells;
+    merged.parts = parts;
+    struct fake_store store = { .times = { .instance_ms = 1000 } };
+    struct plan_report r = report_of(&merged, &ten_slots, &store);
+    /* bob has 5 slots, ada 3.75 and 1.25: bob's is done after 200 s; then 7.5 and 2.5; then 10. */
+    expect_ms(r.sweeps[2].ends_ms, 200000);
+    expect_ms(r.sweeps[0].ends_ms, 200000 + 250000 / 7.5);
+    expect_ms(r.sweeps[1].ends_ms, 300000);
+    expect_ms(r.sweeps[3].ends_ms, 400000);
+    plan_report_release(&r);
+}
+
 static void what_cannot_run_is_not_in_the_total(void **state)
 {
     (void)state;
@@ -288,7 +444,13 @@ static void the_json_says_the_same(void **state)
     (void)state;
     struct plan plan = make_plan();
     struct plan_machine no_gpus = { .slots = 4, .cores_per_slot = 8 };
-    struct fake_store store = { .earlier = &earlier[1], .earlier_count = 1 };
+    struct fake_store store = { .earlier = &earlier[1],
+                                .earlier_count = 1,
+                                .times = { .load_ms = 30000, .instance_ms = 500 } };
+    struct spec urgent = sweep; /* 1,520 instances of half a second, and a load, on four slots */
+    urgent.settings.deadline = (struct yaml_deadline){ DEADLINE_AT, 5000 + 215000 };
+    plan.spec = &urgent;
+    plan.models[0].rules.max_replicas = 2;
     struct plan_report r = report_of(&plan, &no_gpus, &store);
     struct buf out = { 0 };
     plan_report_json(&r, &out);
@@ -299,6 +461,12 @@ static void the_json_says_the_same(void **state)
         "\"identity\":\"01000000000000000000000000000000\",\"revision\":\"4f2a90c1\",\"tasks\":2,"
         "\"instances\":1020,\"done\":0,\"missing\":1020,\"jobs\":65,\"jobs_basis\":\"at_most\","
         "\"cannot_run\":\"a replica needs 2 GPUs, a slot has 0\","
+        "\"needs\":{\"gpus\":2,\"cpus\":4,\"memory_bytes\":8589934592,"
+        "\"gpu_memory_bytes\":42949672960,\"gpu_types\":[\"A100\"]},"
+        "\"fits\":[{\"group\":null,\"workers\":1,\"slots\":4,\"slots_of_a_replica\":null,"
+        "\"cannot_run\":\"a replica needs 2 GPUs, a slot has 0\"}],"
+        "\"rules\":{\"priority\":50,\"weight\":1.0,\"concurrency\":null,\"max_replicas\":2},"
+        "\"load_seconds\":30.0,\"instance_seconds\":0.5,"
         "\"left_out\":{\"not_among_its_tasks\":1,\"no_scorer\":0},"
         "\"outdated\":[{\"identity\":\"09000000000000000000000000000000\","
         "\"revision\":\"3f00aa5511cc99\",\"results\":7000,"
@@ -306,10 +474,19 @@ static void the_json_says_the_same(void **state)
         "{\"name\":\"fast\",\"role\":\"specialist\","
         "\"identity\":\"02000000000000000000000000000000\",\"revision\":null,\"tasks\":3,"
         "\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,\"jobs_basis\":\"at_most\","
-        "\"cannot_run\":null,\"left_out\":{\"not_among_its_tasks\":0,\"no_scorer\":0},"
+        "\"cannot_run\":null,\"needs\":{\"gpus\":0,\"cpus\":1,\"memory_bytes\":null,"
+        "\"gpu_memory_bytes\":null,\"gpu_types\":[]},"
+        "\"fits\":[{\"group\":null,\"workers\":1,\"slots\":4,\"slots_of_a_replica\":1,"
+        "\"cannot_run\":null}],"
+        "\"rules\":{\"priority\":50,\"weight\":1.0,\"concurrency\":null,\"max_replicas\":null},"
+        "\"load_seconds\":30.0,\"instance_seconds\":0.5,\"left_out\":{\"not_among_its_tasks\":0,"
+        "\"no_scorer\":0},"
         "\"outdated\":[]}],"
         "\"can_run\":{\"tasks\":3,\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,"
-        "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020}\n");
+        "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020,\"slots\":4,\"sweeps\":["
+        "{\"name\":\"trial\",\"user\":\"\",\"weight\":1.0,\"priority\":50,\"fair_models\":false,"
+        "\"instances\":1520,\"missing\":1520,\"takes_seconds\":220.0,\"deadline_seconds\":215.0,"
+        "\"late_by_seconds\":5.0}]}\n");
     buf_release(&out);
     plan_report_release(&r);
 }
@@ -323,6 +500,12 @@ int main(void)
         cmocka_unit_test(measured_jobs_last_a_minute),
         cmocka_unit_test(a_slow_model_has_no_more_jobs_than_instances),
         cmocka_unit_test(a_replica_must_fit_into_a_slot_or_several),
+        cmocka_unit_test(a_cluster_is_asked_group_by_group),
+        cmocka_unit_test(what_is_expected_of_models_is_a_forecast),
+        cmocka_unit_test(a_cap_holds_the_forecast_up),
+        cmocka_unit_test(recorded_time_counts_as_slots_take_it),
+        cmocka_unit_test(what_nobody_measured_has_no_forecast),
+        cmocka_unit_test(sweeps_share_by_weight_and_wait_by_priority),
         cmocka_unit_test(what_cannot_run_is_not_in_the_total),
         cmocka_unit_test(only_results_of_another_identity_are_outdated),
         cmocka_unit_test(the_text_says_it_all),
