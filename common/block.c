@@ -35,25 +35,37 @@ bool status_is_final(status s)
     return statuses[s].is_final;
 }
 
+/* A row, but for its statistics and its answer. */
+struct block_row {
+    uint64_t kind_and_len; /* of its answer, as it is encoded */
+    size_t answer_at;
+    uint32_t instance, micros;
+    status status;
+};
+
 void block_builder_init(struct block_builder *b, uint8_t stat_count)
 {
     check(stat_count <= STATS_MAX);
     *b = (struct block_builder){ .stat_count = stat_count };
 }
 
-static uint64_t kind_and_len(const struct result *row)
-{
-    return (uint64_t)row->answer.len << 1 | row->is_media;
-}
-
 /* What a row takes at most: its instance is encoded as the distance to the one before. */
-static size_t row_bytes(const struct result *row, uint8_t stat_count)
+static size_t row_bytes(const struct block_row *row, const int64_t *stats, uint8_t stat_count)
 {
     size_t bytes = varint_bytes(row->instance) + 1 + varint_bytes(row->micros) +
-                   varint_bytes(kind_and_len(row)) + row->answer.len;
+                   varint_bytes(row->kind_and_len) + (size_t)(row->kind_and_len >> 1);
     for (unsigned k = 0; k < stat_count; k++)
-        bytes += varint_bytes(zigzag(row->stats[k]));
+        bytes += varint_bytes(zigzag(stats[k]));
     return bytes;
+}
+
+static void grow(struct block_builder *b)
+{
+    size_t more = b->count + 1;
+    b->rows = xgrow(b->rows, &b->capacity, more, sizeof(b->rows[0]));
+    if (b->stat_count > 0)
+        b->stats =
+            xgrow(b->stats, &b->stat_capacity, b->capacity * b->stat_count, sizeof(b->stats[0]));
 }
 
 void block_builder_add(struct block_builder *b, const struct result *row)
@@ -61,19 +73,19 @@ void block_builder_add(struct block_builder *b, const struct result *row)
     check(b->count < BLOCK_ROWS_MAX);
     check((unsigned)row->status < STATUS_COUNT);
     check(row->answer.len <= ANSWER_BYTES_MAX);
-    if (b->count == b->capacity) {
-        size_t capacity = b->capacity;
-        b->rows = xgrow(b->rows, &capacity, b->count + 1, sizeof(b->rows[0]));
-        b->offsets = xgrow(b->offsets, &b->capacity, b->count + 1, sizeof(b->offsets[0]));
-    }
-    struct result *kept = &b->rows[b->count];
-    *kept = *row;
-    if (row->status != STATUS_OK)
-        memset(kept->stats, 0, sizeof(kept->stats));
-    kept->answer.data = NULL;
-    b->offsets[b->count] = b->answers.len;
+    if (b->count == b->capacity)
+        grow(b);
+    struct block_row *kept = &b->rows[b->count];
+    int64_t *stats = b->stats + b->count * b->stat_count;
+    *kept = (struct block_row){ .kind_and_len = (uint64_t)row->answer.len << 1 | row->is_media,
+                                .answer_at = b->answers.len,
+                                .instance = row->instance,
+                                .micros = row->micros,
+                                .status = row->status };
+    for (unsigned k = 0; k < b->stat_count; k++)
+        stats[k] = row->status == STATUS_OK ? row->stats[k] : 0;
     b->count++;
-    b->bytes += row_bytes(kept, b->stat_count);
+    b->bytes += row_bytes(kept, stats, b->stat_count);
     buf_append_span(&b->answers, row->answer);
 }
 
@@ -113,7 +125,7 @@ static const uint64_t *sort_rows(const struct block_builder *b, uint64_t *keys)
     return keys;
 }
 
-static const struct result *row_at(const struct block_builder *b, uint64_t key)
+static const struct block_row *row_at(const struct block_builder *b, uint64_t key)
 {
     return &b->rows[(uint32_t)key];
 }
@@ -139,13 +151,19 @@ static uint8_t *write_instances(const struct block_builder *b, const uint64_t *o
 
 static uint8_t *write_answers(const struct block_builder *b, const uint64_t *order, uint8_t *at)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        size_t len = row_at(b, order[i])->answer.len;
+    bool as_they_came = true;
+    for (size_t i = 0; i < b->count; i++)
+        as_they_came = as_they_came && (uint32_t)order[i] == i;
+    if (as_they_came && b->answers.len > 0)
+        memcpy(at, b->answers.data, b->answers.len);
+    for (size_t i = 0; i < b->count && !as_they_came; i++) {
+        const struct block_row *row = row_at(b, order[i]);
+        size_t len = (size_t)(row->kind_and_len >> 1);
         if (len > 0)
-            memcpy(at, b->answers.data + b->offsets[(uint32_t)order[i]], len);
+            memcpy(at, b->answers.data + row->answer_at, len);
         at += len;
     }
-    return at;
+    return as_they_came ? at + b->answers.len : at;
 }
 
 /* There is room at `at` for block_builder_bytes. */
@@ -165,10 +183,10 @@ static uint8_t *write_block(const struct block_builder *b, const uint64_t *order
         at = varint_write(at, row_at(b, order[i])->micros);
     for (unsigned k = 0; k < b->stat_count; k++) {
         for (size_t i = 0; i < b->count; i++)
-            at = varint_write(at, zigzag(row_at(b, order[i])->stats[k]));
+            at = varint_write(at, zigzag(b->stats[(uint32_t)order[i] * b->stat_count + k]));
     }
     for (size_t i = 0; i < b->count; i++)
-        at = varint_write(at, kind_and_len(row_at(b, order[i])));
+        at = varint_write(at, row_at(b, order[i])->kind_and_len);
     return write_answers(b, order, at);
 }
 
@@ -192,7 +210,7 @@ void block_builder_encode(struct block_builder *b, struct buf *out)
 void block_builder_release(struct block_builder *b)
 {
     free(b->rows);
-    free(b->offsets);
+    free(b->stats);
     buf_release(&b->answers);
     *b = (struct block_builder){ .stat_count = b->stat_count };
 }

@@ -54,12 +54,13 @@ struct result {
 };
 
 /* Collects rows, in any order of instances, and encodes them ascending. */
+struct block_row;
 struct block_builder {
-    struct result *rows; /* answers point into `answers` by offset until encoded */
-    size_t *offsets;
-    size_t count, capacity;
-    struct buf answers;
-    size_t bytes; /* what the rows take at most, encoded */
+    struct block_row *rows;
+    int64_t *stats; /* stat_count a row */
+    size_t count, capacity, stat_capacity;
+    struct buf answers; /* of all rows, as they came */
+    size_t bytes;       /* what the rows take at most, encoded */
     uint8_t stat_count;
 };
 

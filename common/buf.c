@@ -6,7 +6,7 @@
 #include "common/check.h"
 #include "common/mem.h"
 
-void buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
     check(more <= SIZE_MAX - b->len);
     b->data = xgrow(b->data, &b->capacity, b->len + more, 1);

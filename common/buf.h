@@ -12,7 +12,12 @@ struct buf {
     size_t capacity;
 };
 
-void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind len */
+void buf_grow(struct buf *b, size_t more);
+static inline void buf_reserve(struct buf *b, size_t more) /* room for `more` bytes behind len */
+{
+    if (more > b->capacity - b->len)
+        buf_grow(b, more);
+}
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_append_span(struct buf *b, struct span s);
 void buf_append_str(struct buf *b, const char *text); /* without its NUL */

@@ -4,11 +4,6 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-static uint64_t mixed(uint64_t z) /* a bijection */
-{
-    return rng_next(&z);
-}
-
 static uint64_t rotate_left(uint64_t x, int bits)
 {
     return (x << bits) | (x >> (64 - bits));
@@ -51,9 +46,4 @@ uint64_t rng_below(struct rng *r, uint64_t bound)
 double rng_unit(struct rng *r)
 {
     return rng_unit_of(rng_u64(r));
-}
-
-uint64_t rng_mix(uint64_t seed, uint64_t a, uint64_t b, uint64_t c)
-{
-    return mixed(mixed(mixed(mixed(seed) ^ a) ^ b) ^ c);
 }

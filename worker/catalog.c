@@ -125,21 +125,30 @@ static err catalog_open_data(struct catalog *c, struct definition *d, struct err
     return OK;
 }
 
-err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
-                     struct errmsg *msg)
+err catalog_data(struct catalog *c, uint32_t task, uint32_t first, uint32_t count,
+                 struct task_data **out, struct errmsg *msg)
 {
     struct definition *d = NULL;
     err e = catalog_find(&c->tasks, "task", task, &d, msg);
     if (e)
         return e == ERR_INVALID ? ERR_CORRUPT : e;
-    if (index >= d->as.task.task.size)
-        return err_say(msg, ERR_LIMIT, "instance %" PRIu32 " of a task with %" PRIu32, index,
-                       d->as.task.task.size);
+    if (count > d->as.task.task.size || first > d->as.task.task.size - count)
+        return err_say(msg, ERR_LIMIT, "instances %" PRIu32 "+%" PRIu32 " of a task with %" PRIu32,
+                       first, count, d->as.task.task.size);
     if (!d->data)
         e = catalog_open_data(c, d, msg);
     if (e)
         return e;
     list_remove(&d->used);
     list_push_front(&c->open, &d->used);
-    return task_data_instance(d->data, index, out, msg);
+    *out = d->data;
+    return OK;
+}
+
+err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
+                     struct errmsg *msg)
+{
+    struct task_data *data;
+    err e = catalog_data(c, task, index, 1, &data, msg);
+    return e ? e : task_data_instance(data, index, out, msg);
 }

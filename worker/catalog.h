@@ -22,9 +22,12 @@ err catalog_model(const struct catalog *c, uint32_t id, const struct model_defin
 err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
                  struct errmsg *msg);
 
-/* One instance of a task; opens its data if need be (this reads and checks them: it may take a
- * while). Borrowed until the next call. ERR_INVALID: this instance alone is unusable; anything
- * else: the task is. */
+/* The data of a task that has the instances first to first + count; opens them if need be (this
+ * reads and checks them: it may take a while). Borrowed until the next call. Never ERR_INVALID. */
+err catalog_data(struct catalog *c, uint32_t task, uint32_t first, uint32_t count,
+                 struct task_data **out, struct errmsg *msg);
+/* One instance of it. Borrowed until the next call. ERR_INVALID: this instance alone is unusable;
+ * anything else: the task is. */
 err catalog_instance(struct catalog *c, uint32_t task, uint32_t index, struct instance *out,
                      struct errmsg *msg);
 

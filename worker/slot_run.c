@@ -26,11 +26,11 @@ static void run_place_answers(struct slot_runs *runs, uint32_t count)
 }
 
 /* ERR_INVALID is a row like others; another error: the task cannot be read. */
-static err run_answer_one(struct worker_slot *s, const struct task_definition *task, uint32_t id,
-                          struct result *row, struct errmsg *msg)
+static err run_answer_one(struct worker_slot *s, const struct task_definition *task,
+                          struct task_data *data, struct result *row, struct errmsg *msg)
 {
     struct instance instance;
-    err e = catalog_instance(s->config.catalog, id, row->instance, &instance, msg);
+    err e = task_data_instance(data, row->instance, &instance, msg);
     if (e == ERR_INVALID) {
         row->status = STATUS_INVALID;
         row->answer = span_str(msg->text);
@@ -54,11 +54,14 @@ static err run_answer(struct worker_slot *s, const struct open_request *r, struc
 {
     struct slot_runs *runs = &s->runs;
     const struct task_definition *task;
+    struct task_data *data;
     err e = catalog_task(s->config.catalog, r->task, &task, msg);
+    if (e == OK)
+        e = catalog_data(s->config.catalog, r->task, r->instance, r->count, &data, msg);
     buf_clear(&runs->answers);
     for (uint32_t i = 0; e == OK && i < r->count; i++) {
         runs->rows[i] = (struct result){ .instance = r->instance + i };
-        e = run_answer_one(s, task, r->task, &runs->rows[i], msg);
+        e = run_answer_one(s, task, data, &runs->rows[i], msg);
         if (e == OK)
             run_keep(runs, &runs->rows[i]);
     }

@@ -11,11 +11,11 @@ enum {
     PACK_MAGIC = 0x314B504D, /* "MPK1", little endian */
     PLAIN_BYTES_MIN = 64,    /* a smaller one gains nothing */
     GAIN = 8,                /* packed only if an eighth of it goes */
-    /* Short answers come from fast models, whose blocks must not wait for the compressor: level -1
-     * takes 20 to 40 ns a row. Long ones take their models so long that level 3 is free. */
-    LEVEL_FAST = -1,
-    LEVEL_LONG = 3,
-    LONG_ROW_BYTES = 128
+    LEVEL_QUICK = -1, /* it has no entropy coding: letters without a repetition stay as long */
+    LEVEL_WELL = 3,
+    LONG_ROW_BYTES = 128, /* nobody makes them so fast that level 3 is too slow */
+    SAMPLE = 8,           /* the share of a block that is tried before all of it */
+    SAMPLE_BYTES_MIN = 512
 };
 
 struct packer {
@@ -40,29 +40,53 @@ void packer_free(struct packer *p)
     free(p);
 }
 
-static int level_of(struct span block)
+static int level_of(enum pack_effort effort, struct span block)
 {
     struct cursor c = cursor_of(block);
     (void)cursor_u32(&c); /* magic */
     uint64_t rows = cursor_varint(&c);
-    return block.len > rows * LONG_ROW_BYTES ? LEVEL_LONG : LEVEL_FAST;
+    return effort == PACK_WELL || block.len > rows * LONG_ROW_BYTES ? LEVEL_WELL : LEVEL_QUICK;
 }
 
-void pack_block(struct packer *p, struct buf *block)
+static void compress(struct packer *p, int level, struct span plain)
+{
+    struct buf *out = &p->packed;
+    buf_reserve(out, ZSTD_compressBound(plain.len));
+    size_t len = ZSTD_compressCCtx(p->context, out->data + out->len, out->capacity - out->len,
+                                   plain.data, plain.len, level);
+    check(!ZSTD_isError(len)); /* there is room for any outcome */
+    out->len += len;
+}
+
+static bool is_gain(size_t packed, size_t plain)
+{
+    return packed <= plain - plain / GAIN;
+}
+
+/* Whether it is worth trying at all: what it ends with are answers, most of a block that has any.
+ */
+static bool sample_gains(struct packer *p, int level, struct span block)
+{
+    size_t len = block.len / SAMPLE;
+    if (level == LEVEL_WELL || len < SAMPLE_BYTES_MIN)
+        return true;
+    buf_clear(&p->packed);
+    compress(p, level, span_of(block.data + block.len - len, len));
+    return is_gain(p->packed.len, len);
+}
+
+void pack_block(struct packer *p, enum pack_effort effort, struct buf *block)
 {
     check(block->len <= BLOCK_BYTES_MAX);
-    if (block->len < PLAIN_BYTES_MIN)
+    int level = level_of(effort, buf_span(block));
+    if (block->len < PLAIN_BYTES_MIN || !sample_gains(p, level, buf_span(block)))
         return;
     struct buf *out = &p->packed;
     buf_clear(out);
     put_u32(out, PACK_MAGIC);
     put_varint(out, block->len);
-    buf_reserve(out, ZSTD_compressBound(block->len));
-    size_t len = ZSTD_compressCCtx(p->context, out->data + out->len, out->capacity - out->len,
-                                   block->data, block->len, level_of(buf_span(block)));
-    check(!ZSTD_isError(len)); /* there is room for any outcome */
-    out->len += len;
-    if (out->len > block->len - block->len / GAIN)
+    compress(p, level, buf_span(block));
+    if (!is_gain(out->len, block->len))
         return;
     buf_clear(block);
     buf_append_span(block, buf_span(out));

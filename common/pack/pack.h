@@ -16,8 +16,12 @@ struct packer;
 struct packer *packer_new(void);
 void packer_free(struct packer *p);
 
+/* How well: QUICKLY costs a few nanoseconds a row, for models that are faster than a compressor;
+ * WELL is for all others, whose time it is nothing beside. */
+enum pack_effort { PACK_QUICKLY, PACK_WELL };
+
 /* Replace a plain block by its packed form if that is smaller by an eighth; else it stays. */
-void pack_block(struct packer *p, struct buf *block);
+void pack_block(struct packer *p, enum pack_effort effort, struct buf *block);
 
 /* Decode either form. ERR_CORRUPT, and `out` empty: damaged. At most BLOCK_BYTES_MAX is allocated
  * for what a packed block declares, before it is unpacked; then block_decode's checks hold. Answers

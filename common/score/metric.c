@@ -199,11 +199,9 @@ static struct span clip(struct span text)
     return text;
 }
 
-err metric_score(const struct metric *m, const struct metric_input *in, int64_t stats[STATS_MAX])
+/* Metrics of texts get no more of them than the limits allow. */
+static void score_texts(const struct kind *kind, const struct metric_input *in, int64_t *stats)
 {
-    const struct kind *kind = &kinds[m->kind];
-    if (m->kind == METRIC_SCORED && !(fabs(in->scorer_value) <= 1e9))
-        return ERR_INVALID;
     struct span references[REFERENCES_MAX];
     struct metric_input bounded = *in;
     bounded.answer = clip(in->answer);
@@ -212,8 +210,19 @@ err metric_score(const struct metric *m, const struct metric_input *in, int64_t 
         bounded.reference_count = REFERENCES_MAX;
     for (size_t i = 0; i < bounded.reference_count; i++)
         references[i] = clip(in->references[i]);
-    memset(stats, 0, STATS_MAX * sizeof(stats[0]));
     kind->score(&bounded, stats);
+}
+
+err metric_score(const struct metric *m, const struct metric_input *in, int64_t stats[STATS_MAX])
+{
+    const struct kind *kind = &kinds[m->kind];
+    if (m->kind == METRIC_SCORED && !(fabs(in->scorer_value) <= 1e9))
+        return ERR_INVALID;
+    memset(stats, 0, STATS_MAX * sizeof(stats[0]));
+    if (m->kind == METRIC_SCORED)
+        scored_score(in, stats);
+    else
+        score_texts(kind, in, stats);
     for (size_t i = 0; i < kind->stat_count; i++)
         check(stats[i] >= -METRIC_ONE && stats[i] <= METRIC_ONE);
     return OK;

@@ -168,8 +168,8 @@ int64_t billionths(double x)
 static void split(double value, int64_t *whole, int64_t *rest)
 {
     int64_t all = billionths(value);
-    *rest = ((all % METRIC_ONE) + METRIC_ONE) % METRIC_ONE;
-    *whole = (all - *rest) / METRIC_ONE;
+    *whole = all / METRIC_ONE - (all % METRIC_ONE < 0); /* rounded down */
+    *rest = all - *whole * METRIC_ONE;
 }
 
 void mae_score(const struct metric_input *in, int64_t *stats)

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bitmap_init(&all, b.rows);
     bitmap_fill(&all);
     block_filter(&b, &all, &bytes);
-    pack_block(p, &bytes);
+    pack_block(p, PACK_QUICKLY, &bytes);
     check(pack_decode(buf_span(&bytes), &again) == OK);
     check(again.rows == b.rows && again.stat_count == b.stat_count);
     for (uint32_t i = 0; i < b.rows; i++) {

@@ -3,6 +3,7 @@
 
 #include "common/block.h"
 #include "common/pack/pack.h"
+#include "common/rng.h"
 #include "worker/spool.h"
 
 static void record(struct spool *s, uint64_t attempt, uint32_t instance)
@@ -59,6 +60,37 @@ static void test_rows_become_a_block(void **state)
     assert_int_equal(block.instance[1], 12);
     assert_int_equal(block.stats[1], 12);
     block_release(&block);
+}
+
+/* Bytes of a block of 500 rows of random letters, whose model took so long for each. */
+static size_t block_bytes_of(struct spool *s, uint64_t attempt, uint32_t micros)
+{
+    struct rng rng;
+    rng_seed(&rng, 5);
+    for (uint32_t i = 0; i < 500; i++) {
+        char text[32];
+        for (size_t k = 0; k < sizeof text; k++)
+            text[k] = (char)('a' + rng_below(&rng, 26));
+        struct result row = { .instance = i, .micros = micros };
+        row.answer = span_of(text, sizeof text);
+        spool_record(s, attempt, 0, &row, 1);
+    }
+    spool_flush(s, attempt, 1, 1, attempt);
+    struct msg m;
+    assert_true(spool_next(s, &m));
+    spool_sent(s);
+    return m.as.results.block.len;
+}
+
+/* A model that takes no time is not kept waiting; beside others the better packing is nothing. */
+static void test_slow_rows_are_packed_well(void **state)
+{
+    struct spool *s = *state;
+    spool_set_packing(s, true);
+    size_t quick = block_bytes_of(s, 1, 9), slow = block_bytes_of(s, 2, 10);
+    assert_true(quick > 500 * 32);
+    assert_true(slow < 500 * 24);
+    assert_true(block_bytes_of(s, 3, 0) > 500 * 32); /* what was before does not count */
 }
 
 static void test_attempts_do_not_mix(void **state)
@@ -183,6 +215,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_rows_become_a_block),
+        CASE(test_slow_rows_are_packed_well),
         CASE(test_attempts_do_not_mix),
         CASE(test_an_end_carries_its_reason),
         CASE(test_messages_are_sent_once_in_order),

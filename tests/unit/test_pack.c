@@ -4,11 +4,11 @@
 #include "common/pack/pack.h"
 #include "common/varint.h"
 
-static void pack_rows(const struct rows *rows, struct buf *out)
+static void pack_rows(const struct rows *rows, enum pack_effort effort, struct buf *out)
 {
     struct packer *p = packer_new();
     rows_encode(rows, out);
-    pack_block(p, out);
+    pack_block(p, effort, out);
     packer_free(p);
 }
 
@@ -30,7 +30,7 @@ static struct buf packed_of(uint32_t count, const char *answer)
     struct packer *p = packer_new();
     struct buf block = { 0 };
     make_plain(count, answer, &block);
-    pack_block(p, &block);
+    pack_block(p, PACK_QUICKLY, &block);
     packer_free(p);
     return block;
 }
@@ -46,7 +46,7 @@ static void either_form_decodes_to_the_same_rows(void **state)
                   &rows);
         struct buf plain = { 0 }, packed = { 0 };
         rows_encode(&rows, &plain);
-        pack_rows(&rows, &packed);
+        pack_rows(&rows, round % 2 ? PACK_WELL : PACK_QUICKLY, &packed);
         struct block a, b;
         assert_int_equal(pack_decode(buf_span(&plain), &a), OK);
         assert_int_equal(pack_decode(buf_span(&packed), &b), OK);
@@ -83,6 +83,39 @@ static void what_gains_nothing_stays_plain(void **state)
     struct buf plain = { 0 }, packed = packed_of(1, "x");
     make_plain(1, "x", &plain);
     assert_true(span_equal(buf_span(&plain), buf_span(&packed)));
+    buf_release(&plain);
+    buf_release(&packed);
+}
+
+/* Nobody makes long ones so fast that there is no time for it. */
+static void long_answers_are_packed_well_in_any_case(void **state)
+{
+    (void)state;
+    struct packer *p = packer_new();
+    struct rng rng;
+    struct buf letters = { 0 }, quick = { 0 }, well = { 0 };
+    rng_seed(&rng, 5);
+    for (size_t i = 0; i < 16000; i++)
+        buf_append_byte(&letters, (uint8_t)('a' + rng_below(&rng, 26)));
+    make_plain(1, buf_cstr(&letters), &quick);
+    make_plain(1, buf_cstr(&letters), &well);
+    pack_block(p, PACK_QUICKLY, &quick);
+    pack_block(p, PACK_WELL, &well);
+    assert_true(span_equal(buf_span(&quick), buf_span(&well)));
+    assert_true(well.len < 16000 * 5 / 8);
+    packer_free(p);
+    buf_release(&letters);
+    buf_release(&quick);
+    buf_release(&well);
+}
+
+/* Columns that shrink must not hide behind answers that do not, when there are none. */
+static void rows_without_answers_become_small_at_once(void **state)
+{
+    (void)state;
+    struct buf plain = { 0 }, packed = packed_of(1000, "");
+    make_plain(1000, "", &plain);
+    assert_true(packed.len < plain.len * 3 / 4);
     buf_release(&plain);
     buf_release(&packed);
 }
@@ -133,6 +166,8 @@ int main(void)
         cmocka_unit_test(either_form_decodes_to_the_same_rows),
         cmocka_unit_test(answers_that_repeat_themselves_become_small),
         cmocka_unit_test(what_gains_nothing_stays_plain),
+        cmocka_unit_test(long_answers_are_packed_well_in_any_case),
+        cmocka_unit_test(rows_without_answers_become_small_at_once),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(a_declared_length_must_be_true_and_within_the_limit),
     };

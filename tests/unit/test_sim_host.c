@@ -5,10 +5,11 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/rng.h"
 #include "worker/agent/effect.h"
 #include "worker/host/host.h"
 
-enum { INSTANCES = 2000 };
+enum { INSTANCES = 2000, TEXT_BYTES = 33 };
 
 struct trial {
     uv_loop_t loop;
@@ -27,6 +28,7 @@ struct trial {
     unsigned seen[INSTANCES];
     bool answer_is_right[INSTANCES];
     uint32_t answer_bytes[INSTANCES];
+    char texts[INSTANCES][TEXT_BYTES];
     uint32_t died_asked; /* requests at hand when it died */
 };
 
@@ -39,6 +41,8 @@ static void see_reply(struct trial *t, const struct host_reply *reply)
     t->scores[i] = reply->has_score ? reply->score : -1;
     t->answer_is_right[i] = span_equal(reply->answer, span_str("Paris"));
     t->answer_bytes[i] = (uint32_t)reply->answer.len;
+    if (reply->answer.len == TEXT_BYTES)
+        memcpy(t->texts[i], reply->answer.data, TEXT_BYTES);
     t->replies++;
 }
 
@@ -187,10 +191,34 @@ static void test_beside_a_score_there_may_be_text(void **state)
 {
     (void)state;
     struct trial *t = trial_new(NULL);
-    t->model.sim.answer_bytes = 33;
+    t->model.sim.answer_bytes = TEXT_BYTES;
     trial_run(t);
     for (uint32_t i = 0; i < INSTANCES; i++)
-        assert_int_equal(t->answer_bytes[i], 33);
+        assert_int_equal(t->answer_bytes[i], TEXT_BYTES);
+    trial_free(t);
+}
+
+/* Stores hold them: a sweep that goes on must not find other words. */
+static void test_the_text_follows_from_the_instance_letter_by_letter(void **state)
+{
+    (void)state;
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
+    struct trial *t = trial_new(NULL);
+    t->model.sim.answer_bytes = TEXT_BYTES;
+    trial_run(t);
+    struct digest name = digest_of(span_str(t->model.name));
+    uint64_t model, task;
+    memcpy(&model, name.bytes, sizeof model);
+    memcpy(&task, t->task.data.bytes, sizeof task);
+    uint64_t key = rng_mix(t->model.sim.seed, model, 0, 0);
+    for (uint32_t i = 0; i < INSTANCES; i++) {
+        uint64_t draws = rng_mix(rng_mix(key, task, i, 0), 4, 0, 0), bits = 0;
+        for (size_t k = 0; k < TEXT_BYTES; k++, bits >>= 8) {
+            bits = k % 8 == 0 ? rng_next(&draws) : bits;
+            assert_int_equal(t->texts[i][k], letters[bits & 63]);
+        }
+    }
     trial_free(t);
 }
 
@@ -366,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_every_request_is_answered_once),
         cmocka_unit_test(test_scores_lie_around_the_specialists_times_quality),
         cmocka_unit_test(test_beside_a_score_there_may_be_text),
+        cmocka_unit_test(test_the_text_follows_from_the_instance_letter_by_letter),
         cmocka_unit_test(test_runs_are_answered_like_single_requests),
         cmocka_unit_test(test_other_metrics_get_right_answers_with_that_probability),
         cmocka_unit_test(test_an_instance_does_not_depend_on_the_order),

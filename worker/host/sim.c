@@ -28,7 +28,8 @@ enum {
     INFLIGHT_FREE = 128, /* no duration: a batch a turn of the loop */
     INFLIGHT_TIMED = 2,  /* one at work, one waiting: no bubble between them */
     INFLIGHT_RUNS = 2,
-    TURN_MAX = 1024 /* answers a turn, so that the loop sees to others as well */
+    DRAWS_AHEAD = 16, /* of a run: one after the other each would wait for its own products */
+    TURN_MAX = 1024   /* answers a turn, so that the loop sees to others as well */
 };
 
 /* What of an instance each draw decides. */
@@ -45,6 +46,12 @@ struct pending {
     struct buf answer; /* its memory is kept for the next one in this place */
 };
 
+/* What every instance draws. */
+struct draws {
+    uint64_t instance_key, text; /* text: the seed of its letters */
+    double quality;
+};
+
 enum sim_state { SIM_LOADING, SIM_SERVING, SIM_EXITING, SIM_CLOSED };
 
 struct sim {
@@ -52,6 +59,11 @@ struct sim {
     enum sim_state state;
     struct sim_parameters parameters;
     uint64_t key; /* of (seed, model name) */
+    struct {
+        uint64_t task;         /* the newest request's */
+        uint32_t first, count; /* of its instances; 0: none yet */
+        struct draws of[DRAWS_AHEAD];
+    } ahead;
     struct host_callbacks callbacks;
     void *owner;
     uv_timer_t timer;
@@ -97,29 +109,29 @@ static double sim_score(const struct sim_parameters *p, const struct task *task,
 }
 
 /* Eight letters a draw. */
-static void sim_text(uint64_t instance_key, size_t len, struct buf *out)
+static void sim_text(uint64_t state, size_t len, struct buf *out)
 {
     static const char letters[64 + 1] =
         "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
-    uint64_t state = rng_mix(instance_key, DRAW_TEXT, 0, 0);
-    buf_reserve(out, len);
+    buf_reserve(out, len + 7);
+    uint8_t *to = out->data + out->len;
     for (size_t at = 0; at < len; at += 8) {
         uint64_t bits = rng_next(&state);
-        size_t count = len - at < 8 ? len - at : 8;
-        for (size_t i = 0; i < count; i++, bits >>= 8)
-            out->data[out->len++] = (uint8_t)letters[bits & 63];
+        for (unsigned i = 0; i < 8; i++)
+            to[at + i] = (uint8_t)letters[bits >> 8 * i & 63];
     }
+    out->len += len;
 }
 
-static void sim_answer(const struct sim *s, const struct host_request *r, uint64_t instance_key,
+static void sim_answer(const struct sim *s, const struct host_request *r, const struct draws *draws,
                        struct pending *out)
 {
-    double unit = draw_unit(instance_key, DRAW_QUALITY);
+    double unit = draws->quality;
     buf_clear(&out->answer);
     out->has_score = r->task->metric->kind == METRIC_SCORED;
     if (out->has_score) {
         out->score = sim_score(&s->parameters, r->task, unit);
-        sim_text(instance_key, s->parameters.answer_bytes, &out->answer);
+        sim_text(draws->text, s->parameters.answer_bytes, &out->answer);
     } else if (unit < s->parameters.quality && r->instance->reference_count > 0)
         buf_append_span(&out->answer, r->instance->references[0]);
     else
@@ -270,13 +282,20 @@ static struct sim *sim_of(struct host *h)
     return container_of(h, struct sim, host);
 }
 
-static void sim_decide(const struct sim *s, const struct host_request *r, struct pending *p)
+static struct draws sim_draw(uint64_t begun, uint32_t index)
 {
-    uint64_t instance_key = rng_mix(s->key, first_bytes(&r->task->data), r->index, 0);
+    uint64_t key = rng_mix_end(begun, index, 0);
+    return (struct draws){ key, rng_mix(key, DRAW_TEXT, 0, 0), draw_unit(key, DRAW_QUALITY) };
+}
+
+static void sim_decide(const struct sim *s, const struct host_request *r, const struct draws *draws,
+                       struct pending *p)
+{
     p->id = r->id;
-    p->fate = sim_fate(&s->parameters, instance_key);
-    p->micros = s->parameters.duration_ms == 0 ? 0 : sim_micros(&s->parameters, instance_key);
-    sim_answer(s, r, instance_key, p);
+    p->fate = sim_fate(&s->parameters, draws->instance_key);
+    p->micros =
+        s->parameters.duration_ms == 0 ? 0 : sim_micros(&s->parameters, draws->instance_key);
+    sim_answer(s, r, draws, p);
 }
 
 static void sim_request(struct host *h, const struct host_request *r)
@@ -285,15 +304,31 @@ static void sim_request(struct host *h, const struct host_request *r)
     if (s->state == SIM_CLOSED)
         return; /* it died; on_exited is on its way */
     check(s->state == SIM_SERVING && s->count < RING);
-    sim_decide(s, r, &s->ring[(s->head + s->count++) % RING]);
+    struct draws draws = sim_draw(rng_mix_begin(s->key, first_bytes(&r->task->data)), r->index);
+    sim_decide(s, r, &draws, &s->ring[(s->head + s->count++) % RING]);
     sim_work(s);
+}
+
+/* Instances of a run come in order. */
+static const struct draws *sim_draw_ahead(struct sim *s, const struct host_request *r)
+{
+    uint64_t task = first_bytes(&r->task->data);
+    if (task != s->ahead.task || r->index - s->ahead.first >= s->ahead.count) {
+        uint64_t begun = rng_mix_begin(s->key, task);
+        s->ahead.task = task;
+        s->ahead.first = r->index;
+        s->ahead.count = DRAWS_AHEAD;
+        for (uint32_t i = 0; i < DRAWS_AHEAD; i++)
+            s->ahead.of[i] = sim_draw(begun, r->index + i);
+    }
+    return &s->ahead.of[r->index - s->ahead.first];
 }
 
 static void sim_answer_now(struct host *h, const struct host_request *r, struct host_reply *out)
 {
     struct sim *s = sim_of(h);
     check(s->count == 0);
-    sim_decide(s, r, &s->ring[0]);
+    sim_decide(s, r, sim_draw_ahead(s, r), &s->ring[0]);
     *out = sim_reply(&s->ring[0]);
 }
 
