@@ -322,6 +322,7 @@ static void a_sweep_is_not_done_before_its_last_result_is_durable(void **state)
     fixture_ids(b->admin.store, 1, 1, TASK_SIZE);
     core_free(b->core);
     fill_core(b, 1, 3);
+    b->admin.core = b->core;
     b->catalog.model_count = 1;
     connect_worker(b, "gpu-1", 1);
     take_results(b);
