@@ -135,9 +135,10 @@ static err put_failures(struct store_cell *c, const struct block *block)
     return e;
 }
 
+/* `instance` is not behind the block's last one. */
 static bool has_instance(const struct block *block, uint64_t instance)
 {
-    uint32_t low = 0, high = block->rows;
+    uint32_t low = 0, high = block->rows - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (block->instance[middle] < instance)
@@ -145,7 +146,7 @@ static bool has_instance(const struct block *block, uint64_t instance)
         else
             high = middle;
     }
-    return low < block->rows && block->instance[low] == instance;
+    return block->instance[low] == instance;
 }
 
 /* The first strike at or behind `from` that the block ends. ERR_NOT_FOUND: there is none. */

@@ -7,7 +7,8 @@
 
 struct failed_row {
     uint32_t instance;
-    struct store_failure failure; /* the reason borrows from the map */
+    struct store_failure failure; /* without its reason */
+    struct digest reason;         /* a packed block is gone by the time it is compared */
 };
 
 struct cell_check {
@@ -50,8 +51,8 @@ static void note_failed_row(struct cell_check *c, const struct block *block, uin
         .instance = block->instance[row],
         .failure = { .status = (status)block->status[row],
                      .micros = block->micros[row],
-                     .block = number,
-                     .reason = store_reason_cut(reason) },
+                     .block = number },
+        .reason = digest_of(store_reason_cut(reason)),
     };
 }
 
@@ -108,10 +109,12 @@ static err check_page(struct cell_check *c, struct store_cursor *cursor)
     return OK;
 }
 
-static bool same_failure(const struct store_failure *a, const struct store_failure *b)
+static bool is_failure_of(const struct failed_row *row, const struct store_failure *b)
 {
+    const struct store_failure *a = &row->failure;
+    struct digest reason = digest_of(b->reason);
     return a->status == b->status && a->micros == b->micros && a->block == b->block &&
-           span_equal(a->reason, b->reason);
+           digest_equal(&row->reason, &reason);
 }
 
 static void say_unlisted(struct cell_check *c, uint64_t before)
@@ -141,7 +144,7 @@ static err check_failure(struct cell_check *c, struct store_cursor *cursor)
         SAY(c, "instance %" PRIu64 " is listed as a failure, but did not fail", place.number);
         return OK;
     }
-    if (!same_failure(&row->failure, &failure))
+    if (!is_failure_of(row, &failure))
         SAY(c, "the failure of instance %" PRIu64 " is not what its block says", place.number);
     c->failed_next++;
     return OK;

@@ -54,29 +54,21 @@ static err read_failure(const struct store_cursor *c, struct strike *out)
     return OK;
 }
 
-/* The first key behind `after`, at or behind the first one of the model. */
-static struct store_key key_behind(uint32_t model, const struct strike *after)
-{
-    struct store_key key =
-        store_key_place(TABLE_FAILURE, after->model, after->task, after->instance);
-    struct store_key first = store_key_place(TABLE_FAILURE, model, 0, 0);
-    if (memcmp(key.bytes, first.bytes, key.len) < 0)
-        return first;
-    for (size_t i = key.len; i > 0 && ++key.bytes[i - 1] == 0; i--)
-        ; /* plus one, carried */
-    return key;
-}
-
 static err each_failure(struct store_txn *t, uint32_t model, const struct strike *after, size_t max,
                         store_strike_f *each, void *owner, size_t *given, struct errmsg *msg)
 {
-    struct store_key from = key_behind(model, after);
+    struct store_key last =
+        store_key_place(TABLE_FAILURE, after->model, after->task, after->instance);
+    struct store_key first = store_key_place(TABLE_FAILURE, model, 0, 0);
     if (model != 0 && after->model > model)
         return OK;
+    struct store_key *from = memcmp(last.bytes, first.bytes, last.len) < 0 ? &first : &last;
     struct store_cursor c;
-    err e = store_cursor_open(&c, t, TABLE_FAILURE, &from, model ? STORE_MODEL_KEY_BYTES : 0, msg);
+    err e = store_cursor_open(&c, t, TABLE_FAILURE, from, model ? STORE_MODEL_KEY_BYTES : 0, msg);
     while (!e && *given < max && store_cursor_next(&c)) {
         struct strike failure;
+        if (span_equal(c.key, store_key_span(&last)))
+            continue; /* given before */
         e = read_failure(&c, &failure);
         if (e)
             break;

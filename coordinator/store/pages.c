@@ -248,21 +248,37 @@ static int compare_keys(const struct walk *w, struct span a, struct span b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Node `i` of a page whose head was checked. */
-static err read_node(const struct walk *w, const uint8_t *page, unsigned i, struct node *out)
+static uint16_t node_offset(const uint8_t *page, unsigned i)
+{
+    uint16_t at;
+    memcpy(&at, page + sizeof(struct page_head) + i * sizeof(at), sizeof(at));
+    return at;
+}
+
+/* Node `i` of a page that was checked. */
+static struct node node_of(const uint8_t *page, unsigned i)
+{
+    struct page_head head;
+    struct node node = { 0 };
+    const uint8_t *at = page + node_offset(page, i);
+    memcpy(&head, page, sizeof(head));
+    memcpy(&node.head, at, sizeof(node.head));
+    node.key = span_of(at + sizeof(node.head), node.head.key_len);
+    node.value = node.key.data + node.key.len;
+    if (head.flags == PAGE_LEAF)
+        node.value_here = node.head.high & NODE_OVERFLOW ? sizeof(uint64_t) : node.head.low;
+    return node;
+}
+
+/* Node `i` of a page whose head was checked: that it lies within the page. */
+static err check_node(const struct walk *w, const uint8_t *page, unsigned i, struct node *out)
 {
     struct page_head head;
     memcpy(&head, page, sizeof(head));
-    uint16_t at;
-    memcpy(&at, page + sizeof(head) + i * sizeof(at), sizeof(at));
+    uint16_t at = node_offset(page, i);
     if (at < head.upper || at % 2 != 0 || at + sizeof(out->head) > w->page_bytes)
         return damaged(w, head.number, "has a node outside its room");
-    memcpy(&out->head, page + at, sizeof(out->head));
-    out->key = span_of(page + at + sizeof(out->head), out->head.key_len);
-    out->value = out->key.data + out->key.len;
-    out->value_here = 0;
-    if (head.flags == PAGE_LEAF)
-        out->value_here = out->head.high & NODE_OVERFLOW ? sizeof(uint64_t) : out->head.low;
+    *out = node_of(page, i);
     if (out->key.len > KEY_BYTES_MAX ||
         at + sizeof(out->head) + out->key.len + out->value_here > w->page_bytes)
         return damaged(w, head.number, "has a node that does not fit it");
@@ -317,7 +333,7 @@ static err check_page(const struct walk *w, const uint8_t *page, uint64_t number
     struct span previous = { 0 };
     for (unsigned i = 0; i < nodes; i++) {
         struct node node;
-        err e = read_node(w, page, i, &node);
+        err e = check_node(w, page, i, &node);
         if (e)
             return e;
         filled += (sizeof(node.head) + node.key.len + node.value_here + 1) & ~(size_t)1;
@@ -356,16 +372,13 @@ static err walk_page(struct walk *w, uint64_t number, unsigned levels, struct sp
         e = check_page(w, page, number, is_leaf ? PAGE_LEAF : PAGE_BRANCH, low, high, &nodes);
     w->level++;
     for (unsigned i = 0; i < nodes && !e; i++) {
-        struct node node, next = { .key = high };
-        e = read_node(w, page, i, &node);
-        if (!e && is_leaf) {
+        struct node node = node_of(page, i);
+        if (is_leaf) {
             e = check_leaf_node(w, number, &node);
-            continue;
+        } else {
+            struct span end = i + 1 < nodes ? node_of(page, i + 1).key : high;
+            e = walk_page(w, child_of(&node), levels - 1, i == 0 ? low : node.key, end);
         }
-        if (!e && i + 1 < nodes)
-            e = read_node(w, page, i + 1, &next);
-        if (!e)
-            e = walk_page(w, child_of(&node), levels - 1, i == 0 ? low : node.key, next.key);
     }
     w->level--;
     return e;

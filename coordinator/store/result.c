@@ -75,8 +75,7 @@ static err open_source(struct merge *m, struct source *source)
     err e = store_get(m->txn, TABLE_BLOCK, &key, &payload, m->msg);
     if (e)
         return e;
-    if (pack_decode(payload, &source->block) != OK)
-        return store_damaged(m->txn, TABLE_BLOCK, store_key_span(&key), "cannot be read", m->msg);
+    check(pack_decode(payload, &source->block) == OK); /* as in the first pass */
     source->node.key = source->first;
     source->node.tie = source->number;
     heap_push(&m->heap, &source->node);

@@ -17,6 +17,8 @@ static const uint8_t number_bytes[TABLE_COUNT] = {
     [TABLE_FAILURE] = 4, [TABLE_STRIKE] = 4, [TABLE_REOPENED] = 4,
 };
 
+enum { HEX_SHOWN = 24 }; /* bytes of a key that is named by them */
+
 static const char head_name[] = "\0head";
 
 const char *store_table_name(enum store_table table)
@@ -85,11 +87,12 @@ bool store_key_parse(enum store_table table, struct span key, struct store_place
     return true;
 }
 
-static void append_hex(struct span key, char *out, size_t out_bytes)
+/* The beginning of a key; `out` has room for it. */
+static void put_hex(struct span key, char *out)
 {
-    size_t shown = key.len < 24 ? key.len : 24;
-    for (size_t i = 0; i < shown && out_bytes > 2; i++, out += 2, out_bytes -= 2)
-        snprintf(out, out_bytes, "%02x", key.data[i]);
+    size_t shown = key.len < HEX_SHOWN ? key.len : HEX_SHOWN;
+    for (size_t i = 0; i < shown; i++)
+        snprintf(out + 2 * i, 3, "%02x", key.data[i]);
 }
 
 void store_key_text(enum store_table table, struct span key, char out[STORE_KEY_TEXT_BYTES])
@@ -97,8 +100,8 @@ void store_key_text(enum store_table table, struct span key, char out[STORE_KEY_
     struct store_place place;
     check((unsigned)table < TABLE_COUNT);
     if (table < TABLE_BLOCK || !store_key_parse(table, key, &place)) {
-        int len = snprintf(out, STORE_KEY_TEXT_BYTES, "%s ", table_names[table]);
-        append_hex(key, out + len, STORE_KEY_TEXT_BYTES - (size_t)len);
+        int len = snprintf(out, STORE_KEY_TEXT_BYTES - 2 * HEX_SHOWN, "%s ", table_names[table]);
+        put_hex(key, out + len);
         /* cppcheck-suppress arrayIndexOutOfBoundsCond ; checked above */
     } else if (number_bytes[table] == 0) {
         snprintf(out, STORE_KEY_TEXT_BYTES, "%s (model %u, task %u)", table_names[table],

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static struct failing plan;
@@ -70,6 +71,17 @@ WRAP(int, ftruncate, (int fd, off_t size), (fd, size), refuse())
 WRAP(int, fsync, (int fd), (fd), refuse())
 WRAP(int, rename, (const char *from, const char *to), (from, to), refuse())
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), refuse())
+
+/* Not a failure: under the name "network", the file system is one of a network. */
+int __real_statfs(const char *path, struct statfs *out); /* NOLINT: the linker's names */
+int __wrap_statfs(const char *path, struct statfs *out); /* NOLINT */
+int __wrap_statfs(const char *path, struct statfs *out)  /* NOLINT */
+{
+    int rc = __real_statfs(path, out);
+    if (rc == 0 && failing_now("network"))
+        out->f_type = 0x6969; /* NFS */
+    return rc;
+}
 
 int __real_open(const char *path, int flags, ...); /* NOLINT: the linker's names */
 int __wrap_open(const char *path, int flags, ...); /* NOLINT */

@@ -128,6 +128,28 @@ static inline struct fsck_summary fixture_clean(struct store *s)
     return sum;
 }
 
+/* Two models, two tasks; cell (1, 1) has successes, failures and a retry in 3 blocks, cell (2, 2)
+ * one block of successes; a strike waits. The last page of a bitmap has bits behind the task's end.
+ */
+enum { FIXTURE_SOUND_SIZE = 20001 };
+
+static inline struct store *fixture_sound(const char *dir)
+{
+    struct store *s = fixture_open(dir);
+    fixture_ids(s, 2, 2, FIXTURE_SOUND_SIZE);
+    struct store_batch *b = store_batch_new();
+    fixture_block(b, 1, 1, FIXTURE_SOUND_SIZE, 0, 1, 100, STATUS_OK);
+    fixture_block(b, 1, 1, FIXTURE_SOUND_SIZE, 100, 1, 10, STATUS_CRASH);
+    fixture_block(b, 2, 2, FIXTURE_SOUND_SIZE, 9000, 1, 10, STATUS_OK);
+    store_batch_retry(b, 1, 1);
+    fixture_block(b, 1, 1, FIXTURE_SOUND_SIZE, 100, 1, 5, STATUS_TIMEOUT);
+    store_batch_strike(b, &(struct strike){ .model = 1, .task = 1, .instance = 500, .count = 1 });
+    fixture_commit(s, b);
+    store_batch_free(b);
+    fixture_clean(s);
+    return s;
+}
+
 static inline bool fixture_same_tally(const struct tally *a, const struct tally *b)
 {
     return memcmp(a->count, b->count, sizeof(a->count)) == 0 &&

@@ -124,6 +124,12 @@ static void reading_makes_no_store(void **state)
     struct errmsg msg = { "" };
     assert_int_equal(store_open(&config, &s, &msg), ERR_NOT_FOUND);
     assert_non_null(strstr(msg.text, config.path));
+    char *nowhere = file_join(*state, "nowhere");
+    config.path = nowhere;
+    assert_int_equal(store_open(&config, &s, &msg), ERR_NOT_FOUND);
+    assert_non_null(strstr(msg.text, nowhere));
+    assert_false(file_exists(nowhere));
+    free(nowhere);
 }
 
 /* With the lock gone two can open it; then the younger one has it. */
@@ -225,6 +231,30 @@ static void an_unknown_identity_has_no_id(void **state)
     store_close(s);
 }
 
+/* Some of what is named together is known already. */
+static void what_is_known_keeps_its_id(void **state)
+{
+    struct store *s = fixture_open(*state);
+    fixture_ids(s, 1, 2, 100);
+    struct store_naming namings[4] = {
+        { .is_task = true, .identity = fixture_digest("task", 2), .size = 100 },
+        { .is_task = true, .identity = fixture_digest("task", 3), .size = 100 },
+        { .identity = fixture_digest("model", 2) },
+        { .identity = fixture_digest("model", 1) },
+    };
+    uint32_t ids[4];
+    assert_int_equal(store_ids(s, namings, 4, ids, NULL), OK);
+    assert_int_equal(ids[0], 2);
+    assert_int_equal(ids[1], 3);
+    assert_int_equal(ids[2], 2);
+    assert_int_equal(ids[3], 1);
+    struct store_info info;
+    store_info(s, &info);
+    assert_int_equal(info.task_count, 3);
+    assert_int_equal(info.model_count, 2);
+    store_close(s);
+}
+
 static void a_task_keeps_its_size(void **state)
 {
     struct store *s = fixture_open(*state);
@@ -278,6 +308,7 @@ int main(void)
         T(a_foreign_file_is_refused),
         T(a_start_that_was_cut_short_leaves_no_trace),
         T(an_unknown_identity_has_no_id),
+        T(what_is_known_keeps_its_id),
         T(a_task_keeps_its_size),
         T(values_last),
     };

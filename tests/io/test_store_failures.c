@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <sys/resource.h>
 
+#include "coordinator/store/guard.h"
+#include "coordinator/store/table.h"
 #include "tests/fault/folder.h"
 #include "tests/fault/life.h"
 #include "tests/io/failing.h"
@@ -14,8 +17,7 @@ enum {
     STEPS = 20, /* of the life so far: failures, strikes and retries among them */
     MODELS = 2, /* of a life */
     TASKS = 3,
-    SIZE = 4000,
-    CALLS_MAX = 4000 /* of one operation */
+    SIZE = 4000
 };
 
 struct sample {
@@ -256,11 +258,12 @@ static void assert_said(const struct operation *op, err e, err expected, const s
 }
 
 /* The n-th of the calls fails in the operation. False: it has not so many. */
-static bool fail_once(const struct sample *f, const struct operation *op, uint64_t nth)
+static bool fail_once(const struct sample *f, const struct operation *op, const char *calls,
+                      uint64_t nth)
 {
     struct errmsg msg = { "" };
     struct store *s = fixture_open(f->dir);
-    failing_set(&(struct failing){ .calls = "mdb_*", .nth = nth, .code = EIO });
+    failing_set(&(struct failing){ .calls = calls, .nth = nth, .code = EIO });
     err e = op->run(s, &msg);
     if (failing_end() == 0) {
         assert_int_equal(e, OK);
@@ -281,13 +284,61 @@ static void each_call_to_lmdb_that_fails_is_told(void **state)
         const struct operation *op = &operations[i];
         uint64_t nth = 1;
         restore(f);
-        for (; fail_once(f, op, nth); nth++) {
-            assert_true(nth < CALLS_MAX);
+        for (; fail_once(f, op, "mdb_*", nth); nth++)
             if (op->writes && op->run != end_strikes) /* which has a task to itself */
                 assert_contents(f, &f->before);
-        }
         assert_true(nth > 2);
     }
+}
+
+/* fsck reads the file beside LMDB. */
+static void each_look_at_the_file_that_fails_is_told(void **state)
+{
+    static const char *const calls[] = { "pread", "fstat" };
+    static const struct operation fsck = { "fsck", check_all, false };
+    const struct sample *f = *state;
+    restore(f);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        uint64_t nth = 1;
+        while (fail_once(f, &fsck, calls[i], nth))
+            nth++;
+        assert_true(nth > 1);
+    }
+}
+
+/* Under a (model, task) that has no tally. */
+static err plant_an_orphan(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context;
+    struct store_key key = store_key_place(TABLE_BLOCK, MODELS, TASKS + 1, 1);
+    return store_put(t, TABLE_BLOCK, &key, span_str("MBK1"), msg);
+}
+
+static void count_violation(void *owner, const char *sentence)
+{
+    size_t *count = owner;
+    *count += strstr(sentence, "belongs to no tally") != NULL;
+}
+
+static void a_failed_look_for_the_owner_of_a_record_is_told(void **state)
+{
+    const struct sample *f = *state;
+    restore(f);
+    struct store *s = fixture_open(f->dir);
+    assert_int_equal(store_write(s, STORE_NEED_SMALL, plant_an_orphan, NULL, NULL), OK);
+    err e = ERR_IO;
+    uint64_t met = 0;
+    for (uint64_t nth = 1; e; nth++) {
+        struct fsck_summary sum = { 0 };
+        size_t orphans = 0;
+        failing_set(&(struct failing){ .calls = "mdb_get", .nth = nth, .code = EIO });
+        e = store_fsck(s, count_violation, &orphans, &sum, NULL);
+        assert_int_equal(e, failing_end() ? ERR_IO : OK);
+        assert_int_equal(sum.violations, orphans); /* a failure is no violation */
+        met += orphans;
+    }
+    assert_true(met > 0);
+    store_close(s);
 }
 
 /* ---- Full and moving maps ---- */
@@ -479,6 +530,119 @@ static void each_call_of_opening_that_fails_is_told(void **state)
     }
 }
 
+static void a_folder_above_that_must_not_be_read_is_left_alone(void **state)
+{
+    const struct sample *f = *state;
+    restore(f);
+    struct store_config config = { .path = f->dir };
+    struct store *s;
+    for (uint64_t nth = 1; nth <= 4; nth++) { /* the lock, the folder, and the two above it */
+        failing_set(&(struct failing){ .calls = "open", .nth = nth, .code = EACCES });
+        err e = store_open(&config, &s, NULL);
+        assert_int_equal(failing_end(), 1);
+        assert_int_equal(e, nth <= 2 ? ERR_DENIED : OK);
+        if (!e)
+            store_close(s);
+    }
+}
+
+static void a_network_file_system_is_refused_unless_allowed(void **state)
+{
+    const struct sample *f = *state;
+    restore(f);
+    struct store_config config = { .path = f->dir };
+    struct store *s;
+    for (int i = 0; i < 2; i++) {
+        config.read_only = i == 1;
+        struct errmsg msg = { "" };
+        failing_set(&(struct failing){ .calls = "network", .nth = 1 });
+        assert_int_equal(store_open(&config, &s, &msg), ERR_UNSUPPORTED);
+        assert_int_equal(failing_end(), 1);
+        assert_non_null(strstr(msg.text, "network file system (NFS)"));
+    }
+    config.allow_network_fs = true;
+    failing_set(&(struct failing){ .calls = "network", .nth = 1 });
+    assert_int_equal(store_open(&config, &s, NULL), OK);
+    assert_int_equal(failing_end(), 0); /* it did not ask */
+    store_close(s);
+}
+
+static void a_map_too_large_for_the_address_space_is_told(void **state)
+{
+    const struct sample *f = *state;
+    restore(f);
+    struct store_config config = { .path = f->dir };
+    struct store *s;
+    struct errmsg msg = { "" };
+    failing_set(&(struct failing){ .calls = "mdb_env_open", .nth = 1, .code = ENOMEM });
+    assert_int_equal(store_open(&config, &s, &msg), ERR_IO);
+    assert_int_equal(failing_end(), 1);
+    assert_non_null(strstr(msg.text, "cannot map 274877906944 bytes"));
+    assert_non_null(strstr(msg.text, "ulimit -v"));
+}
+
+/* ---- Room on the disk ---- */
+
+static void room_is_asked_for_in_every_way_there_is(void **state)
+{
+    static const struct failing blind = { .calls = "fstatvfs", .nth = 1, .code = EIO };
+    static const struct {
+        struct failing plan;
+        uint64_t need;
+        err expected;
+        const char *words;
+    } cases[] = {
+        { { .calls = "fallocate", .nth = 1, .code = EINTR }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = ENOSYS }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP },
+          (uint64_t)1 << 60,
+          ERR_FULL,
+          "cannot grow by 1152921504606846976 bytes: No space left on device; make room for it" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP, .then = &blind },
+          4 << 20,
+          ERR_IO,
+          "cannot examine" },
+        { { .calls = "fallocate", .nth = 1, .code = ENOSPC }, 4 << 20, ERR_FULL, "No space left" },
+        { { .calls = "fallocate", .nth = 1, .code = EDQUOT }, 4 << 20, ERR_FULL, "quota" },
+        { { .calls = "fallocate", .nth = 1, .code = EFBIG }, 4 << 20, ERR_FULL, "too large" },
+        { { .calls = "fallocate", .nth = 1, .code = EIO }, 4 << 20, ERR_IO, "cannot extend" },
+        { { .calls = "getrlimit", .nth = 1 }, 4 << 20, OK, "" },
+        { { .calls = "fstat", .nth = 1, .code = EIO }, 4 << 20, ERR_IO, "cannot examine" },
+    };
+    const struct sample *f = *state;
+    char *path = file_join(f->dir, "data.mdb");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        struct errmsg msg = { "" };
+        failing_set(&cases[i].plan);
+        err e = store_guard_reserve(fd, path, 8192, cases[i].need, &msg);
+        assert_true(failing_end() > 0);
+        if (e != cases[i].expected || !strstr(msg.text, cases[i].words) ||
+            (e && !strstr(msg.text, path)))
+            fail_msg("case %zu: %s: '%s'", i, err_text(e), msg.text);
+        close(fd);
+    }
+    free(path);
+}
+
+/* The file may be shorter than what is in use of it: pages taken and given back. */
+static void room_is_set_aside_behind_what_is_in_use(void **state)
+{
+    enum { USED = 40960, NEED = 8 << 20 };
+    const struct sample *f = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 1 << 30, before.rlim_max }), 0);
+    char *path = file_join(f->dir, "data.mdb");
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_int_equal(store_guard_reserve(fd, path, USED, NEED, NULL), OK);
+    assert_int_equal(lseek(fd, 0, SEEK_END), USED + NEED);
+    close(fd);
+    free(path);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 /* ---- A state that moves while it is looked at ---- */
 
 static void looking_is_done_again_while_the_state_moves(void **state)
@@ -508,12 +672,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(each_call_to_lmdb_that_fails_is_told),
+        T(each_look_at_the_file_that_fails_is_told),
+        T(a_failed_look_for_the_owner_of_a_record_is_told),
         T(a_map_that_is_full_at_any_call_of_a_commit_grows),
         T(a_map_that_another_process_has_grown_is_followed),
         T(a_map_that_cannot_grow_is_told),
         T(each_code_of_lmdb_has_its_name),
         T(a_commit_cut_short_for_lack_of_room_can_be_done_again),
         T(each_call_of_opening_that_fails_is_told),
+        T(a_folder_above_that_must_not_be_read_is_left_alone),
+        T(a_network_file_system_is_refused_unless_allowed),
+        T(a_map_too_large_for_the_address_space_is_told),
+        T(room_is_asked_for_in_every_way_there_is),
+        T(room_is_set_aside_behind_what_is_in_use),
         T(looking_is_done_again_while_the_state_moves),
     };
     return cmocka_run_group_tests_name("store_failures", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include "common/varint.h"
 #include "coordinator/store/table.h"
 
-enum { SIZE = 20000 };
+enum { SIZE = FIXTURE_SOUND_SIZE };
 
 struct found {
     size_t count;
@@ -18,24 +18,6 @@ static void note(void *owner, const char *sentence)
     struct found *found = owner;
     if (found->count++ == 0)
         snprintf(found->first, sizeof(found->first), "%s", sentence);
-}
-
-/* Two models, two tasks; cell (1, 1) has successes, failures and a retry, and a strike waits. */
-static struct store *sound_store(const char *dir)
-{
-    struct store *s = fixture_open(dir);
-    fixture_ids(s, 2, 2, SIZE);
-    struct store_batch *b = store_batch_new();
-    fixture_block(b, 1, 1, SIZE, 0, 1, 100, STATUS_OK);
-    fixture_block(b, 1, 1, SIZE, 100, 1, 10, STATUS_CRASH);
-    fixture_block(b, 2, 2, SIZE, 9000, 1, 10, STATUS_OK);
-    store_batch_retry(b, 1, 1);
-    fixture_block(b, 1, 1, SIZE, 100, 1, 5, STATUS_TIMEOUT);
-    store_batch_strike(b, &(struct strike){ .model = 1, .task = 1, .instance = 500, .count = 1 });
-    fixture_commit(s, b);
-    store_batch_free(b);
-    fixture_clean(s);
-    return s;
 }
 
 static err copy_record(struct store_txn *t, enum store_table table, const struct store_key *from,
@@ -78,6 +60,15 @@ static err repeat_a_block(struct store_txn *t, void *context, struct errmsg *msg
     (void)context, (void)msg;
     struct store_key from = store_key_place(TABLE_BLOCK, 1, 1, 1);
     struct store_key to = store_key_place(TABLE_BLOCK, 1, 1, 4);
+    return copy_record(t, TABLE_BLOCK, &from, &to);
+}
+
+/* In the cell that has one. */
+static err repeat_the_only_block(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context, (void)msg;
+    struct store_key from = store_key_place(TABLE_BLOCK, 2, 2, 1);
+    struct store_key to = store_key_place(TABLE_BLOCK, 2, 2, 2);
     return copy_record(t, TABLE_BLOCK, &from, &to);
 }
 
@@ -274,16 +265,16 @@ static void each_planted_thing_is_found(void **state)
           "model 1, task 1: a retry took back instance 5000 of block 1, which is not there" },
         { lose_a_void, "model 1, task 1: instance 103 is recorded again in block 3" },
         { strike_what_has_ended, "strike (model 1, task 1, 50) is of an instance that has ended" },
-        { strike_behind_the_end, "strike (model 1, task 1, 20000) is behind its task's end" },
+        { strike_behind_the_end, "strike (model 1, task 1, 20001) is behind its task's end" },
         { strike_an_unknown_model, "strike (model 3, task 1, 500) belongs to ids" },
         { give_an_id_twice, "has the id 1, which was never given or is another's" },
         { lose_a_model, "1 of 2 ids of table 'model' have no record, the first of them 2" },
-        { resize_a_task, "tally (model 2, task 2) has 20000 instances, its task 20001" },
+        { resize_a_task, "tally (model 2, task 2) has 20001 instances, its task 20002" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *dir = test_dir();
-        struct store *s = sound_store(dir);
+        struct store *s = fixture_sound(dir);
         assert_int_equal(store_write(s, STORE_NEED_SMALL, cases[i].plant, NULL, NULL), OK);
         struct found found = { 0 };
         struct fsck_summary sum;
@@ -294,6 +285,60 @@ static void each_planted_thing_is_found(void **state)
         store_close(s);
         test_rm_rf(dir);
     }
+}
+
+/* A failure beside its block: each of its fields, when it is another than in the block. */
+static err change_a_failure(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    const unsigned *field = context;
+    struct store_key key = store_key_place(TABLE_FAILURE, 1, 1, 102);
+    struct store_failure failure;
+    struct span payload;
+    struct buf changed = { 0 };
+    err e = store_get(t, TABLE_FAILURE, &key, &payload, msg);
+    check(!e && store_failure_decode(payload, &failure));
+    switch (*field) {
+    case 0: failure.status = STATUS_OOM; break;
+    case 1: failure.micros++; break;
+    case 2: failure.block--; break;
+    default: failure.reason.len--;
+    }
+    store_failure_encode(&failure, &changed);
+    e = store_put(t, TABLE_FAILURE, &key, buf_span(&changed), msg);
+    buf_release(&changed);
+    return e;
+}
+
+static void a_failure_is_what_its_block_says(void **state)
+{
+    (void)state;
+    for (unsigned field = 0; field < 4; field++) {
+        char *dir = test_dir();
+        struct store *s = fixture_sound(dir);
+        assert_int_equal(store_write(s, STORE_NEED_SMALL, change_a_failure, &field, NULL), OK);
+        struct found found = { 0 };
+        struct fsck_summary sum;
+        assert_int_equal(store_fsck(s, note, &found, &sum, NULL), OK);
+        assert_int_equal(found.count, 1);
+        assert_non_null(strstr(found.first, "the failure of instance 102 is not what its block"));
+        store_close(s);
+        test_rm_rf(dir);
+    }
+}
+
+/* A block without rows is none that the store would write, but it takes nothing away. */
+static err add_an_empty_block(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context;
+    struct block_builder builder;
+    struct buf bytes = { 0 };
+    block_builder_init(&builder, FIXTURE_STATS);
+    block_builder_encode(&builder, &bytes);
+    struct store_key key = store_key_place(TABLE_BLOCK, 2, 2, 2);
+    err e = store_put(t, TABLE_BLOCK, &key, buf_span(&bytes), msg);
+    block_builder_release(&builder);
+    buf_release(&bytes);
+    return e;
 }
 
 /* Without a check, too: what is lost must not read as "no results". */
@@ -340,19 +385,21 @@ static void reading_and_writing_notice_what_is_lost(void **state)
         store_apply_f *plant;
         err (*use)(struct store *s);
     } cases[] = {
-        { lose_a_page, load },           { lose_a_tally, load }, { lose_a_block, recount },
-        { lose_a_tally, recount },       { lose_a_block, list }, { lose_a_tally, list },
-        { repeat_a_block, commit_more },
+        { lose_a_page, load },           { lose_a_tally, load },
+        { lose_a_block, recount },       { lose_a_tally, recount },
+        { lose_a_block, list },          { lose_a_tally, list },
+        { repeat_a_block, commit_more }, { repeat_the_only_block, recount },
+        { repeat_the_only_block, list },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *dir = test_dir();
-        struct store *s = sound_store(dir);
+        struct store *s = fixture_sound(dir);
         assert_int_equal(cases[i].use(s), OK);
         store_close(s);
         test_rm_rf(dir);
         dir = test_dir();
-        s = sound_store(dir);
+        s = fixture_sound(dir);
         assert_int_equal(store_write(s, STORE_NEED_SMALL, cases[i].plant, NULL, NULL), OK);
         assert_int_equal(cases[i].use(s), ERR_CORRUPT);
         store_close(s);
@@ -360,11 +407,27 @@ static void reading_and_writing_notice_what_is_lost(void **state)
     }
 }
 
+static void a_block_without_rows_is_not_counted(void **state)
+{
+    (void)state;
+    char *dir = test_dir();
+    struct store *s = fixture_sound(dir);
+    assert_int_equal(store_write(s, STORE_NEED_SMALL, add_an_empty_block, NULL, NULL), OK);
+    assert_int_equal(recount(s), OK);
+    assert_int_equal(list(s), OK);
+    struct found found = { 0 };
+    struct fsck_summary sum;
+    assert_int_equal(store_fsck(s, note, &found, &sum, NULL), OK);
+    assert_non_null(strstr(found.first, "there are 2 blocks, 1 were recorded"));
+    store_close(s);
+    test_rm_rf(dir);
+}
+
 static void a_sound_store_is_summed_up(void **state)
 {
     (void)state;
     char *dir = test_dir();
-    struct store *s = sound_store(dir);
+    struct store *s = fixture_sound(dir);
     struct fsck_summary sum = fixture_clean(s);
     assert_int_equal(sum.models, 2);
     assert_int_equal(sum.tasks, 2);
@@ -404,6 +467,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_planted_thing_is_found),
+        cmocka_unit_test(a_failure_is_what_its_block_says),
+        cmocka_unit_test(a_block_without_rows_is_not_counted),
         cmocka_unit_test(reading_and_writing_notice_what_is_lost),
         cmocka_unit_test(a_sound_store_is_summed_up),
         cmocka_unit_test(records_are_bound_to_their_key_and_version),

@@ -297,6 +297,13 @@ static void failures_are_listed_in_pages(void **state)
         OK);
     assert_int_equal(given, 2);
     assert_int_equal(of_model.items[0].instance, 255);
+    /* Behind the last one of a model there is nothing, nor behind the last key that could be. */
+    const struct strike last = { .model = UINT32_MAX, .task = UINT32_MAX, .instance = UINT32_MAX };
+    for (uint32_t model = 0; model < 2; model++) {
+        assert_int_equal(
+            store_each_failure(s, model, last, 64, append_to_list, &of_model, &given, NULL), OK);
+        assert_int_equal(given, 0);
+    }
     store_batch_free(b);
     store_close(s);
 }

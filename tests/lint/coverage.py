@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GOALS = (  # room, files, per cent of branches: the goal, and what it must not fall below
     ("decoder", r"proto/(decode|wire|fields)\.c|common/block\.c", 100, 100),
     ("lease table", r"coordinator/core/(attempt|lease)\.c", 100, 100),
-    ("store", r"coordinator/store/.*\.c", 100, 68),
+    ("store", r"coordinator/store/.*\.c", 100, 93),
     ("core", r"coordinator/core/.*\.c", 90, 90),
     ("access", r"coordinator/access/.*\.c|common/io/key\.c", 90, 78),
 )
