@@ -103,7 +103,8 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
         match_wake(c); /* somebody else may have it now */
 }
 
-/* With attempts that were adopted there may be more than the caps allow: then nobody gets more. */
+/* With attempts that were adopted there may be more than the caps allow: then nobody gets more. s:
+ * NULL: a slot that has nothing of it. */
 static enum limit cap_of(const struct core *c, const struct model *m, const struct slot *s)
 {
     const struct core_rules *rules = &m->rules;
@@ -111,12 +112,17 @@ static enum limit cap_of(const struct core *c, const struct model *m, const stru
         return LIMIT_NONE;
     if (rules->concurrency > 0 && m->adopted > 0)
         return LIMIT_CONCURRENCY; /* nobody knows how many requests these have open */
-    uint32_t new_here = m->forming + (sibling(c, s, m, NULL) ? 0 : 1);
+    uint32_t new_here = m->forming + (s && sibling(c, s, m, NULL) ? 0 : 1);
     if (rules->max_replicas > 0 && m->busy_slots + new_here > rules->max_replicas)
         return LIMIT_REPLICAS;
     if (rules->concurrency > 0 && m->inflight + new_here > rules->concurrency)
         return LIMIT_CONCURRENCY;
     return LIMIT_NONE;
+}
+
+bool limit_keeps_newcomers(const struct core *c, const struct model *m)
+{
+    return m->paused || cap_of(c, m, NULL) != LIMIT_NONE;
 }
 
 /* ---- The end of a worker's time ---- */

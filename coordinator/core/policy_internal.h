@@ -28,6 +28,9 @@ double model_piece_ns(const struct core *c, const struct model *m);
 /* shortlist.c: slots that are alike are answered once */
 void kind_enter(struct core *c, struct slot *s); /* what it offers is known */
 void kind_free_all(struct core *c);
+/* Whether slots like this one could have the model, as far as they are all the same, and have
+ * nothing of it. */
+bool kind_could_have(const struct core *c, const struct slot *s, const struct model *m);
 /* Of the open models, those that this slot might be given instead of its own, so far as that does
  * not depend on its worker. Holds until shortlist_forget. */
 const struct kind *shortlist_for(struct core *c, const struct slot *s);
@@ -109,6 +112,7 @@ static inline uint32_t model_replicas(const struct model *m) /* those to come in
 /* limits.c */
 enum limit limit_of(const struct core *c, const struct model *m, const struct slot *s);
 const char *limit_text(enum limit limit);
+bool limit_keeps_newcomers(const struct core *c, const struct model *m); /* whatever they offer */
 uint32_t limit_replicas(const struct model *m); /* slots that may ever work on it at once */
 /* Of so many instances, those that are expected to end before the worker does. */
 uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,

@@ -52,10 +52,10 @@ static struct slot sample_of(const struct core *c, const struct kind *k)
 }
 
 /* Of the last kind are also slots that are like no other: nothing is ruled out for them. */
-static bool may_suit(const struct slot *sample, const struct model *m)
+bool kind_could_have(const struct core *c, const struct slot *s, const struct model *m)
 {
-    return sample->kind == KINDS_MAX - 1 ||
-           (slot_width(sample, m) > 0 && !type_is_paused(m, sample));
+    return !limit_keeps_newcomers(c, m) &&
+           (s->kind == KINDS_MAX - 1 || (slot_width(s, m) > 0 && !type_is_paused(m, s)));
 }
 
 /* The first open model from this one on that pays; false: there is none. */
@@ -65,7 +65,7 @@ static bool next_candidate(const struct core *c, const struct slot *sample, uint
     for (uint32_t i = bitmap_next_set(&c->open_models, from); i < c->model_count;
          i = bitmap_next_set(&c->open_models, i + 1)) {
         *out = (struct candidate){ i, model_piece_ns(c, &c->models[i]) };
-        if (out->piece_ns > -INFINITY && may_suit(sample, &c->models[i]))
+        if (out->piece_ns > -INFINITY && kind_could_have(c, sample, &c->models[i]))
             return true;
     }
     return false;

@@ -101,6 +101,7 @@ struct model {
     double held;           /* one of its replicas counts for so many slots of that factor */
     uint32_t leaving;      /* replicas that finish what they have of it, and go */
     double pending_ns;     /* what they still have to load */
+    uint32_t first_victim; /* tail.c: the most gainful one of a look; NONE: none */
     char *reason;          /* the newest reason why it did not start or run somewhere */
 };
 

@@ -16,8 +16,17 @@ enum { VICTIMS_MAX = 4096 }; /* a look; more are found by the next one */
 
 /* An attempt that keeps work from the starving, and for how long. */
 struct victim {
-    struct attempt *attempt;
-    double gain_ns; /* until its slot would start the last of it */
+    struct attempt *attempt; /* NULL: it had to give */
+    double gain_ns;          /* until its slot would start the last of it */
+    uint32_t next_of_model;  /* with less to gain; NONE: none */
+};
+
+/* Those who starve are many, and so are the victims: most of these help no slot of a kind, and are
+ * left behind once for all slots of it. */
+struct look {
+    struct victim victims[VICTIMS_MAX]; /* most to gain first */
+    uint32_t count;
+    uint32_t next_for[KINDS_MAX]; /* those before it help no slot that has not their model */
 };
 
 static double load_ns_of(const struct core *c, const struct attempt *a)
@@ -33,12 +42,13 @@ bool attempt_is_retry(const struct core *c, const struct attempt *a)
 }
 
 /* The slot's attempts from its last one to the head, as far as there is something to gain. */
-static size_t add_victims(const struct core *c, struct slot *s, struct victim *out, size_t count)
+static void add_victims(const struct core *c, struct slot *s, struct look *look)
 {
     double ahead_ns = 0;
     if (s->spared)
-        return count;
-    for (struct list *n = s->attempts.next; n != &s->attempts && count < VICTIMS_MAX; n = n->next) {
+        return;
+    for (struct list *n = s->attempts.next; n != &s->attempts && look->count < VICTIMS_MAX;
+         n = n->next) {
         struct attempt *a = container_of(n, struct attempt, in_slot);
         double rest_ns = a->open * attempt_instance_ns(c, a);
         double gain_ns = ahead_ns + rest_ns;
@@ -47,9 +57,8 @@ static size_t add_victims(const struct core *c, struct slot *s, struct victim *o
         ahead_ns += rest_ns;
         if (!a->revoked && !a->is_copy && !attempt_is_retry(c, a) &&
             gain_ns > (double)c->config.beat_ns)
-            out[count++] = (struct victim){ a, gain_ns };
+            look->victims[look->count++] = (struct victim){ a, gain_ns, NONE };
     }
-    return count;
 }
 
 static int by_gain(const void *a, const void *b)
@@ -60,17 +69,36 @@ static int by_gain(const void *a, const void *b)
     return (x->attempt->id > y->attempt->id) - (x->attempt->id < y->attempt->id);
 }
 
-static size_t find_victims(const struct core *c, struct victim *out)
+static void chain_by_model(struct core *c, struct look *look)
 {
-    size_t count = 0;
+    for (size_t i = 0; i < c->model_count; i++)
+        c->models[i].first_victim = NONE;
+    for (uint32_t i = look->count; i-- > 0;) {
+        struct model *m = &c->models[look->victims[i].attempt->cell->model];
+        look->victims[i].next_of_model = m->first_victim;
+        m->first_victim = i;
+    }
+}
+
+static void find_victims(struct core *c, struct look *look)
+{
+    look->count = 0;
+    memset(look->next_for, 0, sizeof(look->next_for));
     for (size_t i = 0; i < c->worker_count; i++) {
         struct worker *w = c->workers[i];
         for (uint32_t k = 0; w->session && k < w->slot_count; k++)
-            count = add_victims(c, &w->slots[k], out, count);
+            add_victims(c, &w->slots[k], look);
     }
-    if (count > 1)
-        qsort(out, count, sizeof(*out), by_gain);
-    return count;
+    if (look->count > 1)
+        qsort(look->victims, look->count, sizeof(look->victims[0]), by_gain);
+    chain_by_model(c, look);
+}
+
+/* Whether a slot that has to load the model first would be through sooner. */
+static bool is_worth_a_load(const struct core *c, const struct victim *v)
+{
+    return model_is_worth_loading(c, &c->models[v->attempt->cell->model]) &&
+           v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
 }
 
 /* Whether the slot could run the attempt's model, and would be through sooner. */
@@ -80,10 +108,7 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
     const struct model *m = &c->models[cell->model];
     if (limit_of(c, m, s) != LIMIT_NONE || worker_refuses(s->worker, cell->model, cell->task))
         return false;
-    if (s->model == cell->model)
-        return true;
-    return model_is_worth_loading(c, m) &&
-           v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
+    return s->model == cell->model || is_worth_a_load(c, v);
 }
 
 void take_back(struct core *c, struct attempt *a)
@@ -95,29 +120,54 @@ void take_back(struct core *c, struct attempt *a)
     emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
 }
 
-/* For this slot: true if there was something to take back. */
-static bool take_back_for(struct core *c, const struct slot *s, struct victim *victims,
-                          size_t count)
+/* The first victim of its own model that would help the slot; look->count: none. */
+static uint32_t find_of_model(const struct core *c, const struct slot *s, const struct look *look)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!victims[i].attempt || !would_help(c, s, &victims[i]))
-            continue;
-        take_back(c, victims[i].attempt);
-        victims[i].attempt = NULL; /* one helper an attempt and look */
-        return true;
-    }
-    return false;
+    uint32_t i = s->model != NONE ? c->models[s->model].first_victim : NONE;
+    while (i != NONE && !(look->victims[i].attempt && would_help(c, s, &look->victims[i])))
+        i = look->victims[i].next_of_model;
+    return i != NONE ? i : look->count;
+}
+
+/* What rules a victim out for a kind does so until the look is over: nothing of it gets better. */
+static bool is_ruled_out(const struct core *c, const struct slot *s, const struct victim *v)
+{
+    return !v->attempt || !is_worth_a_load(c, v) ||
+           !kind_could_have(c, s, &c->models[v->attempt->cell->model]);
+}
+
+/* The first victim that would help the slot; look->count: none. */
+static uint32_t find_for(const struct core *c, const struct slot *s, struct look *look)
+{
+    uint32_t *next = &look->next_for[s->kind], first_own = find_of_model(c, s, look);
+    while (*next < look->count && is_ruled_out(c, s, &look->victims[*next]))
+        ++*next;
+    for (uint32_t i = *next; i < first_own; i++)
+        if (look->victims[i].attempt && would_help(c, s, &look->victims[i]))
+            return i;
+    return first_own;
+}
+
+/* For this slot: true if there was something to take back. */
+static bool take_back_for(struct core *c, const struct slot *s, struct look *look)
+{
+    uint32_t i = find_for(c, s, look);
+    if (i == look->count)
+        return false;
+    take_back(c, look->victims[i].attempt);
+    look->victims[i].attempt = NULL; /* one helper an attempt and look */
+    return true;
 }
 
 void tail_look(struct core *c)
 {
-    struct victim victims[VICTIMS_MAX];
-    size_t count = find_victims(c, victims);
+    struct look look;
+    find_victims(c, &look);
     struct list *next;
     for (struct list *n = c->starving.next; n != &c->starving; n = next) {
         struct slot *s = container_of(n, struct slot, in_hungry);
         next = n->next; /* with a copy to run it does not starve any more */
-        if (!take_back_for(c, s, victims, count))
+        if (!take_back_for(c, s, &look))
             copy_look(c, s);
     }
 }
