@@ -84,7 +84,7 @@ static void a_packed_block_is_kept_as_it_came(void **state)
     block_builder_encode(&builder, &bytes);
     size_t plain = bytes.len;
     struct packer *packer = packer_new();
-    pack_block(packer, &bytes);
+    pack_block(packer, PACK_WELL, &bytes);
     assert_true(bytes.len < plain / 2);
     struct store_batch *b = store_batch_new();
     store_batch_block(b, 1, 1, ROWS, buf_span(&bytes));
