@@ -7,6 +7,7 @@
 #include "common/io/file.h"
 #include "common/limits.h"
 #include "common/text.h"
+#include "coordinator/spec/spec.h"
 #include "proto/definition/definition.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -129,7 +130,8 @@ static void read_workers(struct loader *l, const struct yaml_node *node)
 
 static void read_rule(struct loader *l, const struct yaml_node *node, struct cluster_rule *r)
 {
-    static const char *const keys[] = { "match", "load", "instance", "spread", "task_spread" };
+    static const char *const keys[] = { "match",  "load",        "instance",
+                                        "spread", "task_spread", "inflight" };
     *r = (struct cluster_rule){
         .match = "*", .load_ns = -1, .instance_ns = -1, .spread = -1, .task_spread = -1
     };
@@ -140,6 +142,7 @@ static void read_rule(struct loader *l, const struct yaml_node *node, struct clu
     read_ns(l, yaml_find(node, "instance"), 1, DURATION_MS_MAX, &r->instance_ns);
     yaml_real(&l->doc, yaml_find(node, "spread"), 0, SPREAD_MAX, &r->spread);
     yaml_real(&l->doc, yaml_find(node, "task_spread"), 0, SPREAD_MAX, &r->task_spread);
+    read_u32(l, yaml_find(node, "inflight"), 1, CONCURRENCY_MAX, &r->inflight);
 }
 
 static void read_rules(struct loader *l, const struct yaml_node *node)
@@ -164,6 +167,7 @@ struct cluster_timing cluster_timing_of(const struct cluster *c, const char *mod
         t.instance_ns = r->instance_ns >= 0 ? r->instance_ns : t.instance_ns;
         t.spread = r->spread >= 0 ? r->spread : t.spread;
         t.task_spread = r->task_spread >= 0 ? r->task_spread : t.task_spread;
+        t.inflight = r->inflight > 0 ? r->inflight : t.inflight;
     }
     return t;
 }

@@ -34,6 +34,7 @@ struct cluster_rule {
     const char *match; /* a glob; "*": every model */
     int64_t load_ns, instance_ns;
     double spread, task_spread;
+    uint32_t inflight; /* 0: not given */
 };
 
 /* Of one model: the defaults, and over them the rules that match it, in the order of the file. */
@@ -42,6 +43,7 @@ struct cluster_timing {
     int64_t instance_ns; /* median of an instance on a slot of speed 1 */
     double spread;       /* sigma of the log-normal between instances */
     double task_spread;  /* and between the medians of tasks */
+    uint32_t inflight;   /* requests that a slot has open when it is that fast; 0: one */
 };
 
 struct cluster {

@@ -1,21 +1,21 @@
 /* From a planned sweep to what is simulated. */
 #include "coordinator/simulate/from_plan.h"
 
-static void add_cells(const struct plan *plan, const struct plan_model *m, measured_ns_f *measured,
-                      void *owner, struct work *out)
+static void add_cells(const struct plan *plan, const struct plan_model *m,
+                      const struct work_measured *measured, struct work *out)
 {
     double mean_factor = work_mean_factor(out->models[out->model_count - 1].timing.spread);
     for (size_t k = 0; k < m->cell_count; k++) {
         uint32_t task = plan->cells[m->first_cell + k].task;
         const struct plan_task *t = &plan->tasks[task];
-        double mean_ns = measured ? measured(owner, m, t) : 0;
+        double mean_ns = measured ? measured->instance_ns(measured->owner, m, t) : 0;
         work_add_cell(out, task, t->wanted_count == t->task->size ? NULL : &t->wanted,
                       mean_ns / mean_factor);
     }
 }
 
-size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measured_ns_f *measured,
-                      void *owner, struct work *out)
+size_t work_from_plan(const struct plan *plan, const struct fleet *fleet,
+                      const struct work_measured *measured, struct work *out)
 {
     size_t blocked = 0;
     for (size_t i = 0; i < plan->task_count; i++)
@@ -31,6 +31,8 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
                                   .gpu_types = gpus->types,
                                   .gpu_type_count = gpus->type_count };
         struct cluster_timing timing = cluster_timing_of(fleet->cluster, d->name);
+        double load_ns = measured ? measured->load_ns(measured->owner, m) : 0;
+        timing.load_ns = load_ns > 0 ? (int64_t)load_ns : timing.load_ns;
         uint32_t added = work_add_model(out, d->name, &need, &timing);
         const struct spec_rules *rules = &m->spec->rules;
         out->models[added].rules = (struct core_rules){ .priority = (int32_t)rules->priority,
@@ -43,7 +45,7 @@ size_t work_from_plan(const struct plan *plan, const struct fleet *fleet, measur
             blocked++;
             continue;
         }
-        add_cells(plan, m, measured, owner, out);
+        add_cells(plan, m, measured, out);
     }
     return blocked;
 }

@@ -195,11 +195,12 @@ static void bound_groups(const struct fleet *f, const struct model_sum *sums, si
     free(set.models);
 }
 
-/* How many of its instances may run at once; 0: no cap. */
-static uint32_t cap_of(const struct core_rules *rules)
+/* As many slots at full speed as its caps are worth; 0: no cap. */
+static double cap_of(const struct work_model *m)
 {
-    uint32_t requests = rules->concurrency, slots = rules->max_replicas;
-    return requests == 0 || (slots > 0 && slots < requests) ? slots : requests;
+    double inflight = m->timing.inflight > 0 ? m->timing.inflight : 1;
+    double requests = m->rules.concurrency / inflight, slots = m->rules.max_replicas;
+    return requests <= 0 || (slots > 0 && slots < requests) ? slots : requests;
 }
 
 static int by_load_falling(const void *a, const void *b)
@@ -229,7 +230,7 @@ void lower_bound(const struct work *work, const struct fleet *fleet, struct lowe
         sums[count++] = sum;
         speeds_of(fleet, sum.fits, &speeds);
         raise_to(out, sum.load_ns + sum.longest_ns / fastest(&speeds), BOUND_INSTANCE);
-        uint32_t cap = cap_of(&m->rules);
+        double cap = cap_of(m);
         if (cap > 0)
             raise_to(out, sum.load_ns + sum.work_ns / (cap * fastest(&speeds)), BOUND_CAP);
     }

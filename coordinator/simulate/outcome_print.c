@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/check.h"
+#include "common/mem.h"
 #include "common/text.h"
 
-enum { CELL_BYTES = 32, SCHEMA = 1 };
+enum { CELL_BYTES = 32, SCHEMA = 1, MODEL_COLUMNS = 28 };
 
 static double seconds(double ns)
 {
@@ -94,6 +96,51 @@ static void print_groups(const struct outcome *o, struct buf *out)
     }
 }
 
+/* ---- Of the models, those that were done last ---- */
+
+enum { MODELS_SHOWN = 12 };
+
+static int by_end_falling(const void *a, const void *b)
+{
+    const struct outcome_model *x = *(const struct outcome_model *const *)a;
+    const struct outcome_model *y = *(const struct outcome_model *const *)b;
+    return (x->last_ns < y->last_ns) - (x->last_ns > y->last_ns);
+}
+
+static void print_model(const struct outcome *o, const struct outcome_model *m, struct buf *out)
+{
+    const struct work_model *work = &o->work->models[m - o->models];
+    char began[CELL_BYTES], ended[CELL_BYTES], instances[CELL_BYTES];
+    text_format_duration(began, sizeof(began), m->first_ns / 1000000);
+    text_format_duration(ended, sizeof(ended), m->last_ns / 1000000);
+    text_format_count(instances, sizeof(instances), work->instances);
+    buf_append_str(out, "  ");
+    text_append_safe(out, span_of(work->name, strnlen(work->name, MODEL_COLUMNS)));
+    size_t len = strnlen(work->name, MODEL_COLUMNS);
+    buf_printf(out, "%*s %13s %8u %8u %12s %12s\n", (int)(MODEL_COLUMNS - len), "", instances,
+               m->loads, m->holders_max, began, ended);
+}
+
+static void print_models(const struct outcome *o, struct buf *out)
+{
+    const struct outcome_model **order = xcalloc(o->work->model_count + 1, sizeof(*order));
+    size_t count = 0;
+    for (size_t i = 0; i < o->work->model_count; i++)
+        if (o->models[i].last_ns >= 0)
+            order[count++] = &o->models[i];
+    qsort(order, count, sizeof(*order), by_end_falling);
+    size_t shown = count < MODELS_SHOWN ? count : MODELS_SHOWN;
+    if (count > 0)
+        buf_printf(out, "\n  %-*s %13s %8s %8s %12s %12s\n", MODEL_COLUMNS,
+                   shown < count ? "the last models" : "model", "instances", "loads", "slots",
+                   "waited", "done after");
+    for (size_t i = 0; i < shown; i++)
+        print_model(o, order[i], out);
+    if (shown < count)
+        buf_printf(out, "  %zu more were done before; --json has all\n", count - shown);
+    free(order);
+}
+
 void outcome_text(const struct outcome_list *list, struct buf *out)
 {
     print_head(list, out);
@@ -105,6 +152,8 @@ void outcome_text(const struct outcome_list *list, struct buf *out)
         buf_append_str(out, "\n");
         print_groups(&list->outcomes[0], out);
     }
+    if (list->count == 1)
+        print_models(&list->outcomes[0], out);
     for (size_t i = 0; i < list->count; i++) {
         const struct outcome *o = &list->outcomes[i];
         if (o->is_complete)

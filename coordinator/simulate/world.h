@@ -27,11 +27,12 @@ struct held {
     uint32_t first, count;
     uint32_t members[GANG_SLOTS_MAX - 1]; /* of the gang that the slot leads; of the fleet */
     uint32_t member_count;
-    uint8_t *skip;       /* as in struct msg_grant; NULL: nothing */
-    uint32_t done;       /* instances from the start of the range that are reported */
-    int64_t at_ns;       /* when the next one began, or will begin */
-    uint32_t flush_done; /* what `done` becomes at the next flush */
-    bool is_returning;   /* which is then its end */
+    uint32_t inflight_max; /* requests that it may have open; 0: as many as it wants */
+    uint8_t *skip;         /* as in struct msg_grant; NULL: nothing */
+    uint32_t done;         /* instances from the start of the range that are reported */
+    int64_t at_ns;         /* when the next one began, or will begin */
+    uint32_t flush_done;   /* what `done` becomes at the next flush */
+    bool is_returning;     /* which is then its end */
 };
 
 struct virtual_slot {

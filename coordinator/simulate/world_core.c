@@ -63,7 +63,8 @@ static void send_grant(struct world *w, uint32_t worker, const struct core_effec
                        .slot = w->fleet->workers[worker].first_slot + e->as.grant.slot,
                        .cell = map_find(&w->cell_of, cell_key(e->as.grant.model, e->as.grant.task)),
                        .first = e->as.grant.first,
-                       .count = e->as.grant.count };
+                       .count = e->as.grant.count,
+                       .inflight_max = e->as.grant.inflight_max };
     list_init(&h->node);
     h->member_count = e->as.grant.member_count;
     for (uint32_t i = 0; i < h->member_count; i++)

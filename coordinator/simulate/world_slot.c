@@ -11,11 +11,20 @@ static struct held *head_of(const struct virtual_slot *s)
                                             : container_of(s->attempts.next, struct held, node);
 }
 
+/* With fewer requests open than it could have, a host is as much slower. */
+static double speed_of(const struct world *w, const struct held *h)
+{
+    double speed = fleet_worker_of(w->fleet, h->slot)->speed;
+    uint32_t inflight = w->work->models[h->cell->model].timing.inflight;
+    bool is_held_back = h->inflight_max > 0 && h->inflight_max < inflight;
+    return is_held_back ? speed * h->inflight_max / inflight : speed;
+}
+
 /* Walk over the instances behind those reported, to the first end of one at or behind `until`:
  * returns that time, and how far it is in *out_done. */
 static int64_t walk(const struct world *w, const struct held *h, int64_t until, uint32_t *out_done)
 {
-    double speed = fleet_worker_of(w->fleet, h->slot)->speed;
+    double speed = speed_of(w, h);
     int64_t at = h->at_ns;
     uint32_t i = h->done;
     for (; i < h->count && at < until; i++)

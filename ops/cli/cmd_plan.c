@@ -10,13 +10,13 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
-#include "coordinator/learned.h"
 #include "coordinator/spec/plan_report.h"
 #include "coordinator/store/store.h"
 #include "coordinator/sweeps.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
 #include "ops/cli/machine.h"
+#include "ops/cli/measured.h"
 
 static const char HELP[] =
     "Usage: muster plan SWEEP.yaml... [--state DIR] [--slots N | --cluster FILE] [--json]\n"
@@ -65,12 +65,7 @@ static void done_of(void *owner, const struct plan_model *m, const struct plan_t
 
 static void times_of(void *owner, const struct plan_model *m, struct plan_times *out)
 {
-    struct store *store = owner;
-    struct learned learned;
-    struct errmsg msg; /* it is only an estimate */
-    uint32_t model = store_find_model(store, &m->identity);
-    if (model == 0 || learned_load(store, model, &learned, &msg))
-        return;
+    struct learned learned = measured_model(owner, m);
     *out = (struct plan_times){ .load_ms = (double)learned.load_ns * 1e-6,
                                 .instance_ms = (double)learned.instance_ns * 1e-6 };
 }

@@ -14,6 +14,7 @@
 #include "coordinator/store/store.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
+#include "ops/cli/measured.h"
 
 static const char HELP[] =
     "Usage: muster simulate SWEEP.yaml --cluster CLUSTER.yaml [options]\n"
@@ -27,8 +28,9 @@ static const char HELP[] =
     "  --policy P         muster (default), static-rank, chunk-reload, chunk-queue; or all:\n"
     "                     the four beside each other\n"
     "  --chunk N          instances of a chunk of the chunk policies (default 256)\n"
-    "  --durations STATE  mean durations as measured in this state folder of an earlier run, for\n"
-    "                     those pairs of model and task that it has; slots of speed 1 take them\n"
+    "  --durations STATE  loads, and mean durations of pairs of model and task, as measured in\n"
+    "                     this state folder of an earlier run, for those that it has; slots of\n"
+    "                     speed 1 take them\n"
     "  --seed N           of durations and faults, instead of the cluster file's\n"
     "  --json             for programs\n"
     "  --timeline FILE    who did what when, as CSV (one policy only)\n"
@@ -140,21 +142,14 @@ static int open_durations(const char *state, struct store **out)
     return code;
 }
 
-static double measured_ns(void *owner, const struct plan_model *m, const struct plan_task *t)
+static double instance_ns(void *owner, const struct plan_model *m, const struct plan_task *t)
 {
-    struct store *store = owner;
-    uint32_t model = store_find_model(store, &m->identity);
-    uint32_t task = store_find_task(store, &t->identity);
-    struct bitmap ended;
-    struct tally tally;
-    if (model == 0 || task == 0 ||
-        store_load_cell(store, model, task, t->task->size, &ended, &tally, NULL))
-        return 0; /* nothing there; a damaged cell is for fsck to tell */
-    bitmap_release(&ended);
-    uint64_t rows = 0;
-    for (int s = 0; s < STATUS_COUNT; s++)
-        rows += tally.count[s];
-    return rows ? 1000.0 * (double)tally.micros / (double)rows : 0;
+    return measured_instance_ns(owner, m, t);
+}
+
+static double load_ns(void *owner, const struct plan_model *m)
+{
+    return (double)measured_model(((struct measured *)owner)->store, m).load_ns;
 }
 
 /* ---- Output ---- */
@@ -237,7 +232,9 @@ static int simulate_plan(const struct arguments *a, const struct plan *plan,
     struct work work = { .seed = a->has_seed ? a->seed : cluster->seed };
     struct fleet fleet;
     fleet_init(&fleet, cluster, work.seed);
-    size_t blocked = work_from_plan(plan, &fleet, store ? measured_ns : NULL, store, &work);
+    struct measured from = { .store = store, .plan = plan };
+    struct work_measured measured = { &from, instance_ns, load_ns };
+    size_t blocked = work_from_plan(plan, &fleet, store ? &measured : NULL, &work);
     say_blocked(&work);
     int code = simulate_all(a, plan->spec->name, &work, &fleet);
     work_release(&work);

@@ -31,22 +31,22 @@ static char *write_cluster(const char *text)
 static void every_key_is_read(void **state)
 {
     (void)state;
-    char *path =
-        write_cluster("workers:\n"
-                      "  - count: 128\n"
-                      "    slots: 8\n"
-                      "    gpus_per_slot: 2\n"
-                      "    cpus_per_slot: 16\n"
-                      "    memory_per_slot: 1GiB\n"
-                      "    gpu: H100\n"
-                      "    speed: 1.5\n"
-                      "    slow: {every: 20, factor: 3}\n"
-                      "    die: {share: 0.02, after: 1h}\n"
-                      "  - {count: 1, slots: 1}\n"
-                      "network: {latency: 3ms}\n"
-                      "models:\n"
-                      "  - {match: a, load: 1m, instance: 5ms, spread: 2, task_spread: 1}\n"
-                      "seed: 9\n");
+    char *path = write_cluster(
+        "workers:\n"
+        "  - count: 128\n"
+        "    slots: 8\n"
+        "    gpus_per_slot: 2\n"
+        "    cpus_per_slot: 16\n"
+        "    memory_per_slot: 1GiB\n"
+        "    gpu: H100\n"
+        "    speed: 1.5\n"
+        "    slow: {every: 20, factor: 3}\n"
+        "    die: {share: 0.02, after: 1h}\n"
+        "  - {count: 1, slots: 1}\n"
+        "network: {latency: 3ms}\n"
+        "models:\n"
+        "  - {match: a, load: 1m, instance: 5ms, spread: 2, task_spread: 1, inflight: 4}\n"
+        "seed: 9\n");
     struct cluster c;
     struct problems problems = { 0 };
     assert_int_equal(cluster_load(path, &c, &problems), OK);
@@ -72,6 +72,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(t.load_ns, 60000000000);
     assert_int_equal(t.instance_ns, 5000000);
     assert_true(t.spread == 2 && t.task_spread == 1);
+    assert_int_equal(t.inflight, 4);
     cluster_release(&c);
     problems_release(&problems);
     free(path);

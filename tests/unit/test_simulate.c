@@ -336,6 +336,28 @@ static void the_lower_bound_knows_caps(void **state)
     trial_close(&t);
 }
 
+/* Four requests at once where the only slot would have eight: it takes twice as long. */
+static void a_slot_with_fewer_requests_open_is_slower(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t,
+               "workers: [{count: 1, slots: 1}]\n"
+               "models: [{load: 10s, instance: 1s, spread: 0, inflight: 8}]\n",
+               1);
+    work_add_task(&t.work, 100);
+    add_model(&t, "api", 1);
+    struct outcome free_of_caps = run(&t, POLICY_MUSTER);
+    t.work.models[0].rules.concurrency = 4;
+    struct outcome capped = run(&t, POLICY_MUSTER);
+    assert_in_range(free_of_caps.makespan_ns / S, 110, 111);
+    assert_in_range(capped.makespan_ns / S, 210, 211);
+    assert_int_equal(bound_of(&t).ns / S, 210 - 1); /* rounded down, a hair below */
+    outcome_release(&free_of_caps);
+    outcome_release(&capped);
+    trial_close(&t);
+}
+
 /* Two models of 100 s on four slots, loads of 60 s: by 120 s two slots would have to hold each, and
  * then do only 60 s each of their 100. */
 static void the_lower_bound_counts_the_replicas_that_it_takes(void **state)
@@ -581,6 +603,7 @@ int main(void)
         cmocka_unit_test(the_lower_bound_is_below_the_best_of_all_schedules),
         cmocka_unit_test(the_lower_bound_counts_the_replicas_that_it_takes),
         cmocka_unit_test(the_lower_bound_knows_caps),
+        cmocka_unit_test(a_slot_with_fewer_requests_open_is_slower),
         cmocka_unit_test(one_slot_loads_each_model_once_unless_every_chunk_reloads),
         cmocka_unit_test(static_ranks_wait_for_the_slow_worker),
         cmocka_unit_test(muster_is_ahead_of_all_three_where_loads_are_long),
