@@ -105,8 +105,7 @@ static bool metas_agree(const struct meta metas[META_COUNT])
 {
     uint64_t a = metas[0].txn_id, b = metas[1].txn_id;
     bool places = a % 2 == 0 && (b % 2 == 1 || b == 0);
-    return places && (a == b + 1 || b == a + 1 || (a == 0 && b == 0)) &&
-           metas[0].free.pad == metas[1].free.pad;
+    return places && (a == b + 1 || b == a + 1 || (a == 0 && b == 0));
 }
 
 static err read_meta(struct walk *w, unsigned index, struct meta *out)
@@ -143,6 +142,8 @@ static err read_metas_once(struct walk *w, struct meta metas[META_COUNT])
     err e = OK;
     for (unsigned i = 0; i < META_COUNT && !e; i++)
         e = read_meta(w, i, &metas[i]);
+    if (!e && metas[0].free.pad != metas[1].free.pad)
+        e = damaged(w, 1, "gives another page size than its neighbour");
     if (!e && !metas_agree(metas))
         e = damaged(w, metas[0].txn_id < metas[1].txn_id, "has an impossible transaction number");
     return e;
@@ -168,10 +169,18 @@ err store_pages_check_metas(int fd, const char *path, struct errmsg *msg)
     return read_metas(&w, metas);
 }
 
-static err claim(struct walk *w, struct bitmap *set, uint64_t page, uint64_t count)
+static err check_bounds(const struct walk *w, uint64_t page, uint64_t count)
 {
     if (page < META_COUNT || page >= w->page_count || count > w->page_count - page)
         return damaged(w, page, "is referred to, but lies outside the file");
+    return OK;
+}
+
+static err claim(struct walk *w, struct bitmap *set, uint64_t page, uint64_t count)
+{
+    err e = check_bounds(w, page, count);
+    if (e)
+        return e;
     for (uint64_t i = page; i < page + count; i++) {
         if (!bitmap_set(set, (uint32_t)i))
             return damaged(w, i, "is referred to twice");
@@ -184,8 +193,11 @@ static err check_overflow(struct walk *w, uint64_t page, uint64_t value_bytes)
 {
     struct page_head head;
     uint64_t count = (sizeof(head) - 1 + value_bytes) / w->page_bytes + 1;
+    err e = check_bounds(w, page, count);
+    if (e)
+        return e;
     if (w->deep) {
-        err e = read_at(w, page * w->page_bytes, &head, sizeof(head));
+        e = read_at(w, page * w->page_bytes, &head, sizeof(head));
         if (e)
             return e;
         uint32_t pages;
@@ -194,7 +206,7 @@ static err check_overflow(struct walk *w, uint64_t page, uint64_t value_bytes)
             return damaged(w, page, "is no head of a large value");
         count = pages; /* more than needed after a larger value was replaced */
     }
-    err e = claim(w, &w->used, page, count);
+    e = claim(w, &w->used, page, count);
     if (!e && (page + count) * w->page_bytes > w->file_bytes)
         e = read_at(w, (page + count) * w->page_bytes - 1, &head, 1); /* says how short */
     return e;

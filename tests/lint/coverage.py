@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Which branches the tests took, of the rooms that have a goal: coverage.py BUILD
 
-BUILD: a build of the preset coverage whose tests have run. Branches of check() are left out: that
-they are never taken is their point; and the way past all cases of a switch over an enum, which is
-taken by no value of it: that every case is there, the compiler sees to (-Wswitch). Prints a line a room, and the lines of the branches that no test
-takes with --missing. What the store does when memory, disk or LMDB fail is injected by tests/fault, not
-at each call: its goal is not met yet. Exit: 1 a room has less than the share that it had to keep."""
+BUILD: a build of the preset coverage whose tests have run. Prints a line a room, and the lines of
+the branches that no test takes with --missing. Two kinds of branches are left out: those of check(),
+as it is their point that they are never taken; and the way past all cases of a switch over an enum,
+which no value of it takes, as the compiler sees to every case (-Wswitch), while all cases were run.
+Calls that fail are made to by tests/io/failing.h. Exit: 1 a room has less than it had to keep."""
 
 import json
 import re
@@ -19,13 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 GOALS = (  # room, files, per cent of branches: the goal, and what it must not fall below
     ("decoder", r"proto/(decode|wire|fields)\.c|common/block\.c", 100, 100),
     ("lease table", r"coordinator/core/(attempt|lease)\.c", 100, 100),
-    ("store", r"coordinator/store/.*\.c", 100, 93),
+    ("store", r"coordinator/store/.*\.c", 100, 100),
     ("core", r"coordinator/core/.*\.c", 90, 90),
     ("access", r"coordinator/access/.*\.c|common/io/key\.c", 90, 78),
 )
 CHECKED = re.compile(r"\b(check|static_assert)\(")
-
-
 SWITCH = re.compile(r"( *)switch \(")
 
 

@@ -1,0 +1,143 @@
+/* What LMDB does not look after: where the store may lie, and room on the disk. */
+#include "tests/io/store_fixture.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "coordinator/store/guard.h"
+#include "tests/io/failing.h"
+
+/* A store, closed. */
+static int setup(void **state)
+{
+    *state = test_dir();
+    store_close(fixture_open(*state));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    test_rm_rf(*state);
+    return 0;
+}
+
+/* ---- The place ---- */
+
+static void a_folder_above_that_must_not_be_read_is_left_alone(void **state)
+{
+    struct store_config config = { .path = *state };
+    struct store *s;
+    for (uint64_t nth = 1; nth <= 4; nth++) { /* the lock, the folder, and the two above it */
+        failing_set(&(struct failing){ .calls = "open", .nth = nth, .code = EACCES });
+        err e = store_open(&config, &s, NULL);
+        assert_int_equal(failing_end(), 1);
+        assert_int_equal(e, nth <= 2 ? ERR_DENIED : OK);
+        if (!e)
+            store_close(s);
+    }
+}
+
+static void a_network_file_system_is_refused_unless_allowed(void **state)
+{
+    struct store_config config = { .path = *state };
+    struct store *s;
+    for (int i = 0; i < 2; i++) {
+        config.read_only = i == 1;
+        struct errmsg msg = { "" };
+        failing_set(&(struct failing){ .calls = "network", .nth = 1 });
+        assert_int_equal(store_open(&config, &s, &msg), ERR_UNSUPPORTED);
+        assert_int_equal(failing_end(), 1);
+        assert_non_null(strstr(msg.text, "network file system (NFS)"));
+    }
+    config.allow_network_fs = true;
+    failing_set(&(struct failing){ .calls = "network", .nth = 1 });
+    assert_int_equal(store_open(&config, &s, NULL), OK);
+    assert_int_equal(failing_end(), 0); /* it did not ask */
+    store_close(s);
+}
+
+static void a_map_too_large_for_the_address_space_is_told(void **state)
+{
+    struct store_config config = { .path = *state };
+    struct store *s;
+    struct errmsg msg = { "" };
+    failing_set(&(struct failing){ .calls = "mdb_env_open", .nth = 1, .code = ENOMEM });
+    assert_int_equal(store_open(&config, &s, &msg), ERR_IO);
+    assert_int_equal(failing_end(), 1);
+    assert_non_null(strstr(msg.text, "cannot map 274877906944 bytes"));
+    assert_non_null(strstr(msg.text, "ulimit -v"));
+}
+
+/* ---- Room on the disk ---- */
+
+static void room_is_asked_for_in_every_way_there_is(void **state)
+{
+    static const struct failing blind = { .calls = "fstatvfs", .nth = 1, .code = EIO };
+    static const struct {
+        struct failing plan;
+        uint64_t need;
+        err expected;
+        const char *words;
+    } cases[] = {
+        { { .calls = "fallocate", .nth = 1, .code = EINTR }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = ENOSYS }, 4 << 20, OK, "" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP },
+          (uint64_t)1 << 60,
+          ERR_FULL,
+          "cannot grow by 1152921504606846976 bytes: No space left on device; make room for it" },
+        { { .calls = "fallocate", .nth = 1, .code = EOPNOTSUPP, .then = &blind },
+          4 << 20,
+          ERR_IO,
+          "cannot examine" },
+        { { .calls = "fallocate", .nth = 1, .code = ENOSPC }, 4 << 20, ERR_FULL, "No space left" },
+        { { .calls = "fallocate", .nth = 1, .code = EDQUOT }, 4 << 20, ERR_FULL, "quota" },
+        { { .calls = "fallocate", .nth = 1, .code = EFBIG }, 4 << 20, ERR_FULL, "too large" },
+        { { .calls = "fallocate", .nth = 1, .code = EIO }, 4 << 20, ERR_IO, "cannot extend" },
+        { { .calls = "getrlimit", .nth = 1 }, 4 << 20, OK, "" },
+        { { .calls = "fstat", .nth = 1, .code = EIO }, 4 << 20, ERR_IO, "cannot examine" },
+    };
+    char *path = file_join(*state, "data.mdb");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        struct errmsg msg = { "" };
+        failing_set(&cases[i].plan);
+        err e = store_guard_reserve(fd, path, 8192, cases[i].need, &msg);
+        assert_true(failing_end() > 0);
+        if (e != cases[i].expected || !strstr(msg.text, cases[i].words) ||
+            (e && !strstr(msg.text, path)))
+            fail_msg("case %zu: %s: '%s'", i, err_text(e), msg.text);
+        close(fd);
+    }
+    free(path);
+}
+
+/* The file may be shorter than what is in use of it: pages taken and given back. */
+static void room_is_set_aside_behind_what_is_in_use(void **state)
+{
+    enum { USED = 40960, NEED = 8 << 20 };
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 1 << 30, before.rlim_max }), 0);
+    char *path = file_join(*state, "data.mdb");
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_int_equal(store_guard_reserve(fd, path, USED, NEED, NULL), OK);
+    assert_int_equal(lseek(fd, 0, SEEK_END), USED + NEED);
+    close(fd);
+    free(path);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_folder_above_that_must_not_be_read_is_left_alone),
+        T(a_network_file_system_is_refused_unless_allowed),
+        T(a_map_too_large_for_the_address_space_is_told),
+        T(room_is_asked_for_in_every_way_there_is),
+        T(room_is_set_aside_behind_what_is_in_use),
+    };
+    return cmocka_run_group_tests_name("store_guard", tests, NULL, NULL);
+}
