@@ -80,8 +80,8 @@ function(muster_failing name)
         return()
     endif()
     set(folder ${PROJECT_SOURCE_DIR}/tests/io)
-    set(calls fallocate fstat fstatvfs fsync ftruncate getrlimit mkdir open pread pwrite rename
-        statfs)
+    set(calls fallocate fstat fstatvfs fsync ftruncate getrlimit mkdir open pread pwrite read
+        rename stat statfs write)
     target_sources(${name} PRIVATE ${folder}/failing.c)
     if("LMDB" IN_LIST ARGN)
         list(APPEND calls mdb_cursor_get mdb_cursor_open mdb_dbi_open mdb_del mdb_env_create

@@ -24,6 +24,9 @@ err file_make_dir(const char *path, unsigned mode, struct errmsg *msg);
 err file_sync_dir(const char *dir, struct errmsg *msg);
 
 bool file_exists(const char *path);
+/* It is known not to be there. A path that cannot be examined neither exists nor is absent: whoever
+ * would make what is missing asks this, so that nothing is replaced because a disk failed. */
+bool file_is_absent(const char *path);
 bool file_is_dir(const char *path);
 /* dir/name, or name itself when it is absolute. The caller frees. */
 char *file_join(const char *dir, const char *name);

@@ -243,8 +243,10 @@ err key_read_for(enum key_role role, const char *path, struct key_file *out, str
 err key_write(const char *path, const struct key_file *key, struct errmsg *msg)
 {
     struct buf text = { 0 };
-    if (file_exists(path))
-        return err_say(msg, ERR_EXISTS, "%s is there already: move it away, or choose another name",
+    if (!file_is_absent(path))
+        return err_say(msg, ERR_EXISTS,
+                       "%s is there already, or cannot be examined: move it away, or choose "
+                       "another name",
                        path);
     buf_reserve(&text, KEY_FILE_BYTES_MAX); /* so that no copy of the secret is left behind */
     buf_printf(&text, "# A key of muster. Whoever can read it can use it: keep it at mode 0600.\n");

@@ -1,5 +1,6 @@
 #include "coordinator/access/allowed.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,18 +118,24 @@ err allowed_parse(struct span text, const char *path, struct allowed *out, struc
 static err refuse_writable(const char *path, struct errmsg *msg)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && (st.st_mode & 022) != 0)
+    if (stat(path, &st) != 0)
+        return err_say(msg, ERR_IO, "cannot examine %s: %s", path, strerror(errno));
+    if ((st.st_mode & 022) != 0)
         return err_say(msg, ERR_DENIED, "%s: others may write it (mode %04o): chmod 600 it", path,
                        (unsigned)st.st_mode & 07777);
     return OK;
 }
 
+static err read_text(const char *path, struct buf *text, struct errmsg *msg)
+{
+    err e = refuse_writable(path, msg);
+    return e ? e : file_read(path, ALLOWED_BYTES_MAX, text, msg);
+}
+
 err allowed_read(const char *path, struct allowed *out, struct errmsg *msg)
 {
     struct buf text = { 0 };
-    err e = refuse_writable(path, msg);
-    if (e == OK)
-        e = file_read(path, ALLOWED_BYTES_MAX, &text, msg);
+    err e = read_text(path, &text, msg);
     if (e == OK)
         e = allowed_parse(buf_span(&text), path, out, msg);
     buf_release(&text);
@@ -169,15 +176,12 @@ err allowed_add(const char *path, const struct key_file *key, struct errmsg *msg
     struct buf text = { 0 };
     struct allowed known = { 0 };
     err e = OK;
-    if (file_exists(path)) {
-        e = refuse_writable(path, msg);
-        if (e == OK)
-            e = file_read(path, ALLOWED_BYTES_MAX, &text, msg);
-        if (e == OK)
-            e = allowed_parse(buf_span(&text), path, &known, msg);
-    } else {
+    if (file_is_absent(path))
         buf_append_str(&text, HEAD);
-    }
+    else
+        e = read_text(path, &text, msg);
+    if (e == OK)
+        e = allowed_parse(buf_span(&text), path, &known, msg);
     if (e == OK)
         e = refuse_known(&known, path, key, msg);
     if (e == OK) {

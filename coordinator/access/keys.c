@@ -71,7 +71,7 @@ static err read_own(const char *path, struct key_file *own, struct errmsg *msg)
 static err make_or_read_own(const char *dir, struct key_file *own, struct errmsg *msg)
 {
     char *path = keys_path(dir, "coordinator.key");
-    err e = file_exists(path) ? read_own(path, own, msg) : make_own(dir, path, own, msg);
+    err e = file_is_absent(path) ? make_own(dir, path, own, msg) : read_own(path, own, msg);
     free(path);
     return e;
 }
@@ -126,7 +126,7 @@ err keys_prepare(const char *dir, struct key_file *own, struct errmsg *msg)
     if (e)
         return e;
     char *list = keys_path(dir, "allowed");
-    if (!file_exists(list))
+    if (file_is_absent(list))
         e = make_first(dir, own, list, msg);
     free(list);
     if (e)

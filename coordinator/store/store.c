@@ -244,7 +244,7 @@ static err open_all(struct store *s, const struct store_config *config, struct e
 {
     err e =
         s->read_only ? store_guard_look(config, msg) : store_guard_take(config, &s->lock_fd, msg);
-    if (!e && !s->read_only && !file_exists(s->data_path))
+    if (!e && !s->read_only && file_is_absent(s->data_path))
         e = make_store(config->path, s->data_path, msg);
     if (!e && !s->read_only)
         e = store_guard_sync(config->path, msg);

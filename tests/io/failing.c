@@ -61,12 +61,15 @@ static int refuse(void)
 }
 
 WRAP(int, fstat, (int fd, struct stat *out), (fd, out), refuse())
+WRAP(int, stat, (const char *path, struct stat *out), (path, out), refuse())
 WRAP(int, fstatvfs, (int fd, struct statvfs *out), (fd, out), refuse())
 WRAP(int, getrlimit, (__rlimit_resource_t which, struct rlimit *out), (which, out), refuse())
 WRAP(int, fallocate, (int fd, int mode, off_t at, off_t len), (fd, mode, at, len), refuse())
 WRAP(ssize_t, pread, (int fd, void *out, size_t bytes, off_t at), (fd, out, bytes, at), refuse())
 WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t len, off_t at), (fd, bytes, len, at),
      refuse())
+WRAP(ssize_t, read, (int fd, void *out, size_t bytes), (fd, out, bytes), refuse())
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len), refuse())
 WRAP(int, ftruncate, (int fd, off_t size), (fd, size), refuse())
 WRAP(int, fsync, (int fd), (fd), refuse())
 WRAP(int, rename, (const char *from, const char *to), (from, to), refuse())

@@ -528,6 +528,25 @@ static void each_call_of_opening_that_fails_is_told(void **state)
     }
 }
 
+/* A store is made where there is none: not where the disk does not say. */
+static void a_store_that_cannot_be_examined_is_not_made_anew(void **state)
+{
+    const struct sample *f = *state;
+    struct store_config config = { .path = f->dir, .allow_network_fs = true };
+    uint64_t nth = 1;
+    for (bool failed = true; failed; nth++) {
+        restore(f);
+        struct store *s;
+        failing_set(&(struct failing){ .calls = "stat", .nth = nth, .code = EIO });
+        err e = store_open(&config, &s, NULL);
+        failed = failing_end() > 0;
+        if (!e)
+            store_close(s);
+        assert_contents(f, &f->before);
+    }
+    assert_true(nth > 3);
+}
+
 /* ---- A state that moves while it is looked at ---- */
 
 static void looking_is_done_again_while_the_state_moves(void **state)
@@ -565,6 +584,7 @@ int main(void)
         T(each_code_of_lmdb_has_its_name),
         T(a_commit_cut_short_for_lack_of_room_can_be_done_again),
         T(each_call_of_opening_that_fails_is_told),
+        T(a_store_that_cannot_be_examined_is_not_made_anew),
         T(looking_is_done_again_while_the_state_moves),
     };
     return cmocka_run_group_tests_name("store_failures", tests, NULL, NULL);
