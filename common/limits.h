@@ -25,7 +25,9 @@ enum {
     SLOTS_MAX = 1024,          /* slots of one worker */
     GANG_SLOTS_MAX = 16,       /* slots that run one model together: a node has 8 GPUs, or 16 */
     WORKERS_MAX = 16384,
-    HELD_MAX = 2048,         /* attempts a worker may hold at hello */
+    HELD_MAX = 2048,   /* attempts that a hello can name */
+    ENDED_MAX = 16384, /* attempts of a worker that are over, and not durable yet: 0.1 s of the
+                          shortest jobs. It starts nothing while there are more */
     SLOT_ATTEMPTS_MAX = 256, /* granted to a slot at a time: that many only if they are short */
     UNACKED_BYTES_MAX = 64 << 20, /* results a worker keeps until they are durable */
 

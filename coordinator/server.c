@@ -114,18 +114,24 @@ static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
     end_session(s, session);
 }
 
+static void say_to(void *owner, const struct outbox_peer *to, struct span parcel)
+{
+    struct server *s = owner;
+    struct zpeer peer = to_zpeer(to);
+    err e = zsock_send(port_socket(s, to->port), &peer, parcel);
+    if (e == ERR_AGAIN && to->port == PORT_WORKERS)
+        peer_is_stuck(s, to);
+    /* ERR_CLOSED: the peer is gone; leases, not sends, are the truth */
+}
+
+/* The turn is durable. */
 static void say(void *owner, struct turn *turn)
 {
     struct server *s = owner;
     log_notes(s, turn);
     for (size_t i = 0; i < turn->count; i++) {
         const struct outbox_item *item = &turn->items[i];
-        struct zpeer peer = to_zpeer(&item->peer);
-        err e = zsock_send(port_socket(s, item->peer.port), &peer,
-                           span_of(turn->frames.data + item->at, item->len));
-        if (e == ERR_AGAIN && item->peer.port == PORT_WORKERS)
-            peer_is_stuck(s, &item->peer);
-        /* ERR_CLOSED: the peer is gone; leases, not sends, are the truth */
+        say_to(s, &item->peer, span_of(turn->frames.data + item->at, item->len));
     }
 }
 
@@ -346,6 +352,7 @@ static void end_turn(struct server *s)
         step(s, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = now }, NULL);
     look_for_the_end(s);
     commit_go(s->commit);
+    translate_talk(s->translate, say_to, s);
     s->turn_frames = 0;
     zsock_pause(s->workers, commit_is_congested(s->commit));
     int64_t left_ms = (core_deadline_mono_ns(s->config->core) - now) / 1000000 + 1;
@@ -543,6 +550,7 @@ err server_run(const struct server_config *config, enum sweep_state *ended_as, s
         uv_run(&s->loop, UV_RUN_DEFAULT);
         s->closing = true;
         finish_commits(s);
+        translate_talk(s->translate, say_to, s);
         log_commits(s);
         *ended_as = s->ended_as;
     }

@@ -1,8 +1,8 @@
 /* The coordinator's loop: the only place where the order of things is decided.
  *
  * A turn: read the ready frames (bounded), decode, translate, step the core; step it once more with
- * TIME if its deadline has passed; hand what is to be recorded to the committer; say what may be
- * said; arm one timer. */
+ * TIME if its deadline has passed; hand what is to be recorded to the committer; say what need not
+ * wait for it; arm one timer. */
 #ifndef MUSTER_COORDINATOR_SERVER_H
 #define MUSTER_COORDINATOR_SERVER_H
 

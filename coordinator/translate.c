@@ -9,27 +9,16 @@
 #include "common/mem.h"
 #include "common/pack/pack.h"
 #include "common/text.h"
+#include "coordinator/connections.h"
 #include "coordinator/learned.h"
 #include "proto/msg.h"
-
-/* A worker's connection: from its hello until its session is over. */
-struct connection {
-    uint64_t handle, session;
-    struct outbox_peer peer;
-    char *name;                  /* the worker's */
-    struct bitmap models, tasks; /* definitions it has been sent */
-    struct turn_place acked;     /* its ack in the turn at hand */
-    struct list in_all;
-};
 
 struct translate {
     const struct catalog *catalog;
     const char *sweep_name;
     uint64_t epoch;
     uint32_t beat_ms, lease_ms;
-    uint64_t next_handle;
-    struct map by_handle, by_session;
-    struct list all;
+    struct connections connections;
 };
 
 struct translate *translate_new(const struct catalog *catalog, const char *sweep_name,
@@ -41,62 +30,28 @@ struct translate *translate_new(const struct catalog *catalog, const char *sweep
                              .epoch = epoch,
                              .beat_ms = beat_ms,
                              .lease_ms = lease_ms };
-    list_init(&t->all);
+    connections_init(&t->connections);
     return t;
-}
-
-static void connection_free(struct translate *t, struct connection *c)
-{
-    map_take(&t->by_handle, c->handle);
-    if (c->session)
-        map_take(&t->by_session, c->session);
-    list_remove(&c->in_all);
-    bitmap_release(&c->models);
-    bitmap_release(&c->tasks);
-    free(c->name);
-    free(c);
 }
 
 void translate_free(struct translate *t)
 {
     if (!t)
         return;
-    while (!list_empty(&t->all))
-        connection_free(t, container_of(list_first(&t->all), struct connection, in_all));
-    map_release(&t->by_handle);
-    map_release(&t->by_session);
+    connections_release(&t->connections);
     free(t);
-}
-
-static uint64_t connection_new(struct translate *t, const struct outbox_peer *peer,
-                               struct span name)
-{
-    struct connection *c = xcalloc(1, sizeof(*c));
-    c->name = xstrndup((const char *)name.data, name.len);
-    c->handle = ++t->next_handle;
-    c->peer = *peer;
-    bitmap_init(&c->models, t->catalog->model_count);
-    bitmap_init(&c->tasks, t->catalog->task_count);
-    list_push_back(&t->all, &c->in_all);
-    map_put(&t->by_handle, c->handle, c);
-    return c->handle;
-}
-
-static bool same_peer(const struct outbox_peer *a, const struct outbox_peer *b)
-{
-    return a->port == b->port && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 static bool is_same_peer(const void *owner, const struct outbox_peer *peer)
 {
-    return same_peer(owner, peer);
+    return outbox_same_peer(owner, peer);
 }
 
 uint64_t translate_find(const struct translate *t,
                         bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),
                         const void *owner)
 {
-    for (const struct list *n = t->all.next; n != &t->all; n = n->next) {
+    for (const struct list *n = t->connections.all.next; n != &t->connections.all; n = n->next) {
         const struct connection *c = container_of_const(n, struct connection, in_all);
         if (is_wanted(owner, &c->peer))
             return c->session;
@@ -111,26 +66,18 @@ uint64_t translate_session(const struct translate *t, const struct outbox_peer *
 
 const struct outbox_peer *translate_peer(const struct translate *t, uint64_t session)
 {
-    const struct connection *c = session ? map_find(&t->by_session, session) : NULL;
+    const struct connection *c = session ? map_find(&t->connections.by_session, session) : NULL;
     return c ? &c->peer : NULL;
 }
 
 bool translate_name_is_free(const struct translate *t, struct span name, uint32_t holder)
 {
-    for (const struct list *n = t->all.next; n != &t->all; n = n->next) {
+    for (const struct list *n = t->connections.all.next; n != &t->connections.all; n = n->next) {
         const struct connection *c = container_of_const(n, struct connection, in_all);
         if (c->peer.holder != holder && span_equal(span_str(c->name), name))
             return false;
     }
     return true;
-}
-
-/* A session belongs to one connection: from another one it is as good as unknown. */
-static uint64_t session_of(const struct translate *t, const struct msg *m,
-                           const struct outbox_peer *peer)
-{
-    const struct connection *c = m->session ? map_find(&t->by_session, m->session) : NULL;
-    return c && same_peer(&c->peer, peer) ? m->session : 0;
 }
 
 /* ---- Messages to events ---- */
@@ -149,7 +96,9 @@ static void in_hello(struct translate *t, const struct msg *m, const struct outb
                                       .count = h->held[i].count };
     struct core_event *e = &out->event;
     e->kind = CORE_HELLO;
-    e->as.hello.peer = connection_new(t, peer, h->worker_name);
+    e->as.hello.peer = connection_new(&t->connections, peer, m, (uint32_t)t->catalog->model_count,
+                                      (uint32_t)t->catalog->task_count)
+                           ->handle;
     e->as.hello.next_seq = m->seq;
     e->as.hello.name = h->worker_name;
     e->as.hello.worker_id = h->worker_id;
@@ -250,8 +199,8 @@ err translate_in(struct translate *t, const struct msg *m, const struct outbox_p
                  int64_t now_mono_ns, struct incoming *out, struct errmsg *msg)
 {
     out->peer = *peer;
-    out->event =
-        (struct core_event){ .now_mono_ns = now_mono_ns, .session = session_of(t, m, peer) };
+    const struct connection *c = connection_of(&t->connections, m->session, peer);
+    out->event = (struct core_event){ .now_mono_ns = now_mono_ns, .session = c ? c->session : 0 };
     switch (m->type) {
     case MSG_HELLO: in_hello(t, m, peer, out); return OK;
     case MSG_BEAT: in_beat(t, m, out); return OK;
@@ -335,27 +284,26 @@ static void out_learned(const struct translate *t, const struct core_effect *e, 
 
 static void out_welcome(struct translate *t, const struct core_effect *e, struct turn *turn)
 {
-    struct connection *c = map_find(&t->by_handle, e->as.welcome.peer);
+    struct connection *c = map_find(&t->connections.by_handle, e->as.welcome.peer);
     check(c);
-    c->session = e->session;
-    map_put(&t->by_session, c->session, c);
+    connection_welcomed(&t->connections, c, e->session);
     struct msg m = { .type = MSG_WELCOME, .session = c->session };
     m.as.welcome = (struct msg_welcome){ .session = c->session,
                                          .epoch = t->epoch,
                                          .beat_ms = t->beat_ms,
                                          .lease_ms = t->lease_ms,
                                          .sweep = span_str(t->sweep_name) };
-    turn_say(turn, &c->peer, &m);
+    connection_say(&t->connections, c, turn, &m);
 }
 
-static void define(struct connection *c, struct bitmap *sent, uint32_t index,
+static void define(struct translate *t, struct connection *c, struct bitmap *sent, uint32_t index,
                    const struct catalog_entry *entry, enum msg_type type, struct turn *turn)
 {
     if (!bitmap_set(sent, index))
         return;
     struct msg m = { .type = type, .session = c->session };
     m.as.define = (struct msg_define){ .id = entry->id, .json = entry->definition };
-    turn_say(turn, &c->peer, &m);
+    connection_say(&t->connections, c, turn, &m);
 }
 
 static void out_grant(struct translate *t, struct connection *c, const struct core_effect *e,
@@ -363,8 +311,8 @@ static void out_grant(struct translate *t, struct connection *c, const struct co
 {
     const struct catalog_entry *model = &t->catalog->models[e->as.grant.model];
     const struct catalog_entry *task = &t->catalog->tasks[e->as.grant.task];
-    define(c, &c->models, e->as.grant.model, model, MSG_DEFINE_MODEL, turn);
-    define(c, &c->tasks, e->as.grant.task, task, MSG_DEFINE_TASK, turn);
+    define(t, c, &c->models, e->as.grant.model, model, MSG_DEFINE_MODEL, turn);
+    define(t, c, &c->tasks, e->as.grant.task, task, MSG_DEFINE_TASK, turn);
     struct msg m = { .type = MSG_GRANT, .session = c->session };
     m.as.grant = (struct msg_grant){ .attempt = e->as.grant.attempt,
                                      .slot = e->as.grant.slot,
@@ -376,7 +324,7 @@ static void out_grant(struct translate *t, struct connection *c, const struct co
                                      .inflight_max = e->as.grant.inflight_max,
                                      .members = e->as.grant.members,
                                      .member_count = e->as.grant.member_count };
-    turn_say(turn, &c->peer, &m);
+    connection_say(&t->connections, c, turn, &m);
 }
 
 /* A rejection answers the message that is being stepped, session or not. */
@@ -388,21 +336,21 @@ static void out_reject(struct translate *t, const struct core_effect *e, const s
     m.as.reject = (struct msg_reject){ e->as.reject.code, span_str(e->as.reject.text) };
     turn_say(turn, &in->peer, &m);
     struct connection *refused =
-        e->as.reject.peer ? map_find(&t->by_handle, e->as.reject.peer) : NULL;
+        e->as.reject.peer ? map_find(&t->connections.by_handle, e->as.reject.peer) : NULL;
     if (refused)
-        connection_free(t, refused);
+        connection_free(&t->connections, refused);
 }
 
 /* Effects that go to a worker with a session. */
 static void out_to_session(struct translate *t, const struct core_effect *e, struct turn *turn)
 {
-    struct connection *c = map_find(&t->by_session, e->session);
+    struct connection *c = map_find(&t->connections.by_session, e->session);
     if (!c)
         return;
     struct msg m = { .session = c->session };
     switch (e->kind) {
     case EFFECT_GRANT: out_grant(t, c, e, turn); return;
-    case EFFECT_GONE: connection_free(t, c); return;
+    case EFFECT_GONE: connection_free(&t->connections, c); return;
     case EFFECT_REVOKE:
         m.type = MSG_REVOKE;
         m.as.revoke.attempt = e->as.revoke.attempt;
@@ -425,7 +373,7 @@ static void out_to_session(struct translate *t, const struct core_effect *e, str
     case EFFECT_REJECT:
     case EFFECT_NOTE: check(!"an effect that goes to a session");
     }
-    turn_say(turn, &c->peer, &m);
+    connection_say(&t->connections, c, turn, &m);
 }
 
 /* A line a note: the words of a worker in it must not look like a line of ours. */
@@ -456,4 +404,9 @@ void translate_out(struct translate *t, const struct core_effects *effects, stru
         case EFFECT_GONE: out_to_session(t, e, turn); break;
         }
     }
+}
+
+void translate_talk(struct translate *t, translate_say_f *say, void *owner)
+{
+    connections_talk(&t->connections, say, owner);
 }

@@ -50,9 +50,14 @@ uint64_t translate_find(const struct translate *t,
                         bool (*is_wanted)(const void *owner, const struct outbox_peer *peer),
                         const void *owner);
 
-/* Carry the effects of a step over into the turn. in: the message that was stepped; NULL: none. Its
- * block may move into the turn's batch. */
+/* Carry the effects of a step over into the turn, and into what translate_talk says. in: the
+ * message that was stepped; NULL: none. Its block may move into the turn's batch. */
 void translate_out(struct translate *t, const struct core_effects *effects, struct incoming *in,
                    struct turn *turn);
+
+/* At the end of a turn of the loop: say to each worker, in parcels, what need not wait until its
+ * turn is durable (connections.h). What `say` leads to may end sessions. */
+typedef void translate_say_f(void *owner, const struct outbox_peer *peer, struct span parcel);
+void translate_talk(struct translate *t, translate_say_f *say, void *owner);
 
 #endif

@@ -2,8 +2,9 @@
  *
  * core_step takes one event, with its own `now`, and appends effects: what to record, whom to tell.
  * It knows no clock, socket, disk or thread; the same object code runs live, in the simulation and
- * in a fuzz target. The core may be ahead of the disk: the shell carries out the effects of a turn
- * only after the turn's records are durable, so nobody outside ever hears of it.
+ * in a fuzz target. The core may be ahead of the disk: the shell acknowledges results only after
+ * the turn's records are durable. What else it says promises nothing that a crash could break; a
+ * grant is then one of an earlier epoch, as any other.
  *
  * An instance of a (model, task) is in exactly one place:
  *   closed      ended (recorded), or not wanted by this sweep

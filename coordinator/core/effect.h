@@ -1,5 +1,5 @@
-/* What the core asks for. The shell carries effects out in order, those that send something only
- * after the records of the same turn are durable. */
+/* What the core asks for. The shell carries effects out in order, acks only after the records of
+ * the same turn are durable. */
 #ifndef MUSTER_COORDINATOR_CORE_EFFECT_H
 #define MUSTER_COORDINATOR_CORE_EFFECT_H
 

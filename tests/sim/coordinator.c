@@ -55,14 +55,19 @@ static void trace_notes(struct world *w, const struct turn *turn)
     }
 }
 
+static void say_to(void *owner, const struct outbox_peer *to, struct span parcel)
+{
+    struct world *w = owner;
+    (void)net_send(w, net_find(w, from_peer(to)), TO_WORKER, parcel);
+}
+
 static void say(struct world *w, struct turn *turn)
 {
     trace_notes(w, turn);
     turn_seal(turn);
     for (size_t i = 0; i < turn->count; i++) {
         const struct outbox_item *item = &turn->items[i];
-        struct span frame = span_of(turn->frames.data + item->at, item->len);
-        (void)net_send(w, net_find(w, from_peer(&item->peer)), TO_WORKER, frame);
+        say_to(w, &item->peer, span_of(turn->frames.data + item->at, item->len));
     }
     turn->count = 0;
     buf_clear(&turn->frames);
@@ -232,6 +237,7 @@ static void end_turn(struct world *w)
     if (core_deadline_mono_ns(c->core) <= clock_of(w))
         step(w, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = clock_of(w) }, NULL);
     commit_go(w);
+    translate_talk(c->translate, say_to, w);
     look_for_the_end(w);
     if (!c->is_up)
         return;

@@ -86,11 +86,18 @@ static void put_on_the_way(struct world *w, struct sim_conn *conn, enum sim_dire
 
 /* Definitions are not sent again within a session: TCP does not lose them from a live one. Nor is
  * the order to go, which a worker hears again only when it says hello. */
-static bool may_vanish(struct span bytes)
+static bool may_vanish(struct span parcel)
 {
-    enum msg_type type = (enum msg_type)bytes.data[4];
-    return type != MSG_DEFINE_MODEL && type != MSG_DEFINE_TASK && type != MSG_DRAIN &&
-           type != MSG_GOODBYE;
+    struct arena arena = { 0 };
+    struct msg m;
+    bool may = true;
+    while (may && parcel.len > 0) {
+        check(msg_take(&parcel, &arena, &m, NULL) == OK);
+        may = m.type != MSG_DEFINE_MODEL && m.type != MSG_DEFINE_TASK && m.type != MSG_DRAIN &&
+              m.type != MSG_GOODBYE;
+    }
+    arena_release(&arena);
+    return may;
 }
 
 static int64_t arrival_of(struct world *w, struct sim_conn *conn, enum sim_direction direction)
@@ -133,8 +140,8 @@ bool net_send(struct world *w, struct sim_conn *conn, enum sim_direction directi
         return false;
     world_mix_bytes(w, bytes);
     if (may_vanish(bytes) && fault_strikes(&w->faults, FAULT_FRAME_LOST)) {
-        trace(w, "net: a %s of peer %llu is lost", msg_type_text(bytes.data[4]),
-              (unsigned long long)conn->id);
+        trace(w, "net: a parcel of peer %llu is lost, a %s at its head",
+              (unsigned long long)conn->id, msg_type_text(bytes.data[4]));
         return true;
     }
     int64_t when = arrival_of(w, conn, direction);

@@ -68,6 +68,49 @@ static void test_too_much_unacked_stops_new_requests_until_the_ack(void **state)
     teardown((void *[]){ w });
 }
 
+/* Attempts of one instance each, begun and answered; no ack comes. */
+static void end_attempts(struct world *w, unsigned count)
+{
+    w->shows_rows = false;
+    for (unsigned i = 0; i < count; i++) {
+        grant(w, 100 + i, 1, i % INSTANCES, 1);
+        if (i == 0)
+            hello(w, 1);
+        answer(w, i % INSTANCES);
+    }
+    w->shows_rows = true;
+    buf_clear(&w->trace);
+}
+
+static void test_too_many_ends_that_wait_stop_new_requests_until_the_ack(void **state)
+{
+    (void)state;
+    struct world *w = world_new(UNACKED_BYTES_MAX);
+    end_attempts(w, ENDED_MAX);
+    grant(w, 7, 1, 0, 1);
+    expect(w, "");
+    ack(w, 2); /* the first attempt's results and its end */
+    expect(w, "ask 7/0\n");
+    teardown((void *[]){ w });
+}
+
+static void test_a_hello_names_what_is_not_over_and_as_many_ends_as_it_can(void **state)
+{
+    struct world *w = *state;
+    struct arena arena = { 0 };
+    struct msg_hello m = { 0 };
+    struct msg_beat beat = { 0 };
+    end_attempts(w, HELD_MAX + 10);
+    grant(w, 7, 1, 0, 1);
+    agent_hello(w->agent, &arena, &m);
+    assert_int_equal(m.held_count, HELD_MAX);
+    assert_int_equal(m.held[0].attempt, 7);
+    assert_int_equal(m.held[1].attempt, 100);
+    agent_beat(w->agent, &arena, &beat);
+    assert_int_equal(beat.attempt_count, HELD_MAX);
+    arena_release(&arena);
+}
+
 /* --- the coordinator comes and goes --- */
 
 static void test_hello_is_repeated_until_welcomed(void **state)
@@ -250,6 +293,8 @@ int main(void)
         RULE(test_rows_are_flushed_when_128_kib_wait),
         RULE(test_rows_are_flushed_when_the_oldest_is_200_ms_old),
         RULE(test_too_much_unacked_stops_new_requests_until_the_ack),
+        RULE(test_too_many_ends_that_wait_stop_new_requests_until_the_ack),
+        RULE(test_a_hello_names_what_is_not_over_and_as_many_ends_as_it_can),
         RULE(test_hello_is_repeated_until_welcomed),
         RULE(test_beats_go_on_while_they_are_answered),
         RULE(test_three_unanswered_beats_are_a_lost_link),

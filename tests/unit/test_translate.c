@@ -89,21 +89,31 @@ static void carry_out(struct bench *b, struct core_effect effect, struct incomin
                   &b->turn);
 }
 
-static uint64_t hello(struct bench *b, uint8_t from, const char *name)
+static uint64_t hello_of(struct bench *b, uint8_t from, const char *name, uint8_t minor)
 {
-    struct msg m = { .type = MSG_HELLO, .seq = 1 };
+    struct msg m = { .type = MSG_HELLO, .minor = minor, .seq = 1 };
     m.as.hello.worker_name = span_str(name);
     const struct core_event *e = take(b, from, &m);
     assert_int_equal(e->kind, CORE_HELLO);
     return e->as.hello.peer;
 }
 
+static uint64_t hello(struct bench *b, uint8_t from, const char *name)
+{
+    return hello_of(b, from, name, MSG_MINOR);
+}
+
 /* Hello, and the core's welcome. */
-static void connect_worker(struct bench *b, uint8_t from, uint64_t session)
+static void connect_worker_of(struct bench *b, uint8_t from, uint64_t session, uint8_t minor)
 {
     struct core_effect welcome = { .kind = EFFECT_WELCOME, .session = session };
-    welcome.as.welcome.peer = hello(b, from, "w");
+    welcome.as.welcome.peer = hello_of(b, from, "w", minor);
     carry_out(b, welcome, &b->in);
+}
+
+static void connect_worker(struct bench *b, uint8_t from, uint64_t session)
+{
+    connect_worker_of(b, from, session, MSG_MINOR);
 }
 
 static void grant(struct bench *b, uint64_t session, uint32_t model, uint32_t task)
@@ -116,31 +126,72 @@ static void grant(struct bench *b, uint64_t session, uint32_t model, uint32_t ta
     carry_out(b, e, NULL);
 }
 
-/* What the turn says, as "PEER type id" a line; empties it. */
-static const char *said(struct bench *b)
+/* "PEER type id" a line, a frame each. */
+static void append_said(struct bench *b, const struct outbox_peer *to, struct span parcel,
+                        struct buf *text)
+{
+    unsigned frames = 0;
+    for (struct msg m; parcel.len > 0; frames++) {
+        assert_int_equal(msg_take(&parcel, &b->arena, &m, NULL), OK);
+        buf_printf(text, "%u %s", to->bytes[1], msg_type_text(m.type));
+        if (m.type == MSG_DEFINE_MODEL || m.type == MSG_DEFINE_TASK)
+            buf_printf(text, " %u %.*s", m.as.define.id, (int)m.as.define.json.len,
+                       (const char *)m.as.define.json.data);
+        if (m.type == MSG_ACK)
+            buf_printf(text, " %u", (unsigned)m.as.ack.seq);
+        if (m.type == MSG_GRANT)
+            buf_printf(text, " %u/%u", m.as.grant.model, m.as.grant.task);
+        buf_append_byte(text, '\n');
+    }
+    assert_in_range(frames, 1, PARCEL_FRAMES_MAX);
+}
+
+static const char *keep(struct bench *b, struct buf *text)
+{
+    const char *copy = arena_strdup(&b->arena, buf_cstr(text));
+    buf_release(text);
+    return copy;
+}
+
+struct listener {
+    struct bench *bench;
+    struct buf text;
+    size_t parcels;
+};
+
+static void hear(void *owner, const struct outbox_peer *to, struct span parcel)
+{
+    struct listener *l = owner;
+    append_said(l->bench, to, parcel, &l->text);
+    l->parcels++;
+}
+
+/* What is said at the end of the turn of the loop. */
+static const char *said_at_once(struct bench *b)
+{
+    struct listener l = { .bench = b };
+    translate_talk(b->translate, hear, &l);
+    return keep(b, &l.text);
+}
+
+/* What is said once the turn is durable; empties it. */
+static const char *said_when_durable(struct bench *b)
 {
     struct buf text = { 0 };
     turn_seal(&b->turn);
     for (size_t i = 0; i < b->turn.count; i++) {
         const struct outbox_item *item = &b->turn.items[i];
-        struct msg m;
-        assert_int_equal(
-            msg_decode(span_of(b->turn.frames.data + item->at, item->len), &b->arena, &m, NULL),
-            OK);
-        buf_printf(&text, "%u %s", item->peer.bytes[1], msg_type_text(m.type));
-        if (m.type == MSG_DEFINE_MODEL || m.type == MSG_DEFINE_TASK)
-            buf_printf(&text, " %u %.*s", m.as.define.id, (int)m.as.define.json.len,
-                       (const char *)m.as.define.json.data);
-        if (m.type == MSG_ACK)
-            buf_printf(&text, " %u", (unsigned)m.as.ack.seq);
-        if (m.type == MSG_GRANT)
-            buf_printf(&text, " %u/%u", m.as.grant.model, m.as.grant.task);
-        buf_append_byte(&text, '\n');
+        append_said(b, &item->peer, span_of(b->turn.frames.data + item->at, item->len), &text);
     }
-    const char *copy = arena_strdup(&b->arena, buf_cstr(&text));
-    buf_release(&text);
     turn_clear(&b->turn);
-    return copy;
+    return keep(b, &text);
+}
+
+/* All of it. */
+static const char *said(struct bench *b)
+{
+    const char *at_once = said_at_once(b);
+    return arena_format(&b->arena, "%s%s", at_once, said_when_durable(b));
 }
 
 /* A block of the instances 0, 1, ...; the statuses say how many. The caller releases it. */
@@ -268,6 +319,86 @@ static void each_connection_is_told_anew(void **state)
                                  "98 grant 11/31\n");
 }
 
+static struct core_effect ack_of(uint64_t session, uint64_t seq)
+{
+    struct core_effect ack = { .kind = EFFECT_ACK, .session = session };
+    ack.as.ack.seq = seq;
+    return ack;
+}
+
+/* Who waits for work does not wait for the disk as well. */
+static void only_an_ack_waits_until_its_turn_is_durable(void **state)
+{
+    struct bench *b = *state;
+    connect_worker(b, 'a', SESSION_A);
+    carry_out(b, ack_of(SESSION_A, 1), NULL);
+    grant(b, SESSION_A, 0, 0);
+    assert_string_equal(said_at_once(b), "97 welcome\n"
+                                         "97 define_model 11 {\"model\":0}\n"
+                                         "97 define_task 31 {\"task\":0}\n"
+                                         "97 grant 11/31\n");
+    assert_string_equal(said_at_once(b), "");
+    assert_string_equal(said_when_durable(b), "97 ack 1\n");
+}
+
+/* It would get a parcel of frames, and more attempts than its hello can name. */
+static void a_worker_of_before_parcels_is_told_all_when_it_is_durable(void **state)
+{
+    struct bench *b = *state;
+    connect_worker_of(b, 'a', SESSION_A, 2);
+    grant(b, SESSION_A, 0, 0);
+    assert_string_equal(said_at_once(b), "");
+    assert_int_equal(b->turn.count, 4); /* a frame each */
+    assert_string_equal(said_when_durable(b), "97 welcome\n"
+                                              "97 define_model 11 {\"model\":0}\n"
+                                              "97 define_task 31 {\"task\":0}\n"
+                                              "97 grant 11/31\n");
+}
+
+static void what_is_too_much_for_one_parcel_goes_in_several(void **state)
+{
+    struct bench *b = *state;
+    struct listener l = { .bench = b };
+    connect_worker(b, 'a', SESSION_A);
+    (void)said(b);
+    for (int i = 0; i < 3 * PARCEL_FRAMES_MAX; i++)
+        grant(b, SESSION_A, 0, 0);
+    translate_talk(b->translate, hear, &l);
+    assert_int_equal(l.parcels, 4); /* two definitions besides the grants */
+    buf_release(&l.text);
+}
+
+/* As the server does with a peer whose queue is full: what is said to 'a' ends its session, and its
+ * work goes to 'b'. */
+static void hear_from_a_full_queue(void *owner, const struct outbox_peer *to, struct span parcel)
+{
+    struct listener *l = owner;
+    if (to->bytes[1] == 'a') {
+        carry_out(l->bench, (struct core_effect){ .kind = EFFECT_GONE, .session = SESSION_A },
+                  NULL);
+        grant(l->bench, SESSION_B, 0, 0);
+        return;
+    }
+    hear(owner, to, parcel);
+}
+
+static void a_session_may_end_while_it_is_spoken_to(void **state)
+{
+    struct bench *b = *state;
+    struct listener l = { .bench = b };
+    connect_worker(b, 'a', SESSION_A);
+    connect_worker(b, 'b', SESSION_B);
+    (void)said(b);
+    for (int i = 0; i < 2 * PARCEL_FRAMES_MAX; i++)
+        grant(b, SESSION_A, 0, 0);
+    translate_talk(b->translate, hear_from_a_full_queue, &l);
+    assert_string_equal(keep(b, &l.text), "98 define_model 11 {\"model\":0}\n"
+                                          "98 define_task 31 {\"task\":0}\n"
+                                          "98 grant 11/31\n"
+                                          "98 grant 11/31\n"
+                                          "98 grant 11/31\n");
+}
+
 static void a_rejection_answers_the_message_where_it_came_from(void **state)
 {
     struct bench *b = *state;
@@ -343,14 +474,10 @@ static void of_a_turns_acks_only_the_last_to_each_connection_is_said(void **stat
     connect_worker(b, 'b', SESSION_B);
     (void)said(b);
     for (uint64_t seq = 1; seq <= 5; seq++) {
-        struct core_effect ack = { .kind = EFFECT_ACK, .session = seq % 2 ? SESSION_A : SESSION_B };
-        ack.as.ack.seq = seq;
-        carry_out(b, ack, NULL);
+        carry_out(b, ack_of(seq % 2 ? SESSION_A : SESSION_B, seq), NULL);
     }
     assert_string_equal(said(b), "97 ack 5\n98 ack 4\n");
-    struct core_effect ack = { .kind = EFFECT_ACK, .session = SESSION_B };
-    ack.as.ack.seq = 6;
-    carry_out(b, ack, NULL);
+    carry_out(b, ack_of(SESSION_B, 6), NULL);
     assert_string_equal(said(b), "98 ack 6\n");
 }
 
@@ -489,6 +616,10 @@ int main(void)
         ON_A_BENCH(what_no_worker_sends_is_refused),
         ON_A_BENCH(definitions_come_once_and_before_the_first_grant),
         ON_A_BENCH(each_connection_is_told_anew),
+        ON_A_BENCH(only_an_ack_waits_until_its_turn_is_durable),
+        ON_A_BENCH(a_worker_of_before_parcels_is_told_all_when_it_is_durable),
+        ON_A_BENCH(what_is_too_much_for_one_parcel_goes_in_several),
+        ON_A_BENCH(a_session_may_end_while_it_is_spoken_to),
         ON_A_BENCH(a_rejection_answers_the_message_where_it_came_from),
         ON_A_BENCH(a_refused_hello_leaves_no_connection),
         ON_A_BENCH(a_name_belongs_to_the_key_of_its_session),

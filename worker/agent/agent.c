@@ -133,7 +133,7 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
         return;
     }
     struct slot *s = &a->slots[e->as.grant.slot];
-    if (s->attempt_count >= SLOT_ATTEMPTS_MAX || a->attempts.count >= HELD_MAX) {
+    if (s->attempt_count >= SLOT_ATTEMPTS_MAX || a->live_count >= HELD_MAX) {
         agent_turn_down(t, id, ENDED_RETURNED, span_str("too many attempts wait here already"));
         return;
     }

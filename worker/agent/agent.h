@@ -25,8 +25,9 @@ struct agent_slot_config {
 struct agent_config {
     const struct agent_slot_config *slots; /* copied */
     uint32_t slot_count;                   /* 1 .. SLOTS_MAX */
-    uint64_t unacked_bytes_max;            /* no new request while more waits for its ack */
-    uint64_t seed;                         /* of the jitter before a hello */
+    /* No new request while more waits for its ack, or the ends of ENDED_MAX attempts do. */
+    uint64_t unacked_bytes_max;
+    uint64_t seed; /* of the jitter before a hello */
 };
 
 struct agent;

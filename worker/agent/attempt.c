@@ -151,6 +151,7 @@ static void attempt_end(struct turn *t, struct attempt *a)
 
     list_remove(&a->node);
     list_push_back(&agent->ended, &a->node);
+    agent->ended_count++;
     bitmap_release(&a->wanted);
     agent->slots[a->slot].attempt_count--;
     agent->live_count--;

@@ -151,6 +151,7 @@ struct agent {
     uint64_t row_bytes;     /* recorded, not flushed */
     uint64_t next_seq;
     uint32_t live_count; /* attempts in slots */
+    uint32_t ended_count;
     uint32_t gang_count; /* of them, those of gangs */
     bool draining, left;
     int64_t used_mono_ns; /* until then it is known what slots were used for; 0: nothing is */

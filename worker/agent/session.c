@@ -85,7 +85,7 @@ uint64_t session_next_seq(struct turn *t, uint64_t bytes)
 
 bool session_is_full(const struct agent *a)
 {
-    return agent_unacked_bytes(a) > a->unacked_bytes_max;
+    return agent_unacked_bytes(a) > a->unacked_bytes_max || a->ended_count >= ENDED_MAX;
 }
 
 static void session_free_ended(struct agent *a, uint64_t seq)
@@ -95,6 +95,7 @@ static void session_free_ended(struct agent *a, uint64_t seq)
         if (attempt->ended_seq > seq)
             return;
         list_remove(&attempt->node);
+        a->ended_count--;
         map_take(&a->attempts, attempt->id);
         agent_attempt_free(attempt);
     }

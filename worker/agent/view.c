@@ -3,16 +3,24 @@
 
 typedef void attempt_visit_f(const struct attempt *a, void *owner);
 
-/* Live ones by slot, then those whose end is not durable yet: they are still ours to lose. */
+static uint32_t visit_list(const struct list *all, uint32_t most, attempt_visit_f *visit,
+                           void *owner)
+{
+    uint32_t count = 0;
+    for (struct list *n = all->next; n != all && count < most; n = n->next, count++)
+        visit(container_of(n, struct attempt, node), owner);
+    return count;
+}
+
+/* As many as a message can name: live ones by slot, which are HELD_MAX at most, then those whose
+ * end is not durable yet, the oldest first. They are still ours to lose; of those that are not
+ * named the results come all the same. */
 static void agent_each_attempt(const struct agent *agent, attempt_visit_f *visit, void *owner)
 {
-    for (uint32_t i = 0; i < agent->slot_count; i++) {
-        const struct list *all = &agent->slots[i].attempts;
-        for (struct list *n = all->next; n != all; n = n->next)
-            visit(container_of(n, struct attempt, node), owner);
-    }
-    for (struct list *n = agent->ended.next; n != &agent->ended; n = n->next)
-        visit(container_of(n, struct attempt, node), owner);
+    uint32_t left = HELD_MAX;
+    for (uint32_t i = 0; i < agent->slot_count; i++)
+        left -= visit_list(&agent->slots[i].attempts, left, visit, owner);
+    visit_list(&agent->ended, left, visit, owner);
 }
 
 static void hello_add_held(const struct attempt *a, void *owner)
