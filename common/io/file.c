@@ -202,13 +202,14 @@ static err make_one(const char *path, mode_t mode, struct errmsg *msg)
     if (mkdir(path, mode) == 0)
         return sync_name(path, msg);
     int error = errno;
-    if (file_is_dir(path)) /* also when a parent is on a read-only file system */
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        errno = error == EEXIST ? errno : error;
+        return say_errno(msg, "make the folder", path);
+    }
+    if (S_ISDIR(st.st_mode)) /* also when a parent is on a read-only file system */
         return OK;
-    errno = error;
-    if (error == EEXIST)
-        return err_say(msg, ERR_EXISTS, "cannot make the folder '%s': a file is in its place",
-                       path);
-    return say_errno(msg, "make the folder", path);
+    return err_say(msg, ERR_EXISTS, "cannot make the folder '%s': a file is in its place", path);
 }
 
 err file_make_dir(const char *path, unsigned mode, struct errmsg *msg)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/buf.h"
@@ -160,7 +161,8 @@ static void split(struct span line, struct span *word, struct span *value)
 static bool is_pair(const struct key_file *key)
 {
     char derived[KEY_TEXT_BYTES];
-    return zmq_curve_public(derived, key->secret_key) == 0 && strcmp(derived, key->public_key) == 0;
+    check(zmq_curve_public(derived, key->secret_key) == 0); /* key_is_valid: it can be decoded */
+    return strcmp(derived, key->public_key) == 0;
 }
 
 static err check_whole(const struct key_file *key, bool has_role, const char *path,
@@ -255,6 +257,8 @@ err key_write(const char *path, const struct key_file *key, struct errmsg *msg)
     if (key->coordinator[0])
         buf_printf(&text, "coordinator %s\n", key->coordinator);
     err e = file_write_atomic(path, buf_span(&text), 0600, msg);
+    if (e)
+        (void)unlink(path); /* of a key that may not last nobody is told; it was not there before */
     explicit_bzero(text.data, text.capacity);
     buf_release(&text);
     return e;

@@ -16,6 +16,8 @@
 
 enum { DEADLINE_MS = 10000 };
 
+#define KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" /* of somebody */
+
 struct fixture {
     char *dir;
     void *context, *others; /* the coordinator's, and that of who connects */
@@ -345,12 +347,122 @@ static void a_broken_list_leaves_the_one_in_force(void **state)
     leave(&k);
 }
 
+/* ---- What peers say of themselves ---- */
+
+static void only_numbers_that_were_given_are_holders(void **state)
+{
+    struct fixture *f = *state;
+    listen_for_workers(f);
+    static const char *const none[] = { "", "abc", "-1", "1x", "99999999" };
+    assert_int_equal(access_holder(NULL), 0);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_int_equal(access_holder(none[i]), 0);
+    assert_int_equal(access_holder("2"), 2);
+    assert_true(access_allows(f->access, 1, KEY_WORKER) || access_allows(f->access, 2, KEY_WORKER));
+    assert_false(access_allows(f->access, 0, KEY_WORKER));
+    assert_false(access_allows(f->access, 3, KEY_WORKER));
+    assert_string_equal(access_name(f->access, 0), "");
+    assert_string_equal(access_name(f->access, 3), "");
+}
+
+/* Asks the handler itself, as ZeroMQ does, and returns its status. */
+static void ask(struct fixture *f, const char *const parts[], size_t count, char status[8])
+{
+    void *asker = zmq_socket(f->context, ZMQ_REQ);
+    int linger = 0, more = 1;
+    size_t size = sizeof(more);
+    zmq_setsockopt(asker, ZMQ_LINGER, &linger, sizeof(linger));
+    assert_int_equal(zmq_connect(asker, "inproc://zeromq.zap.01"), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_not_equal(
+            zmq_send(asker, parts[i], strlen(parts[i]), i + 1 < count ? ZMQ_SNDMORE : 0), -1);
+    for (int i = 0; more; i++) {
+        char part[256];
+        int len = zmq_recv(asker, part, sizeof(part) - 1, 0);
+        assert_true(len >= 0);
+        part[len] = '\0';
+        if (i == 2)
+            snprintf(status, 8, "%.7s", part);
+        assert_int_equal(zmq_getsockopt(asker, ZMQ_RCVMORE, &more, &size), 0);
+    }
+    zmq_close(asker);
+}
+
+static void a_question_of_another_form_is_answered_with_no(void **state)
+{
+    struct fixture *f = *state;
+    char large[400];
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = '\0';
+#define RAW_KEY "01234567890123456789012345678901"
+    const struct {
+        const char *parts[9];
+        size_t count;
+    } cases[] = {
+        { { "1.0" }, 1 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE" }, 6 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE", RAW_KEY, "" }, 8 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE", RAW_KEY, large, large }, 9 },
+        { { "2.0", "1", "workers", "127.0.0.1", "", "CURVE", RAW_KEY }, 7 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "NULL", RAW_KEY }, 7 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE", "short" }, 7 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE", large }, 7 },
+        { { "1.0", "1", large, large, large, "CURVE", RAW_KEY }, 7 },
+        { { "1.0", "1", "workers", "127.0.0.1", "", "CURVE", RAW_KEY }, 7 },
+    };
+    listen_for_workers(f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char status[8] = "";
+        ask(f, cases[i].parts, cases[i].count, status);
+        assert_string_equal(status, "400");
+    }
+    struct key_file key; /* and goes on answering */
+    read_key(f, "worker.key", &key);
+    struct knocker k = knock(f, &key);
+    assert_int_equal(outcome(f, &k), HANDSHAKE_DONE);
+    leave(&k);
+}
+
+static void one_alone_answers_in_a_context(void **state)
+{
+    struct fixture *f = *state;
+    struct access *other;
+    struct errmsg msg = { "" };
+    listen_for_workers(f);
+    assert_int_equal(access_open(f->context, f->dir, &other, &msg), ERR_BUSY);
+    assert_non_null(strstr(msg.text, "cannot answer for the keys of peers"));
+    access_close(NULL);
+}
+
+static void nobody_answers_in_a_context_that_has_ended(void **state)
+{
+    struct fixture *f = *state;
+    struct access *access;
+    struct errmsg msg = { "" };
+    void *context = zmq_ctx_new();
+    assert_int_equal(access_open(context, f->dir, &access, &msg), OK);
+    assert_int_equal(zmq_ctx_shutdown(context), 0); /* the handler notices */
+    access_close(access);
+    assert_int_equal(access_open(context, f->dir, &access, &msg), ERR_IO);
+    assert_non_null(strstr(msg.text, "cannot answer for the keys of peers"));
+    assert_int_equal(zmq_ctx_term(context), 0);
+}
+
 /* ---- The list as a file ---- */
+
+static void a_start_with_a_broken_list_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct errmsg msg = { "" };
+    write_list(f, "worker\n");
+    assert_int_equal(access_open(f->context, f->dir, &f->access, &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "allowed: line 1: expected a name"));
+    f->access = NULL;
+}
 
 static void each_line_of_the_list_is_checked(void **state)
 {
     (void)state;
-#define KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
     static const struct {
         const char *text, *said;
     } cases[] = {
@@ -481,6 +593,11 @@ int main(void)
         WITH_FOLDER(a_key_that_comes_back_has_its_number_again),
         WITH_FOLDER(a_changed_role_counts_at_once),
         WITH_FOLDER(a_broken_list_leaves_the_one_in_force),
+        WITH_FOLDER(only_numbers_that_were_given_are_holders),
+        WITH_FOLDER(a_question_of_another_form_is_answered_with_no),
+        WITH_FOLDER(one_alone_answers_in_a_context),
+        WITH_FOLDER(nobody_answers_in_a_context_that_has_ended),
+        WITH_FOLDER(a_start_with_a_broken_list_is_refused),
         WITH_FOLDER(each_line_of_the_list_is_checked),
         WITH_FOLDER(a_list_that_others_may_write_is_refused),
         WITH_FOLDER(a_first_start_makes_all_that_two_machines_need),

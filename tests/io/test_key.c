@@ -109,6 +109,16 @@ static void a_key_for_something_else_is_refused(void **state)
     assert_int_equal(key_read_for(KEY_OPERATOR, f->path, &key, &msg), ERR_INVALID);
     assert_non_null(strstr(msg.text, "key of a worker"));
     assert_non_null(strstr(msg.text, "key of an operator is needed"));
+    char *path = file_join(f->dir, "operator.key");
+    struct key_file operator;
+    key_make(KEY_OPERATOR, "boss", &operator);
+    assert_int_equal(key_write(path, &operator, & msg), OK);
+    assert_int_equal(key_read_for(KEY_WORKER, path, &key, &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "key of an operator, and the key of a worker is needed"));
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(key_read_for(KEY_WORKER, path, &key, &msg), ERR_NOT_FOUND);
+    assert_non_null(strstr(msg.text, path));
+    free(path);
 }
 
 static void without_the_coordinators_key_it_says_where_that_is(void **state)
@@ -167,6 +177,35 @@ static void a_broken_line_is_told_without_what_stands_there(void **state)
     }
 }
 
+/* As editors leave them: blanks and ends of other systems, and no end at the end. */
+static void blanks_and_line_ends_do_not_matter(void **state)
+{
+    struct fixture *f = *state;
+    struct key_file key;
+    char *text = xformat("\n# mine\r\nrole\tworker \t\r\nname  node7\n\npublic %s\nsecret\t %s \n"
+                         "coordinator %s",
+                         f->key.public_key, f->key.secret_key, f->key.coordinator);
+    struct errmsg msg = { "" };
+    if (key_parse(span_str(text), "FILE", &key, &msg) != OK)
+        fail_msg("%s", msg.text);
+    assert_memory_equal(&key, &f->key, sizeof(key));
+    free(text);
+}
+
+static void a_key_has_40_characters_of_its_alphabet(void **state)
+{
+    struct fixture *f = *state;
+    char text[KEY_TEXT_BYTES];
+    memcpy(text, f->key.public_key, sizeof(text));
+    assert_true(key_is_valid(span_of(text, KEY_CHARS)));
+    assert_false(key_is_valid(span_of(text, KEY_CHARS - 1)));
+    static const char bad[] = { '\0', '"', ' ', '\x7f' };
+    for (size_t i = 0; i < sizeof(bad); i++) {
+        text[20] = bad[i];
+        assert_false(key_is_valid(span_of(text, KEY_CHARS)));
+    }
+}
+
 static void a_public_key_of_another_secret_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -178,8 +217,9 @@ static void a_public_key_of_another_secret_is_refused(void **state)
 static void names_that_would_leave_a_folder_are_none(void **state)
 {
     (void)state;
-    static const char *const good[] = { "a", "node-7.gpu_2", "0" };
-    static const char *const bad[] = { "", ".", "..", "-a", "_a", "a/b", "a b", "\xc3\xa4", "a\n" };
+    static const char *const good[] = { "a", "node-7.gpu_2", "0", "Z9" };
+    static const char *const bad[] = { "",    ".",        "..",  "-a",  "_a",  "a/b",
+                                       "a b", "\xc3\xa4", "a\n", "a:b", "a[b", "a{b" };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_true(key_name_is_valid(span_str(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -211,6 +251,8 @@ int main(void)
         WITH_KEY(a_key_for_something_else_is_refused),
         WITH_KEY(without_the_coordinators_key_it_says_where_that_is),
         WITH_KEY(a_broken_line_is_told_without_what_stands_there),
+        WITH_KEY(blanks_and_line_ends_do_not_matter),
+        WITH_KEY(a_key_has_40_characters_of_its_alphabet),
         WITH_KEY(a_public_key_of_another_secret_is_refused),
         WITH_KEY(names_that_would_leave_a_folder_are_none),
         WITH_KEY(a_forgotten_secret_is_gone),

@@ -21,7 +21,7 @@ GOALS = (  # room, files, per cent of branches: the goal, and what it must not f
     ("lease table", r"coordinator/core/(attempt|lease)\.c", 100, 100),
     ("store", r"coordinator/store/.*\.c", 100, 100),
     ("core", r"coordinator/core/.*\.c", 90, 90),
-    ("access", r"coordinator/access/.*\.c|common/io/key\.c", 90, 78),
+    ("access", r"coordinator/access/.*\.c|common/io/key\.c", 90, 95),
 )
 CHECKED = re.compile(r"\b(check|static_assert)\(")
 SWITCH = re.compile(r"( *)switch \(")

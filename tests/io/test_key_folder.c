@@ -1,0 +1,140 @@
+/* The folder of keys and the list in it, as files. */
+#include "tests/lib/test.h"
+
+#include <sys/stat.h>
+
+#include "common/io/file.h"
+#include "coordinator/access/allowed.h"
+#include "coordinator/access/keys.h"
+
+#define KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" /* of somebody */
+
+static int set_up(void **state)
+{
+    *state = test_dir();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    test_rm_rf(*state);
+    return 0;
+}
+
+static void write_list(const char *path, const char *text)
+{
+    assert_int_equal(file_write_atomic(path, span_str(text), 0600, NULL), OK);
+}
+
+static void a_list_has_an_end(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    struct allowed a;
+    struct errmsg msg = { "" };
+    for (uint32_t i = 0; i < ALLOWED_MAX; i++) {
+        uint8_t raw[KEY_RAW_BYTES] = { (uint8_t)i, (uint8_t)(i >> 8) };
+        char key[KEY_TEXT_BYTES];
+        key_format(raw, key);
+        buf_printf(&text, "worker n%u %s\n", i, key);
+    }
+    assert_int_equal(allowed_parse(buf_span(&text), "LIST", &a, &msg), OK);
+    assert_int_equal(a.count, ALLOWED_MAX);
+    allowed_release(&a);
+    buf_append_str(&text, "worker more " KEY "\n");
+    assert_int_equal(allowed_parse(buf_span(&text), "LIST", &a, &msg), ERR_LIMIT);
+    assert_non_null(strstr(msg.text, "LIST: more than 20000 keys"));
+    buf_release(&text);
+}
+
+/* By hand it may have been emptied, or its last line have no end. */
+static void a_line_is_added_behind_what_is_there(void **state)
+{
+    const char *dir = *state;
+    static const char *const before[] = { "", "# nobody\n", "worker a " KEY };
+    char *path = keys_path(dir, "allowed");
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        struct key_file key;
+        struct allowed a;
+        struct errmsg msg = { "" };
+        write_list(path, before[i]);
+        key_make(KEY_OPERATOR, "boss", &key);
+        assert_int_equal(allowed_add(path, &key, &msg), OK);
+        assert_int_equal(allowed_read(path, &a, &msg), OK);
+        assert_int_equal(a.count, i == 2 ? 2 : 1);
+        assert_string_equal(allowed_find(&a, key.public_key)->name, "boss");
+        allowed_release(&a);
+        assert_int_equal(allowed_add(path, &key, &msg), ERR_EXISTS);
+        assert_non_null(strstr(msg.text, "this key is in it already"));
+        write_list(path, "worker\n");
+        assert_int_equal(allowed_add(path, &key, &msg), ERR_INVALID);
+        write_list(path, "");
+        assert_int_equal(chmod(path, 0620), 0);
+        assert_int_equal(allowed_add(path, &key, &msg), ERR_DENIED);
+        assert_int_equal(remove(path), 0);
+    }
+    free(path);
+}
+
+static void a_folder_of_somebody_else_is_refused(void **state)
+{
+    const char *dir = *state;
+    struct key_file own;
+    struct errmsg msg = { "" };
+    if (geteuid() != 0)
+        skip(); /* only root can give a folder away */
+    assert_int_equal(chown(dir, 12345, 12345), 0);
+    assert_int_equal(keys_prepare(dir, &own, &msg), ERR_DENIED);
+    assert_non_null(strstr(msg.text, "must belong to you"));
+    assert_int_equal(chown(dir, 0, 0), 0);
+}
+
+static void a_file_in_place_of_the_folder_is_told(void **state)
+{
+    const char *dir = *state;
+    struct key_file own;
+    struct errmsg msg = { "" };
+    char *path = keys_path(dir, "allowed");
+    write_list(path, "");
+    assert_int_equal(keys_issue(path, KEY_WORKER, "node7", "node7.key", &msg), ERR_EXISTS);
+    assert_int_equal(keys_prepare(path, &own, &msg), ERR_EXISTS);
+    assert_non_null(strstr(msg.text, path));
+    free(path);
+}
+
+static void a_workers_key_is_not_the_coordinators(void **state)
+{
+    const char *dir = *state;
+    struct key_file own, worker;
+    struct errmsg msg = { "" };
+    char *path = keys_path(dir, "coordinator.key");
+    key_make(KEY_WORKER, "node7", &worker);
+    assert_int_equal(key_write(path, &worker, &msg), OK);
+    assert_int_equal(keys_prepare(dir, &own, &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "expected a coordinator's key, found the key of a worker"));
+    free(path);
+}
+
+static void the_folder_is_below_the_state_unless_it_is_given(void **state)
+{
+    (void)state;
+    char *given = keys_dir("/elsewhere", "/state"), *own = keys_dir(NULL, "/state");
+    assert_string_equal(given, "/elsewhere");
+    assert_string_equal(own, "/state/keys");
+    free(given);
+    free(own);
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(a_list_has_an_end),
+        T(a_line_is_added_behind_what_is_there),
+        T(a_folder_of_somebody_else_is_refused),
+        T(a_file_in_place_of_the_folder_is_told),
+        T(a_workers_key_is_not_the_coordinators),
+        T(the_folder_is_below_the_state_unless_it_is_given),
+    };
+    return cmocka_run_group_tests_name("key_folder", tests, NULL, NULL);
+}
