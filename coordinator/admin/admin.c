@@ -121,6 +121,7 @@ static json_t *model_status(const struct admin *a, uint32_t i)
     json_object_set_new(o, "running", count(v.taken));
     json_object_set_new(o, "replicas", count(v.replicas));
     json_object_set_new(o, "busy_slots", count(v.busy_slots));
+    json_object_set_new(o, "loading_slots", count(v.loading));
     json_object_set_new(o, "requests_at_once", v.inflight ? count(v.inflight) : json_null());
     json_object_set_new(o, "priority", json_integer(v.priority));
     json_object_set_new(o, "paused", json_boolean(v.paused));
@@ -208,6 +209,41 @@ static void durable_totals(const struct admin *a, struct core_totals *t)
         t->state = SWEEP_RUNNING;
 }
 
+static json_t *fleet(const struct admin *a)
+{
+    struct core_fleet_view v;
+    core_fleet_view(a->core, &v);
+    json_t *o = json_object();
+    json_object_set_new(o, "slots", count(v.slots));
+    json_object_set_new(o, "busy_slots", count(v.busy_slots));
+    json_object_set_new(o, "loading_slots", count(v.loading_slots));
+    json_object_set_new(o, "gpus", count(v.gpus));
+    json_object_set_new(o, "busy_gpus", count(v.busy_gpus));
+    json_object_set_new(o, "loading_gpus", count(v.loading_gpus));
+    return o;
+}
+
+/* Missing of the models that cannot run: time does not help there. */
+static uint64_t blocked_instances(const json_t *models)
+{
+    json_int_t sum = 0;
+    size_t i;
+    json_t *m;
+    json_array_foreach(models, i, m)
+    {
+        if (json_is_string(json_object_get(m, "blocked")))
+            sum += json_integer_value(json_object_get(m, "total")) -
+                   json_integer_value(json_object_get(m, "done")) -
+                   json_integer_value(json_object_get(m, "running"));
+    }
+    return sum > 0 ? (uint64_t)sum : 0;
+}
+
+static json_t *eta(uint64_t left, double rate)
+{
+    return rate > 0 ? json_real((double)left / rate) : json_null();
+}
+
 static json_t *sweep_status(struct admin *a, const json_t *ask)
 {
     struct core_totals t;
@@ -234,14 +270,15 @@ static json_t *sweep_status(struct admin *a, const json_t *ask)
     json_object_set_new(o, "running", count(t.taken));
     json_object_set_new(o, "done_at_start", count(a->progress.ended_at_start));
     json_object_set_new(o, "workers", count(t.workers_live));
+    json_object_set_new(o, "fleet", fleet(a));
     set_use(o, &t.use);
     json_object_set_new(o, "elapsed_s", json_real(elapsed));
     json_object_set_new(o, "rate_per_s", json_real(rate));
-    json_object_set_new(o, "eta_s",
-                        rate > 0 ? json_real((double)(t.wanted - t.ended) / rate) : json_null());
     if (a->plan)
         json_object_set_new(o, "sweeps", sweep_list(a));
     set_page(o, "models", a, ask, a->catalog->model_count, model_status);
+    uint64_t left = t.wanted - t.ended, stuck = blocked_instances(json_object_get(o, "models"));
+    json_object_set_new(o, "eta_s", eta(left > stuck ? left - stuck : 0, rate));
     json_object_set_new(o, "counters", counters(a, &t));
     json_object_set_new(o, "decisions", decisions(a));
     a->waiting = NULL;

@@ -164,6 +164,13 @@ struct core_totals {
 };
 void core_totals(const struct core *c, struct core_totals *out);
 
+/* What the slots of connected workers do now; GPUs count where their slot does. */
+struct core_fleet_view {
+    uint32_t slots, busy_slots, loading_slots; /* loading is not busy; the rest is idle */
+    uint32_t gpus, busy_gpus, loading_gpus;
+};
+void core_fleet_view(const struct core *c, struct core_fleet_view *out);
+
 uint64_t core_decisions(const struct core *c, enum decision d);
 const char *core_decision_text(enum decision d);
 
@@ -171,6 +178,7 @@ struct core_model_view {
     uint64_t wanted, ended, failed, taken;
     uint32_t replicas;   /* slots that hold or load it */
     uint32_t busy_slots; /* slots with attempts of it */
+    uint32_t loading;    /* of these, those that still load it */
     uint32_t inflight;   /* requests that these may have open; of a model with a cap on them */
     int32_t priority;
     bool paused;

@@ -25,6 +25,37 @@ void core_totals(const struct core *c, struct core_totals *out)
     out->taken = c->wanted - c->ended - c->free_count;
 }
 
+/* Slots of a gang do what the one does that leads it. */
+static void add_slot(const struct slot *s, struct core_fleet_view *out)
+{
+    const struct slot *does = s->gang && !gang_is_forming(s->gang) ? gang_lead(s->gang) : s;
+    bool loads = does->queued > 0 && does->loading_ns > 0, works = does->queued > 0 && !loads;
+    out->slots++;
+    out->busy_slots += works;
+    out->loading_slots += loads;
+    out->gpus += s->gpus;
+    out->busy_gpus += works ? s->gpus : 0;
+    out->loading_gpus += loads ? s->gpus : 0;
+}
+
+void core_fleet_view(const struct core *c, struct core_fleet_view *out)
+{
+    *out = (struct core_fleet_view){ 0 };
+    for (size_t i = 0; i < c->worker_count; i++) {
+        const struct worker *w = c->workers[i];
+        for (uint32_t k = 0; w->session && k < w->slot_count; k++)
+            add_slot(&w->slots[k], out);
+    }
+}
+
+static uint32_t loading_of(const struct model *m)
+{
+    uint32_t loading = 0;
+    for (uint32_t i = 0; i < m->replicas; i++)
+        loading += m->holders[i]->queued > 0 && m->holders[i]->loading_ns > 0;
+    return loading;
+}
+
 uint64_t core_decisions(const struct core *c, enum decision d)
 {
     check((unsigned)d < DECISION_COUNT);
@@ -53,6 +84,7 @@ void core_model_view(const struct core *c, uint32_t model, struct core_model_vie
                                   .taken = m->taken_count,
                                   .replicas = m->replicas,
                                   .busy_slots = m->busy_slots,
+                                  .loading = loading_of(m),
                                   .inflight = m->inflight,
                                   .priority = m->rules.priority,
                                   .paused = m->paused,

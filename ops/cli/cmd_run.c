@@ -332,7 +332,8 @@ static void print_use(const struct run *r)
     char *path = xformat("%s/log/use.json", r->state), text[USE_TEXT_BYTES];
     json_t *use = json_load_file(path, 0, NULL);
     if (format_use(use, text))
-        printf("slots %s\n", text);
+        printf("%s %s\n", r->machine.slots.gpus_per_slot > 0 && !r->listen ? "GPUs" : "slots",
+               text);
     json_decref(use);
     free(path);
 }

@@ -8,6 +8,7 @@
 
 #include "common/io/file.h"
 #include "common/mem.h"
+#include "common/text.h"
 #include "coordinator/exit_code.h"
 
 char *default_state(const char *sweep_file)
@@ -129,4 +130,40 @@ bool format_use(const json_t *o, char text[USE_TEXT_BYTES])
     snprintf(text, USE_TEXT_BYTES, "busy %.1f %%, loading %.1f %%, idle %.1f %%", 100 * busy / all,
              100 * load / all, 100 * idle / all);
     return true;
+}
+
+static unsigned long long whole(const json_t *o, const char *key)
+{
+    return (unsigned long long)json_integer_value(json_object_get(o, key));
+}
+
+void append_fleet(struct buf *out, const json_t *status)
+{
+    const json_t *fleet = json_object_get(status, "fleet");
+    bool has_gpus = whole(fleet, "gpus") > 0;
+    unsigned long long all = whole(fleet, has_gpus ? "gpus" : "slots");
+    unsigned long long loading = whole(fleet, has_gpus ? "loading_gpus" : "loading_slots");
+    buf_printf(out, "%llu of %llu %s%s busy", whole(fleet, has_gpus ? "busy_gpus" : "busy_slots"),
+               all, has_gpus ? "GPU" : "slot", all == 1 ? "" : "s");
+    if (loading > 0)
+        buf_printf(out, ", %llu loading", loading);
+}
+
+void append_model_state(struct buf *out, const json_t *model)
+{
+    const char *blocked = json_string_value(json_object_get(model, "blocked"));
+    unsigned long long slots = whole(model, "busy_slots"), loading = whole(model, "loading_slots");
+    if (whole(model, "done") == whole(model, "total")) {
+        buf_append_str(out, "done");
+    } else if (blocked) {
+        text_append_safe(out, span_str(blocked)); /* a worker's words */
+    } else if (slots == 0) {
+        buf_append_str(out, "waits: muster explain says why");
+    } else {
+        if (slots > loading)
+            buf_printf(out, "runs in %llu", slots - loading);
+        if (loading > 0)
+            buf_printf(out, "%s %llu", slots > loading ? ", loads in" : "loads in", loading);
+        buf_printf(out, " slot%s", (loading > 0 ? loading : slots) == 1 ? "" : "s");
+    }
 }

@@ -43,6 +43,11 @@ enum { USE_TEXT_BYTES = 80 };
  * False, and no text: it has none, or they are 0. */
 bool format_use(const json_t *o, char text[USE_TEXT_BYTES]);
 
+/* "6 of 8 GPUs busy, 1 loading" from a status; of slots where they have no GPUs. */
+void append_fleet(struct buf *out, const json_t *status);
+/* What one of a status's models does, in a few words; safe on a terminal. */
+void append_model_state(struct buf *out, const json_t *model);
+
 /* "muster NAME: sentence" on stderr; returns code. */
 int say_error(const char *command, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/text.h"
+#include "ops/cli/common.h"
 
 enum { MODEL_LINES_MAX = 12, BAR_CELLS = 20 };
 static const int64_t PLAIN_EVERY_NS = 5000000000;
@@ -32,9 +33,10 @@ static void append_counts(struct buf *out, const json_t *status)
     if (json_is_number(left))
         text_format_duration(eta, sizeof(eta), (int64_t)(json_number_value(left) * 1000));
     double rate = json_number_value(json_object_get(status, "rate_per_s"));
-    buf_printf(out, "%s/%s  %5.1f%%  %.1f/s  eta %s  %lld failed  %lld running", done, total,
+    buf_printf(out, "%s/%s  %5.1f%%  %.1f/s  eta %s  %lld failed  ", done, total,
                all ? 100.0 * (double)ended / (double)all : 100.0, rate, ended == all ? "0s" : eta,
-               (long long)whole(status, "failed"), (long long)whole(status, "running"));
+               (long long)whole(status, "failed"));
+    append_fleet(out, status);
     const char *state = json_string_value(json_object_get(status, "state"));
     const char *blocked = json_string_value(json_object_get(status, "blocked"));
     if (whole(status, "workers") == 0 && ended < all)
@@ -67,13 +69,8 @@ static void append_model(struct buf *out, const json_t *m)
     buf_printf(out, " %lld/%lld", (long long)done, (long long)total);
     if (whole(m, "failed") > 0)
         buf_printf(out, "  %lld failed", (long long)whole(m, "failed"));
-    const char *blocked = json_string_value(json_object_get(m, "blocked"));
-    if (blocked && done < total) {
-        buf_append_str(out, "  waits: ");
-        text_append_safe(out, span_str(blocked)); /* a worker's words */
-    } else if (whole(m, "running") > 0) {
-        buf_append_str(out, "  running");
-    }
+    buf_append_str(out, "  ");
+    append_model_state(out, m);
 }
 
 /* Those that run or are unfinished, in their order; the finished ones are told in the end. */

@@ -63,7 +63,7 @@ class ToTheEnd(SweepTest):
         sweep = self.make([sim("a", duration="20ms")])
         out = self.run_sweep(sweep).out
         self.assertNotIn("\x1b", out)
-        self.assertRegex(out, r"(?m)^\d+/100 +[\d.]+% .* running$")
+        self.assertRegex(out, r"(?m)^\d+/100 +[\d.]+% .* of \d+ slots? busy")
         self.assertEqual(self.run_sweep(sweep, "--quiet").out, "")
 
     def test_a_state_on_a_long_path_with_blanks(self):

@@ -308,6 +308,40 @@ TEST(a_gang_and_an_attempt)
            "attempt 4d is over, or was never granted: nobody holds a lease on it");
 }
 
+static void expect_fleet(struct bench *b, uint32_t busy, uint32_t loading, uint32_t slots)
+{
+    struct core_fleet_view v;
+    core_fleet_view(b->core, &v);
+    assert_int_equal(v.slots, slots);
+    assert_int_equal(v.gpus, slots); /* a GPU each */
+    assert_int_equal(v.busy_slots, busy);
+    assert_int_equal(v.busy_gpus, busy);
+    assert_int_equal(v.loading_slots, loading);
+    assert_int_equal(v.loading_gpus, loading);
+}
+
+/* Both slots of the gang load, then work, though only one of them was given anything. */
+TEST(what_the_fleet_does)
+{
+    one_model(b, 2);
+    expect_fleet(b, 0, 0, 0);
+    step(b, hello("node-7", 1, 3));
+    expect_fleet(b, 0, 2, 3);
+    struct core_model_view v;
+    core_model_view(b->core, 0, &v);
+    assert_int_equal(v.loading, 1);
+    struct core_event ready = { .kind = CORE_HOST, .session = b->session };
+    ready.as.host.ready = true;
+    ready.as.host.load_ns = 60000ll * MS;
+    step(b, ready);
+    expect_fleet(b, 2, 0, 3);
+    core_model_view(b->core, 0, &v);
+    assert_int_equal(v.loading, 0);
+    step(b, range(b, b->attempt, 0, 100, STATUS_OK));
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = b->session });
+    expect_fleet(b, 0, 0, 0);
+}
+
 TEST(lost)
 {
     one_model(b, 1);
@@ -338,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_lifetime_that_is_too_short),
         cmocka_unit_test(refused_by_the_worker),
         cmocka_unit_test(a_gang_and_an_attempt),
+        cmocka_unit_test(what_the_fleet_does),
         cmocka_unit_test(lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
