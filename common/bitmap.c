@@ -71,20 +71,44 @@ uint32_t bitmap_count(const struct bitmap *b)
     return count;
 }
 
-uint32_t bitmap_count_range(const struct bitmap *b, uint32_t first, uint32_t count)
+/* Of a word, the bits that lie in [first, last]. */
+static uint64_t range_mask(uint32_t word, uint32_t first, uint32_t last)
+{
+    uint64_t mask = UINT64_MAX;
+    if (word == first >> 6)
+        mask &= UINT64_MAX << (first & 63);
+    if (word == last >> 6)
+        mask &= UINT64_MAX >> (63 - (last & 63));
+    return mask;
+}
+
+/* Words [0, end) have all bits of the range; end is 0 if it is empty. */
+static uint32_t range_end(const struct bitmap *b, uint32_t first, uint32_t count)
 {
     check(first <= b->bits && count <= b->bits - first);
-    if (count == 0)
-        return 0;
-    uint32_t last = first + count - 1, total = 0;
-    for (uint32_t w = first >> 6; w <= last >> 6; w++) {
-        uint64_t word = b->words[w];
-        if (w == first >> 6)
-            word &= UINT64_MAX << (first & 63);
-        if (w == last >> 6)
-            word &= UINT64_MAX >> (63 - (last & 63));
-        total += (uint32_t)__builtin_popcountll(word);
-    }
+    return count == 0 ? 0 : ((first + count - 1) >> 6) + 1;
+}
+
+void bitmap_set_range(struct bitmap *b, uint32_t first, uint32_t count)
+{
+    uint32_t end = range_end(b, first, count);
+    for (uint32_t w = first >> 6; w < end; w++)
+        b->words[w] |= range_mask(w, first, first + count - 1);
+}
+
+void bitmap_clear_range(struct bitmap *b, uint32_t first, uint32_t count)
+{
+    uint32_t end = range_end(b, first, count);
+    for (uint32_t w = first >> 6; w < end; w++)
+        b->words[w] &= ~range_mask(w, first, first + count - 1);
+}
+
+uint32_t bitmap_count_range(const struct bitmap *b, uint32_t first, uint32_t count)
+{
+    uint32_t end = range_end(b, first, count), total = 0;
+    for (uint32_t w = first >> 6; w < end; w++)
+        total +=
+            (uint32_t)__builtin_popcountll(b->words[w] & range_mask(w, first, first + count - 1));
     return total;
 }
 

@@ -16,6 +16,8 @@ void bitmap_release(struct bitmap *b);
 void bitmap_fill(struct bitmap *b);                /* all set */
 bool bitmap_set(struct bitmap *b, uint32_t bit);   /* true if it was clear */
 bool bitmap_clear(struct bitmap *b, uint32_t bit); /* true if it was set */
+void bitmap_set_range(struct bitmap *b, uint32_t first, uint32_t count);
+void bitmap_clear_range(struct bitmap *b, uint32_t first, uint32_t count);
 uint32_t bitmap_count(const struct bitmap *b);
 uint32_t bitmap_count_range(const struct bitmap *b, uint32_t first, uint32_t count);
 /* The first set (clear) bit at or behind `from`; b->bits if there is none. */

@@ -7,8 +7,36 @@ static uint64_t fail(struct cursor *c)
     return 0;
 }
 
+static uint64_t load_u64(const uint8_t *at)
+{
+    uint64_t low = at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24;
+    uint64_t high = at[4] | (uint64_t)at[5] << 8 | (uint64_t)at[6] << 16 | (uint64_t)at[7] << 24;
+    return low | high << 32;
+}
+
+/* The seven bits of each byte, one behind the other. */
+static uint64_t join_sevens(uint64_t bytes)
+{
+    uint64_t pairs =
+        (bytes & UINT64_C(0x007F007F007F007F)) | (bytes & UINT64_C(0x7F007F007F007F00)) >> 1;
+    uint64_t fours =
+        (pairs & UINT64_C(0x00003FFF00003FFF)) | (pairs & UINT64_C(0x3FFF00003FFF0000)) >> 2;
+    return (fours & UINT64_C(0x000000000FFFFFFF)) | (fours & UINT64_C(0x0FFFFFFF00000000)) >> 4;
+}
+
 uint64_t cursor_varint_long(struct cursor *c)
 {
+    if (cursor_left(c) >= 8) { /* scores of a result take five bytes: all of them at once */
+        uint64_t bytes = load_u64(c->at), ends = ~bytes & UINT64_C(0x8080808080808080);
+        if (ends) {
+            unsigned last = (unsigned)__builtin_ctzll(ends) / 8;
+            uint64_t used = bytes & (UINT64_MAX >> (56 - 8 * last));
+            if (used >> 8 * last == 0)
+                return fail(c); /* overlong: one number has one form */
+            c->at += last + 1;
+            return join_sevens(used);
+        }
+    }
     uint64_t value = 0;
     const uint8_t *at = c->at;
     for (unsigned shift = 0; at < c->end && shift < 64; shift += 7) {
@@ -24,12 +52,6 @@ uint64_t cursor_varint_long(struct cursor *c)
         }
     }
     return fail(c);
-}
-
-int64_t cursor_zigzag(struct cursor *c)
-{
-    uint64_t coded = cursor_varint(c);
-    return (int64_t)((coded >> 1) ^ (coded & 1 ? UINT64_MAX : 0));
 }
 
 uint8_t cursor_u8(struct cursor *c)

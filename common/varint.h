@@ -23,7 +23,7 @@ static inline size_t cursor_left(const struct cursor *c)
     return (size_t)(c->end - c->at);
 }
 
-uint64_t cursor_varint_long(struct cursor *c);         /* the general case of: */
+uint64_t cursor_varint_long(struct cursor *c);         /* of more bytes than one, or none: */
 static inline uint64_t cursor_varint(struct cursor *c) /* refuses overlong forms, over 64 bits */
 {
     if (c->at < c->end && *c->at < 0x80)
@@ -31,7 +31,11 @@ static inline uint64_t cursor_varint(struct cursor *c) /* refuses overlong forms
     return cursor_varint_long(c);
 }
 
-int64_t cursor_zigzag(struct cursor *c);
+static inline int64_t cursor_zigzag(struct cursor *c)
+{
+    uint64_t coded = cursor_varint(c);
+    return (int64_t)((coded >> 1) ^ (coded & 1 ? UINT64_MAX : 0));
+}
 uint8_t cursor_u8(struct cursor *c);
 uint32_t cursor_u32(struct cursor *c); /* little endian, fixed width */
 uint64_t cursor_u64(struct cursor *c);

@@ -39,11 +39,13 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
 {
     struct attempt *a = make(w, slot, cell, first, count, id);
     a->adopted = adopted;
-    for (uint32_t i = first; i < first + count; i++) {
-        if (bitmap_get(&cell->closed, i))
-            continue;
-        cell_take(c, cell, i);
-        a->open++;
+    uint32_t end = first + count, run_end;
+    for (uint32_t i = bitmap_next_clear(&cell->closed, first); i < end;
+         i = bitmap_next_clear(&cell->closed, run_end)) {
+        uint32_t closed = bitmap_next_set(&cell->closed, i);
+        run_end = closed < end ? closed : end;
+        cell_take(c, cell, i, run_end - i);
+        a->open += run_end - i;
     }
     list_push_back(&cell->attempts, &a->in_cell);
     enter(c, a);

@@ -75,34 +75,38 @@ void model_settle(struct core *c, uint32_t model)
         c->open_count--;
 }
 
-void cell_take(struct core *c, struct cell *cell, uint32_t instance)
+void cell_take(struct core *c, struct cell *cell, uint32_t first, uint32_t count)
 {
-    check(!bitmap_get(&cell->closed, instance));
     if (!cell->taken.words)
         bitmap_init(&cell->taken, cell->size);
-    check(bitmap_set(&cell->taken, instance));
+    check(bitmap_count_range(&cell->closed, first, count) == 0);
+    check(bitmap_count_range(&cell->taken, first, count) == 0);
+    bitmap_set_range(&cell->taken, first, count);
     struct model *m = &c->models[cell->model];
-    cell->taken_count++;
+    cell->taken_count += count;
     if (cell_free_count(cell) == 0)
         longest_update(c, cell);
-    m->taken_count++;
-    c->free_count--;
-    if (--m->free_count == 0)
+    m->taken_count += count;
+    c->free_count -= count;
+    m->free_count -= count;
+    if (m->free_count == 0)
         model_settle(c, cell->model);
 }
 
-static void untake(struct core *c, struct cell *cell, uint32_t instance)
+static void untake_run(struct core *c, struct cell *cell, uint32_t first, uint32_t count)
 {
-    check(bitmap_clear(&cell->taken, instance));
-    c->models[cell->model].taken_count--;
-    if (--cell->taken_count == 0)
+    check(bitmap_count_range(&cell->taken, first, count) == count);
+    bitmap_clear_range(&cell->taken, first, count);
+    c->models[cell->model].taken_count -= count;
+    cell->taken_count -= count;
+    if (cell->taken_count == 0)
         bitmap_release(&cell->taken);
 }
 
 void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
 {
     struct model *m = &c->models[cell->model];
-    untake(c, cell, instance);
+    untake_run(c, cell, instance, 1);
     c->free_count++;
     if (m->free_count++ == 0)
         model_settle(c, cell->model);
@@ -113,28 +117,43 @@ void cell_free_again(struct core *c, struct cell *cell, uint32_t instance)
     match_wake(c);
 }
 
+/* They are no longer taken, nor free. */
+static void close_run(struct core *c, struct cell *cell, uint32_t first, uint32_t count)
+{
+    struct model *m = &c->models[cell->model];
+    check(bitmap_count_range(&cell->closed, first, count) == 0);
+    bitmap_set_range(&cell->closed, first, count);
+    cell->ended += count;
+    m->ended += count;
+    c->ended += count;
+    if (cell_free_count(cell) == 0 && heap_has(&cell->length))
+        longest_update(c, cell);
+    if (m->taken_count == 0 && m->free_count > 0)
+        match_wake(c); /* a slot may have left it to those who had it, and they refuse the rest */
+}
+
+void cell_close_run(struct core *c, struct cell *cell, uint32_t first, uint32_t count)
+{
+    learn_closed(&c->models[cell->model], cell, count);
+    untake_run(c, cell, first, count);
+    close_run(c, cell, first, count);
+}
+
 void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed)
 {
     struct model *m = &c->models[cell->model];
-    learn_closed(m, cell);
-    if (cell_is_taken(cell, instance)) {
-        untake(c, cell, instance);
-    } else {
-        c->free_count--;
-        if (--m->free_count == 0)
-            model_settle(c, cell->model);
-    }
-    check(bitmap_set(&cell->closed, instance));
-    cell->ended++;
-    m->ended++;
-    c->ended++;
-    if (cell_free_count(cell) == 0 && heap_has(&cell->length))
-        longest_update(c, cell);
     cell->failed += failed;
     m->failed += failed;
     c->failed += failed;
-    if (m->taken_count == 0 && m->free_count > 0)
-        match_wake(c); /* a slot may have left it to those who had it, and they refuse the rest */
+    if (cell_is_taken(cell, instance)) {
+        cell_close_run(c, cell, instance, 1);
+        return;
+    }
+    learn_closed(m, cell, 1);
+    c->free_count--;
+    if (--m->free_count == 0)
+        model_settle(c, cell->model);
+    close_run(c, cell, instance, 1);
 }
 
 void cell_destroy(struct cell *cell)

@@ -192,12 +192,12 @@ void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows
 }
 
 /* One of its instances was closed: it takes nothing more. */
-void learn_closed(struct model *m, const struct cell *cell)
+void learn_closed(struct model *m, const struct cell *cell, uint32_t count)
 {
     if (cell->instance_ns <= 0)
         return;
-    m->known_open--;
-    m->known_ns -= cell->instance_ns;
+    m->known_open -= count;
+    m->known_ns -= count * cell->instance_ns;
 }
 
 void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns)

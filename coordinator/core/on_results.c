@@ -136,6 +136,47 @@ static bool rows_are_valid(const struct core_event *e, const struct cell *cell)
     return true;
 }
 
+/* The usual case at a cost that does not depend on the rows: all of them fine, side by side, and
+ * still open in the attempt, while nothing has failed and nothing is copied. */
+static bool take_all(struct core *c, struct worker *w, const struct core_event *e,
+                     struct cell *cell, struct attempt *a)
+{
+    uint32_t rows = e->as.results.rows;
+    if (!a || a->is_copy || rows == 0 || c->strike_of.count > 0 || !list_empty(&c->copies) ||
+        core_compares_answers(c))
+        return false;
+    uint32_t first = e->as.results.instance[0], differs = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        differs |=
+            (e->as.results.instance[i] ^ (first + i)) | (e->as.results.status[i] ^ STATUS_OK);
+    if (differs || first < a->first || first - a->first > a->count ||
+        rows > a->count - (first - a->first) || !cell->taken.words ||
+        bitmap_count_range(&cell->taken, first, rows) != rows)
+        return false;
+    a->open -= rows;
+    w->slots[a->slot].spared = false;
+    cell_close_run(c, cell, first, rows);
+    c->rows_accepted += rows;
+    w->rows += rows;
+    return true;
+}
+
+/* Row by row; how many are to be recorded: their bits in `keep`. */
+static uint32_t take_each(struct core *c, struct worker *w, const struct core_event *e,
+                          struct cell *cell, struct attempt *a, struct bitmap *keep, bool *any_fine)
+{
+    struct attempt *owner = a && !a->is_copy ? a : NULL;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < e->as.results.rows; i++) {
+        if (!take_row(c, w, e, i, cell, a, &owner))
+            continue;
+        bitmap_set(keep, i);
+        kept++;
+        *any_fine |= e->as.results.status[i] == STATUS_OK;
+    }
+    return kept;
+}
+
 static void record_rows(struct core *c, struct worker *w, const struct core_event *e)
 {
     uint32_t model = e->as.results.model, task = e->as.results.task;
@@ -147,22 +188,18 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
              (unsigned long long)e->as.results.attempt);
         return;
     }
-    struct attempt *owner = a && !a->is_copy ? a : NULL;
-    uint32_t rows = e->as.results.rows, kept = 0;
-    bool any_fine = false;
+    uint32_t rows = e->as.results.rows, kept = rows;
     if (a)
         learn_rows(c, &w->slots[a->slot], cell, rows);
     else
         c->rows_late += rows;
     struct bitmap keep = { .words = arena_alloc(&c->out->arena, (rows + 63u) / 64 * 8),
                            .bits = rows };
-    for (uint32_t i = 0; i < rows; i++) {
-        if (!take_row(c, w, e, i, cell, a, &owner))
-            continue;
-        bitmap_set(&keep, i);
-        kept++;
-        any_fine |= e->as.results.status[i] == STATUS_OK;
-    }
+    bool any_fine = take_all(c, w, e, cell, a);
+    if (any_fine)
+        bitmap_set_range(&keep, 0, rows);
+    else
+        kept = take_each(c, w, e, cell, a, &keep, &any_fine);
     if (any_fine && a)
         culprit_fine(c, w, w->slots[a->slot].gpu_type, &c->models[cell->model]);
     if (kept == 0)

@@ -6,9 +6,11 @@
 
 /* cell.c: the bits. Every move of an instance between closed, taken and free goes through these. */
 struct cell *cell_find(const struct core *c, uint32_t model, uint32_t task);
-void cell_take(struct core *c, struct cell *cell, uint32_t instance);
+void cell_take(struct core *c, struct cell *cell, uint32_t first, uint32_t count);
 void cell_free_again(struct core *c, struct cell *cell, uint32_t instance);
 void cell_close(struct core *c, struct cell *cell, uint32_t instance, bool failed);
+/* Of instances that are all taken, and did not fail. */
+void cell_close_run(struct core *c, struct cell *cell, uint32_t first, uint32_t count);
 static inline bool cell_is_taken(const struct cell *cell, uint32_t instance)
 {
     return cell->taken.words && bitmap_get(&cell->taken, instance);

@@ -102,6 +102,32 @@ static void varint_refuses_what_has_no_single_meaning(void **state)
     }
 }
 
+/* Eight bytes are read at once where there are as many: the same numbers, the same refusals. */
+static void varint_is_the_same_with_more_behind_it(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 3);
+    for (unsigned round = 0; round < 20000; round++) {
+        uint64_t value = rng_u64(&rng) >> rng_below(&rng, 64);
+        struct buf b = { 0 };
+        put_varint(&b, value);
+        size_t len = b.len;
+        put_u64(&b, rng_u64(&rng));
+        struct cursor c = cursor_of(buf_span(&b));
+        assert_true(cursor_varint(&c) == value);
+        assert_int_equal(cursor_left(&c), 8);
+        if (len < VARINT_BYTES_MAX) {
+            b.data[len - 1] |= 0x80;
+            b.data[len] = 0; /* one byte longer than it needs to be */
+            c = cursor_of(buf_span(&b));
+            assert_true(cursor_varint(&c) == 0);
+            assert_true(c.failed);
+        }
+        buf_release(&b);
+    }
+}
+
 static void cursor_reads_little_endian(void **state)
 {
     (void)state;
@@ -219,6 +245,7 @@ int main(void)
         cmocka_unit_test(buf_grows_by_doubling),
         cmocka_unit_test(varint_has_the_bytes_of_leb128),
         cmocka_unit_test(zigzag_gives_small_numbers_small_codes),
+        cmocka_unit_test(varint_is_the_same_with_more_behind_it),
         cmocka_unit_test(varint_refuses_what_has_no_single_meaning),
         cmocka_unit_test(cursor_reads_little_endian),
         cmocka_unit_test(cursor_stays_failed),

@@ -74,6 +74,28 @@ static void bitmap_counts_and_finds_like_a_loop(void **state)
     }
 }
 
+static void bitmap_ranges_are_set_and_cleared_like_bits(void **state)
+{
+    (void)state;
+    enum { BITS = 150 };
+    for (uint32_t first = 0; first <= BITS; first++) {
+        for (uint32_t count = 0; count <= BITS - first; count++) {
+            struct bitmap set, cleared;
+            bitmap_init(&set, BITS);
+            bitmap_init(&cleared, BITS);
+            bitmap_fill(&cleared);
+            bitmap_set_range(&set, first, count);
+            bitmap_clear_range(&cleared, first, count);
+            assert_int_equal(bitmap_count(&set), count);
+            assert_int_equal(bitmap_count_range(&set, first, count), count);
+            assert_int_equal(bitmap_count(&cleared), BITS - count);
+            assert_int_equal(bitmap_count_range(&cleared, first, count), 0);
+            bitmap_release(&set);
+            bitmap_release(&cleared);
+        }
+    }
+}
+
 static void bitmap_combines(void **state)
 {
     (void)state;
@@ -347,6 +369,7 @@ int main(void)
         cmocka_unit_test(bitmap_says_what_changed),
         cmocka_unit_test(bitmap_filled_has_no_bit_behind_the_last),
         cmocka_unit_test(bitmap_counts_and_finds_like_a_loop),
+        cmocka_unit_test(bitmap_ranges_are_set_and_cleared_like_bits),
         cmocka_unit_test(bitmap_combines),
         cmocka_unit_test(bitmap_has_no_bit_behind_its_size),
         cmocka_unit_test(heap_gives_ascending_keys_then_ties),
