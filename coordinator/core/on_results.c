@@ -29,6 +29,15 @@ static struct attempt *leased_to(const struct core *c, const struct worker *w, u
     return a && a->worker == w ? a : NULL;
 }
 
+/* Whose rows these are; NULL: of no cell that there is. Mostly its attempt knows it. */
+static struct cell *cell_of_rows(const struct core *c, const struct core_event *e,
+                                 const struct attempt *a)
+{
+    uint32_t model = e->as.results.model, task = e->as.results.task;
+    bool is_of_attempt = a && a->cell->model == model && a->cell->task == task;
+    return is_of_attempt ? a->cell : cell_find(c, model, task);
+}
+
 /* Whoever holds the lease learns that the instance is no longer its own. *owner is whose the row
  * before was: mostly, this one is as well. */
 static void tell_owner(const struct cell *cell, uint32_t instance, struct attempt **owner)
@@ -179,9 +188,8 @@ static uint32_t take_each(struct core *c, struct worker *w, const struct core_ev
 
 static void record_rows(struct core *c, struct worker *w, const struct core_event *e)
 {
-    uint32_t model = e->as.results.model, task = e->as.results.task;
     struct attempt *a = leased_to(c, w, e->as.results.attempt);
-    struct cell *cell = cell_find(c, model, task);
+    struct cell *cell = cell_of_rows(c, e, a);
     bool is_its_own = a ? a->cell == cell : attempt_was_given(c, w, e->as.results.attempt);
     if (!is_its_own || !cell || !rows_are_valid(e, cell)) {
         note(c, true, "results_unknown worker=%s attempt=%llx", w->name,
