@@ -73,6 +73,9 @@ void model_settle(struct core *c, uint32_t model)
         c->open_count++;
     else if (!is_open && bitmap_clear(&c->open_models, model))
         c->open_count--;
+    else
+        return;
+    c->ranks_changed = true;
 }
 
 void cell_take(struct core *c, struct cell *cell, uint32_t first, uint32_t count)

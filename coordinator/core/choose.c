@@ -140,23 +140,26 @@ struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *firs
     return best;
 }
 
+/* Whether any slot is large enough for it, be it that its worker refuses the model. */
+static bool is_large_enough(const struct worker *w, const struct model *m)
+{
+    for (uint32_t k = 0; k < w->slot_count; k++)
+        if (slot_fits(&w->slots[k], m) || gang_could(&w->slots[k], m))
+            return true;
+    return false;
+}
+
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why)
 {
     const struct model *m = &c->models[model];
-    bool fits = false, connected = false;
+    bool fits = m->fits > 0, connected = fits;
     *why = NULL;
-    for (size_t i = 0; i < c->worker_count; i++) {
+    if (fits && !m->paused)
+        return true;
+    for (size_t i = 0; i < c->worker_count && !fits; i++) {
         const struct worker *w = c->workers[i];
-        if (!w->session || w->draining)
-            continue;
-        connected = true;
-        for (uint32_t k = 0; k < w->slot_count; k++) {
-            if (!slot_fits(&w->slots[k], m) && !gang_could(&w->slots[k], m))
-                continue;
-            fits = true;
-            if (!worker_refuses(w, model, NONE) && !m->paused)
-                return true;
-        }
+        connected |= w->takes_part;
+        fits = w->takes_part && is_large_enough(w, m);
     }
     *why = m->paused    ? "paused"
            : !connected ? "no worker is connected"

@@ -99,11 +99,7 @@ int64_t core_remaining_ns(const struct core *c)
             return -1;
         work += (m->width > 1 ? m->width : 1) * model_remaining_ns(c, m);
     }
-    uint32_t slots = 0;
-    for (size_t i = 0; i < c->worker_count; i++)
-        if (c->workers[i]->session && !c->workers[i]->draining)
-            slots += c->workers[i]->slot_count;
-    return slots ? (int64_t)(work / slots) : -1;
+    return c->part_slots ? (int64_t)(work / c->part_slots) : -1;
 }
 
 /* ---- Learning ---- */

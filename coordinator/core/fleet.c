@@ -86,6 +86,7 @@ void worker_lose(struct core *c, struct worker *w, const char *why)
     emit(c, EFFECT_GONE, w->session);
     map_take(&c->session_of, w->session);
     w->session = 0;
+    c->live_slots -= w->slot_count;
     fits_count(c, w);
     heap_remove(&c->dues, &w->due);
     for (uint32_t i = 0; i < w->slot_count; i++) {

@@ -25,6 +25,7 @@ void core_set_rules(struct core *c, uint32_t model, const struct core_rules *rul
 {
     check(model < c->model_count);
     c->models[model].rules = *rules;
+    c->ranks_changed = true;
     c->has_priorities = false;
     for (size_t i = 1; i < c->model_count; i++)
         c->has_priorities |= c->models[i].rules.priority != c->models[0].rules.priority;
@@ -59,9 +60,7 @@ uint32_t limit_replicas(const struct model *m)
 /* Requests that one more slot may have at once: what each would have if all slots had the same. */
 static uint32_t fair_inflight(const struct core *c, const struct model *m)
 {
-    uint64_t slots = 0;
-    for (size_t i = 0; i < c->worker_count; i++)
-        slots += c->workers[i]->session ? c->workers[i]->slot_count : 0;
+    uint64_t slots = c->live_slots;
     if (m->rules.max_replicas > 0 && slots > m->rules.max_replicas)
         slots = m->rules.max_replicas;
     uint32_t fair = slots > 0 ? (uint32_t)((m->rules.concurrency + slots - 1) / slots) : 1;
@@ -79,7 +78,7 @@ void limit_enter(struct core *c, const struct slot *s, struct attempt *a)
         a->inflight_max = other->inflight_max;
         return;
     }
-    m->busy_slots++;
+    c->ranks_changed |= m->busy_slots++ == 0;
     m->on[s->gpu_type].busy_slots++;
     if (m->rules.concurrency == 0 || a->adopted)
         return;
@@ -95,7 +94,7 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
     m->adopted -= a->adopted;
     share_leave(c, a, is_last);
     if (is_last) {
-        m->busy_slots--;
+        c->ranks_changed |= --m->busy_slots == 0;
         m->on[s->gpu_type].busy_slots--;
         m->inflight -= a->inflight_max;
     }

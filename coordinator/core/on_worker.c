@@ -128,6 +128,7 @@ void on_hello(struct core *c, const struct core_event *e)
     if (!same_process)
         start_afresh(c, w, e);
 
+    c->live_slots += w->session ? 0 : w->slot_count;
     w->session = c->config.epoch << 32 | ++c->next_session;
     w->peer = e->as.hello.peer;
     w->expected_seq = e->as.hello.next_seq;

@@ -87,9 +87,17 @@ static bool any_outranked(const struct core *c)
     return highest_open > lowest_taken;
 }
 
+void outrank_check(const struct core *c)
+{
+    check(!c->has_priorities || c->ranks_changed || c->is_outranked == any_outranked(c));
+}
+
 void outrank_arm(struct core *c)
 {
-    if (!c->has_priorities || c->stopping || !any_outranked(c))
+    if (c->has_priorities && c->ranks_changed)
+        c->is_outranked = any_outranked(c);
+    c->ranks_changed = false;
+    if (!c->has_priorities || c->stopping || !c->is_outranked)
         c->outrank_ns = INT64_MAX;
     else if (c->outrank_ns == INT64_MAX)
         c->outrank_ns = c->now_ns + c->config.beat_ns;

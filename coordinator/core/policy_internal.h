@@ -126,6 +126,7 @@ void limit_end_at(struct core *c, struct worker *w, uint64_t lifetime_ms, bool i
 bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s);
 void outrank_look(struct core *c); /* take unstarted work back from lower priorities */
 void outrank_arm(struct core *c);  /* when to look next */
+void outrank_check(const struct core *c);
 
 /* share.c: fair shares */
 void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first);

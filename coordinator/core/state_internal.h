@@ -262,6 +262,7 @@ struct core {
     struct worker **workers;
     size_t worker_count, worker_capacity;
     uint32_t part_slots;   /* slots of workers that take part */
+    uint32_t live_slots;   /* slots of connected workers */
     struct map worker_of;  /* hash of a name -> the first struct worker of that hash */
     struct map session_of; /* session -> struct worker */
     struct map attempt_of; /* attempt id -> struct attempt */
@@ -287,7 +288,9 @@ struct core {
     uint64_t nondeterministic;
     double busy_ns, copied_ns; /* slot time that went into rows; into copies that are over */
     int64_t outrank_ns;        /* when to look for work that holds up work of a higher priority */
-    int64_t tail_ns;           /* when to look for work to take back; INT64_MAX: nobody starves */
+    bool is_outranked;         /* outrank.c: there is some, unless ranks_changed since */
+    bool ranks_changed; /* a model has free work or busy slots, and had not, or the reverse */
+    int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
     /* plan.c */
     int64_t plan_at_ns; /* when the plan was made; -1: it has to be made anew */

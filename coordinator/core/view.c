@@ -264,7 +264,7 @@ void core_selfcheck(const struct core *c)
     check(c->free_count == wanted - ended - taken);
     for (size_t i = 0; i < c->model_count; i++)
         check_model(c, &c->models[i]);
-    uint32_t replicas = 0, with_model = 0;
+    uint32_t replicas = 0, with_model = 0, live_slots = 0;
     for (uint32_t i = 0; i < c->model_count; i++)
         check_caps(c, i);
     for (uint32_t i = 0; i < c->model_count; i++) {
@@ -273,10 +273,12 @@ void core_selfcheck(const struct core *c)
     }
     for (size_t i = 0; i < c->worker_count; i++) {
         check_worker(c, c->workers[i]);
+        live_slots += c->workers[i]->session ? c->workers[i]->slot_count : 0;
         for (uint32_t k = 0; k < c->workers[i]->slot_count; k++)
             with_model += c->workers[i]->slots[k].model != NONE;
     }
-    check(replicas == with_model);
+    check(replicas == with_model && live_slots == c->live_slots);
+    outrank_check(c);
     check_open(c);
     check_gangs(c);
 }
