@@ -50,12 +50,13 @@ void block_builder_init(struct block_builder *b, uint8_t stat_count)
 }
 
 /* What a row takes at most: its instance is encoded as the distance to the one before. */
-static size_t row_bytes(const struct block_row *row, const int64_t *stats, uint8_t stat_count)
+static size_t row_bytes(const struct block_builder *b, size_t index)
 {
+    const struct block_row *row = &b->rows[index];
     size_t bytes = varint_bytes(row->instance) + 1 + varint_bytes(row->micros) +
                    varint_bytes(row->kind_and_len) + (size_t)(row->kind_and_len >> 1);
-    for (unsigned k = 0; k < stat_count; k++)
-        bytes += varint_bytes(zigzag(stats[k]));
+    for (unsigned k = 0; k < b->stat_count; k++)
+        bytes += varint_bytes(zigzag(b->stats[index * b->stat_count + k]));
     return bytes;
 }
 
@@ -75,23 +76,31 @@ void block_builder_add(struct block_builder *b, const struct result *row)
     check(row->answer.len <= ANSWER_BYTES_MAX);
     if (b->count == b->capacity)
         grow(b);
-    struct block_row *kept = &b->rows[b->count];
-    int64_t *stats = b->stats + b->count * b->stat_count;
-    *kept = (struct block_row){ .kind_and_len = (uint64_t)row->answer.len << 1 | row->is_media,
-                                .answer_at = b->answers.len,
-                                .instance = row->instance,
-                                .micros = row->micros,
-                                .status = row->status };
+    b->rows[b->count] =
+        (struct block_row){ .kind_and_len = (uint64_t)row->answer.len << 1 | row->is_media,
+                            .answer_at = b->answers.len,
+                            .instance = row->instance,
+                            .micros = row->micros,
+                            .status = row->status };
     for (unsigned k = 0; k < b->stat_count; k++)
-        stats[k] = row->status == STATUS_OK ? row->stats[k] : 0;
+        b->stats[b->count * b->stat_count + k] = row->status == STATUS_OK ? row->stats[k] : 0;
     b->count++;
-    b->bytes += row_bytes(kept, stats, b->stat_count);
     buf_append_span(&b->answers, row->answer);
 }
 
 size_t block_builder_bytes(const struct block_builder *b)
 {
-    return FRAME_BYTES_MAX + b->bytes;
+    size_t bytes = FRAME_BYTES_MAX;
+    for (size_t i = 0; i < b->count; i++)
+        bytes += row_bytes(b, i);
+    return bytes;
+}
+
+/* The same without a look at the rows: much more. */
+static size_t room_needed(const struct block_builder *b)
+{
+    size_t row = 3 * VARINT_BYTES_MAX + 1 + (size_t)b->stat_count * VARINT_BYTES_MAX;
+    return FRAME_BYTES_MAX + b->count * row + b->answers.len;
 }
 
 /* The rows in the order of their instances, each as (instance << 32 | row). `keys` has room for two
@@ -166,7 +175,7 @@ static uint8_t *write_answers(const struct block_builder *b, const uint64_t *ord
     return as_they_came ? at + b->answers.len : at;
 }
 
-/* There is room at `at` for block_builder_bytes. */
+/* There is room_needed at `at`. */
 static uint8_t *write_block(const struct block_builder *b, const uint64_t *order, uint8_t *at)
 {
     bool all_ok = true;
@@ -192,18 +201,18 @@ static uint8_t *write_block(const struct block_builder *b, const uint64_t *order
 
 void block_builder_encode(struct block_builder *b, struct buf *out)
 {
-    size_t room = block_builder_bytes(b);
-    buf_reserve(out, room);
+    size_t room = room_needed(b);
+    buf_clear(&b->encoded);
+    buf_reserve(&b->encoded, room);
     uint64_t *keys = xmalloc(2 * b->count * sizeof(keys[0]));
-    uint8_t *first = out->data + out->len;
+    uint8_t *first = b->encoded.data;
     uint8_t *end = write_block(b, sort_rows(b, keys), first);
     free(keys);
     end = write_u32(end, crc32c(0, first, (size_t)(end - first)));
     size_t len = (size_t)(end - first);
     check(len <= room && len <= BLOCK_BYTES_MAX);
-    out->len += len;
+    buf_append(out, first, len);
     b->count = 0;
-    b->bytes = 0;
     buf_clear(&b->answers);
 }
 
@@ -212,6 +221,7 @@ void block_builder_release(struct block_builder *b)
     free(b->rows);
     free(b->stats);
     buf_release(&b->answers);
+    buf_release(&b->encoded);
     *b = (struct block_builder){ .stat_count = b->stat_count };
 }
 

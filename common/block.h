@@ -60,7 +60,7 @@ struct block_builder {
     int64_t *stats; /* stat_count a row */
     size_t count, capacity, stat_capacity;
     struct buf answers; /* of all rows, as they came */
-    size_t bytes;       /* what the rows take at most, encoded */
+    struct buf encoded; /* the newest block; its memory is kept for the next */
     uint8_t stat_count;
 };
 
@@ -68,7 +68,8 @@ void block_builder_init(struct block_builder *b, uint8_t stat_count);
 /* Copies the answer; the statistics of a row without OK count as 0. The caller keeps the bounds: at
  * most BLOCK_ROWS_MAX rows, no instance twice, block_builder_bytes within BLOCK_BYTES_MAX. */
 void block_builder_add(struct block_builder *b, const struct result *row);
-size_t block_builder_bytes(const struct block_builder *b); /* what it encodes to, or a bit more */
+/* What it encodes to, or a bit more. O(rows). */
+size_t block_builder_bytes(const struct block_builder *b);
 void block_builder_encode(struct block_builder *b, struct buf *out); /* appends; empties b */
 void block_builder_release(struct block_builder *b);
 

@@ -25,28 +25,32 @@ static void run_place_answers(struct slot_runs *runs, uint32_t count)
     }
 }
 
+/* What an answer takes: made once a run, and not once a row. */
+struct run_answer {
+    struct instance instance;
+    struct host_request request;
+    struct host_reply reply;
+};
+
 /* ERR_INVALID is a row like others; another error: the task cannot be read. */
 static err run_answer_one(struct worker_slot *s, const struct task_definition *task,
-                          struct task_data *data, struct result *row, struct errmsg *msg)
+                          struct task_data *data, struct run_answer *a, struct result *row,
+                          struct errmsg *msg)
 {
-    struct instance instance;
-    err e = task_data_instance(data, row->instance, &instance, msg);
+    err e = task_data_instance(data, row->instance, &a->instance, msg);
     if (e == ERR_INVALID) {
         row->status = STATUS_INVALID;
         row->answer = span_str(msg->text);
     }
     if (e)
         return e == ERR_INVALID ? OK : e;
-    struct host_request request = { .task = &task->task,
-                                    .instance = &instance,
-                                    .index = row->instance };
-    struct host_reply reply;
-    host_answer(s->host, &request, &reply);
-    row->status = reply.status;
-    row->micros = reply.micros;
-    row->answer = reply.answer;
-    if (reply.status == STATUS_OK)
-        slot_score(task, &instance, &reply, row);
+    a->request.index = row->instance;
+    host_answer(s->host, &a->request, &a->reply);
+    row->status = a->reply.status;
+    row->micros = a->reply.micros;
+    row->answer = a->reply.answer;
+    if (a->reply.status == STATUS_OK)
+        slot_score(task, &a->instance, &a->reply, row);
     return OK;
 }
 
@@ -58,10 +62,13 @@ static err run_answer(struct worker_slot *s, const struct open_request *r, struc
     err e = catalog_task(s->config.catalog, r->task, &task, msg);
     if (e == OK)
         e = catalog_data(s->config.catalog, r->task, r->instance, r->count, &data, msg);
+    if (e)
+        return e;
     buf_clear(&runs->answers);
+    struct run_answer a = { .request = { .task = &task->task, .instance = &a.instance } };
     for (uint32_t i = 0; e == OK && i < r->count; i++) {
         runs->rows[i] = (struct result){ .instance = r->instance + i };
-        e = run_answer_one(s, task, data, &runs->rows[i], msg);
+        e = run_answer_one(s, task, data, &a, &runs->rows[i], msg);
         if (e == OK)
             run_keep(runs, &runs->rows[i]);
     }
