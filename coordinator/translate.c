@@ -109,6 +109,7 @@ static void in_hello(struct translate *t, const struct msg *m, const struct outb
     e->as.hello.held = held;
     e->as.hello.held_count = h->held_count;
     e->as.hello.lifetime_ms = h->lifetime_ms;
+    e->as.hello.takes_cuts = msg_takes_cuts(m);
 }
 
 static void in_beat(struct translate *t, const struct msg *m, struct incoming *out)
@@ -212,6 +213,7 @@ err translate_in(struct translate *t, const struct msg *m, const struct outbox_p
         out->event.as.ended.attempt = m->as.ended.attempt;
         out->event.as.ended.reason = (enum ended)m->as.ended.reason;
         out->event.as.ended.text = m->as.ended.text;
+        out->event.as.ended.from = m->as.ended.from;
         return OK;
     case MSG_GOODBYE: out->event.kind = CORE_GOODBYE; return OK;
     case MSG_WELCOME:
@@ -353,7 +355,7 @@ static void out_to_session(struct translate *t, const struct core_effect *e, str
     case EFFECT_GONE: connection_free(&t->connections, c); return;
     case EFFECT_REVOKE:
         m.type = MSG_REVOKE;
-        m.as.revoke.attempt = e->as.revoke.attempt;
+        m.as.revoke = (struct msg_revoke){ e->as.revoke.attempt, e->as.revoke.from };
         break;
     case EFFECT_ACK:
         turn_ack(turn, &c->acked, &(struct turn_ack){ c->peer, c->session, e->as.ack.seq });

@@ -172,6 +172,8 @@ static void get_ended(struct fields *f, struct msg_ended *m)
     m->attempt = take_uint(f, "attempt", UINT64_MAX);
     m->reason = (uint8_t)take_u32(f, "reason", ENDED_COUNT - 1);
     m->text = take_text(f, "text", CONTROL_BYTES_MAX);
+    if (fields_left(f)) /* since minor 3 */
+        m->from = take_u32(f, "from", TASK_INSTANCES_MAX);
 }
 
 static void get_host(struct fields *f, struct msg_host *m)
@@ -224,6 +226,13 @@ static void get_grant(struct fields *f, struct arena *arena, struct msg_grant *m
         get_members(f, arena, m);
 }
 
+static void get_revoke(struct fields *f, struct msg_revoke *m)
+{
+    m->attempt = take_uint(f, "attempt", UINT64_MAX);
+    if (fields_left(f)) /* since minor 3 */
+        m->from = take_u32(f, "from", TASK_INSTANCES_MAX);
+}
+
 static void get_beat_reply(struct fields *f, struct arena *arena, struct msg_beat_reply *m)
 {
     struct fields stale = take_list(f, "stale", HELD_MAX);
@@ -258,7 +267,7 @@ static void get_body(struct fields *f, struct arena *arena, struct msg *m)
     case MSG_DEFINE_MODEL:
     case MSG_DEFINE_TASK: get_define(f, &m->as.define); return;
     case MSG_GRANT: get_grant(f, arena, &m->as.grant); return;
-    case MSG_REVOKE: m->as.revoke.attempt = take_uint(f, "attempt", UINT64_MAX); return;
+    case MSG_REVOKE: get_revoke(f, &m->as.revoke); return;
     case MSG_ACK: m->as.ack.seq = take_uint(f, "seq", UINT64_MAX); return;
     case MSG_BEAT_REPLY: get_beat_reply(f, arena, &m->as.beat_reply); return;
     case MSG_DRAIN: m->as.drain.reason = take_text(f, "reason", CONTROL_BYTES_MAX); return;

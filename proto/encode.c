@@ -127,10 +127,11 @@ static void put_results(msgpack_packer *p, const struct msg_results *m)
 
 static void put_ended(msgpack_packer *p, const struct msg_ended *m)
 {
-    put_array(p, 3);
+    put_array(p, 4);
     put_uint(p, m->attempt);
     put_uint(p, m->reason);
     put_text(p, m->text);
+    put_uint(p, m->from);
 }
 
 static void put_host(msgpack_packer *p, const struct msg_host *m)
@@ -177,6 +178,13 @@ static void put_grant(msgpack_packer *p, const struct msg_grant *m)
         put_uint(p, m->members[i]);
 }
 
+static void put_revoke(msgpack_packer *p, const struct msg_revoke *m)
+{
+    put_array(p, 2);
+    put_uint(p, m->attempt);
+    put_uint(p, m->from);
+}
+
 static void put_beat_reply(msgpack_packer *p, const struct msg_beat_reply *m)
 {
     check(m->stale_count <= HELD_MAX);
@@ -194,7 +202,7 @@ static void put_pair(msgpack_packer *p, uint64_t number, struct span text)
     put_text(p, text);
 }
 
-/* An array of one value: revoke, ack; and of one text: goodbye, drain, ask. */
+/* An array of one value: ack; and of one text: goodbye, drain, ask. */
 static void put_single(msgpack_packer *p, uint64_t value)
 {
     put_array(p, 1);
@@ -220,7 +228,7 @@ static void put_body(msgpack_packer *p, const struct msg *m)
     case MSG_DEFINE_MODEL:
     case MSG_DEFINE_TASK: put_define(p, &m->as.define); return;
     case MSG_GRANT: put_grant(p, &m->as.grant); return;
-    case MSG_REVOKE: put_single(p, m->as.revoke.attempt); return;
+    case MSG_REVOKE: put_revoke(p, &m->as.revoke); return;
     case MSG_ACK: put_single(p, m->as.ack.seq); return;
     case MSG_BEAT_REPLY: put_beat_reply(p, &m->as.beat_reply); return;
     case MSG_DRAIN: put_single_text(p, m->as.drain.reason); return;

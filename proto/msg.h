@@ -134,7 +134,7 @@ struct msg_results {
 /* X(name, text): why an attempt is over on the worker's side. */
 #define ENDED_LIST(X)                                                                              \
     X(ENDED_DONE, "done")               /* every instance of it was tried */                       \
-    X(ENDED_RETURNED, "returned")       /* revoked or draining: the rest was not started */        \
+    X(ENDED_RETURNED, "returned")       /* revoked or draining: it was not started */              \
     X(ENDED_HOST_FAILED, "host_failed") /* the model does not start here */                        \
     X(ENDED_REFUSED, "refused")         /* cannot be run here: data missing, no such slot, ... */
 
@@ -150,6 +150,7 @@ struct msg_ended {
     uint64_t attempt;
     uint8_t reason;   /* enum ended */
     struct span text; /* for people; empty when done */
+    uint32_t from; /* 0: all of it is over; else it goes on, without the instances from here on */
 };
 
 /* Not reliable: news of a slot's model host, for learning and for operators. */
@@ -193,6 +194,7 @@ struct msg_grant {
 /* Give back what was not started; results of what was come as usual. */
 struct msg_revoke {
     uint64_t attempt;
+    uint32_t from; /* keep the instances before it, and end without those from here on; 0: none */
 };
 
 struct msg_ack {
@@ -272,6 +274,13 @@ static inline bool msg_takes_packed(const struct msg *m)
 
 /* Whether who sent this reads parcels of several frames. */
 static inline bool msg_takes_parcels(const struct msg *m)
+{
+    return m->minor >= 3;
+}
+
+/* Whether who sent this tells what a part of an attempt came to (ended.from), and understands it.
+ */
+static inline bool msg_takes_cuts(const struct msg *m)
 {
     return m->minor >= 3;
 }

@@ -16,6 +16,7 @@ struct spooled {
     uint64_t seq, attempt;
     uint32_t model, task; /* RESULTS */
     enum ended reason;    /* ENDED */
+    uint32_t from;        /* ENDED */
     struct buf bytes;     /* the block, or the text */
 };
 
@@ -131,15 +132,16 @@ void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t tas
 }
 
 void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,
-                 uint64_t seq)
+                 uint32_t from, uint64_t seq)
 {
-    struct collection *c = map_take(&s->by_attempt, attempt);
+    struct collection *c = from == 0 ? map_take(&s->by_attempt, attempt) : NULL;
     if (c) {
         check(c->builder.count == 0); /* its rows went before its end */
         collection_free(c);
     }
     struct spooled *m = spool_append(s, MSG_ENDED, attempt, seq);
     m->reason = reason;
+    m->from = from;
     buf_append_span(&m->bytes, text);
 }
 
@@ -178,6 +180,7 @@ bool spool_next(const struct spool *s, struct msg *out)
         out->as.ended.attempt = m->attempt;
         out->as.ended.reason = (uint8_t)m->reason;
         out->as.ended.text = buf_span(&m->bytes);
+        out->as.ended.from = m->from;
     }
     return true;
 }

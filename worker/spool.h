@@ -19,8 +19,9 @@ void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const s
                   uint32_t count);
 /* What was recorded of the attempt since the last flush becomes the message `seq`. */
 void spool_flush(struct spool *s, uint64_t attempt, uint32_t model, uint32_t task, uint64_t seq);
+/* from: as in struct msg_ended. At the end of all of it, all of its rows were flushed. */
 void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct span text,
-                 uint64_t seq);
+                 uint32_t from, uint64_t seq);
 
 /* The seq of the first message that will be sent, or sent again: what a hello announces. */
 uint64_t spool_first_seq(const struct spool *s);

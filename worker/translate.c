@@ -31,6 +31,7 @@ bool translate_message(const struct msg *m, struct agent_event *out)
         out->kind = AGENT_ON_WELCOMED;
         out->as.welcomed.beat_ns = period_ns(m->as.welcome.beat_ms);
         out->as.welcomed.lease_ns = period_ns(m->as.welcome.lease_ms);
+        out->as.welcomed.takes_cuts = msg_takes_cuts(m);
         return true;
     case MSG_GRANT:
         out->kind = AGENT_ON_GRANT;
@@ -48,6 +49,7 @@ bool translate_message(const struct msg *m, struct agent_event *out)
     case MSG_REVOKE:
         out->kind = AGENT_ON_REVOKE;
         out->as.revoke.attempt = m->as.revoke.attempt;
+        out->as.revoke.from = m->as.revoke.from;
         return true;
     case MSG_ACK:
         out->kind = AGENT_ON_ACKED;

@@ -134,7 +134,7 @@ static void worker_do(struct worker *w, const struct agent_effect *e)
         break;
     case AGENT_DO_SEND_ENDED:
         spool_ended(w->spool, e->as.ended.attempt, e->as.ended.reason, e->as.ended.text,
-                    e->as.ended.seq);
+                    e->as.ended.from, e->as.ended.seq);
         break;
     case AGENT_DO_RESEND: spool_rewind(w->spool); break;
     case AGENT_DO_SEND_HELLO: worker_say_hello(w); break;

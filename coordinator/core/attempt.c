@@ -109,13 +109,12 @@ struct attempt *attempt_owner(const struct cell *cell, uint32_t instance)
     return NULL;
 }
 
-/* The instances that the attempt leaves open: those that somebody copies are now that one's, those
- * with a strike wait, the others are free. */
-static void release_open(struct core *c, struct attempt *a)
+/* The instances from `from` on that the attempt leaves open: those that somebody copies are now
+ * that one's, those with a strike wait, the others are free. */
+static void release_open(struct core *c, struct attempt *a, uint32_t from)
 {
     struct cell *cell = a->cell;
-    for (uint32_t i = a->first; a->open > 0; i++) {
-        check(i < a->first + a->count);
+    for (uint32_t i = from; a->open > 0 && i < a->first + a->count; i++) {
         if (!cell_is_taken(cell, i))
             continue;
         a->open--;
@@ -129,6 +128,18 @@ static void release_open(struct core *c, struct attempt *a)
     }
 }
 
+void attempt_cut(struct core *c, struct attempt *a, uint32_t from)
+{
+    a->is_being_split = false;
+    if (from <= a->first || !attempt_has(a, from))
+        return;
+    uint32_t open = a->open;
+    release_open(c, a, from);
+    a->granted -= open - a->open;
+    a->count = from - a->first;
+    a->worker->slots[a->slot].waiting_ns = -1;
+}
+
 void attempt_end(struct core *c, struct attempt *a)
 {
     struct slot *s = &a->worker->slots[a->slot];
@@ -137,7 +148,8 @@ void attempt_end(struct core *c, struct attempt *a)
     if (a->is_copy)
         c->copied_ns += (double)(c->now_ns - a->started_ns);
     else
-        release_open(c, a);
+        release_open(c, a, a->first);
+    check(a->is_copy || a->open == 0);
     limit_leave(c, s, a);
     list_remove(&a->in_cell);
     list_remove(&a->in_slot);

@@ -130,6 +130,7 @@ enum sweep_state {
     X(DECISION_LEAVE, "left_model")          /* a slot left a model that can do without it */      \
     X(DECISION_NOTHING, "found_nothing")     /* an idle slot looked, and nothing was for it */     \
     X(DECISION_TAKE_BACK, "taken_back")      /* what was not started, for others */                \
+    X(DECISION_SPLIT, "split")               /* a part of what was not started, for others */      \
     X(DECISION_REFUSED, "refused")           /* a worker cannot run a model, or a task */          \
     X(DECISION_EXPIRED, "expired")           /* leases that were not renewed */                    \
     X(DECISION_TYPE_PAUSED,                                                                        \

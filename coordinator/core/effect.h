@@ -61,6 +61,7 @@ struct core_effect {
         } grant;
         struct {
             uint64_t attempt;
+            uint32_t from; /* as in struct msg_revoke */
         } revoke;
         struct {
             uint64_t seq;

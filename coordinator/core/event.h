@@ -44,6 +44,7 @@ struct core_event {
             const struct core_held *held;
             uint32_t held_count;
             uint64_t lifetime_ms;
+            bool takes_cuts; /* it can give back a part of an attempt */
         } hello;
         struct {
             const struct msg_beat *beat;
@@ -62,6 +63,7 @@ struct core_event {
             uint64_t seq, attempt;
             enum ended reason;
             struct span text;
+            uint32_t from; /* as in struct msg_ended */
         } ended;
         struct {
             uint32_t slot, model;

@@ -250,7 +250,9 @@ enum explain_reason explain_attempt(struct core *c, const struct explain_names *
     if (slot_leads(s, a->cell->model))
         buf_printf(out, " and %" PRIu32 " others of its gang", s->gang->count - 1);
     buf_printf(out, ": %" PRIu32 " recorded%s; its lease ends in ", a->granted - a->open,
-               a->revoked ? ", the rest was taken back" : "");
+               a->revoked          ? ", the rest was taken back"
+               : a->is_being_split ? ", a part of the rest is asked back"
+                                   : "");
     explain_put_ns(out, (double)(a->lease_end_ns - now_mono_ns));
     if (a->worker->draining)
         buf_append_str(out, "; the worker drains, and gets nothing behind it");

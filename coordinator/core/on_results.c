@@ -245,6 +245,10 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
     struct attempt *a = leased_to(c, w, e->as.ended.attempt);
     if (!a)
         return;
+    if (e->as.ended.from > 0) {
+        attempt_cut(c, a, e->as.ended.from);
+        return;
+    }
     struct slot *s = &w->slots[a->slot];
     switch (e->as.ended.reason) {
     case ENDED_DONE:

@@ -63,6 +63,7 @@ static void shorten_unheld(struct core *c, struct worker *w, const struct core_e
         struct list *attempts = &w->slots[i].attempts;
         for (struct list *n = list_first(attempts); n != attempts; n = n->next) {
             struct attempt *a = container_of(n, struct attempt, in_slot);
+            a->is_being_split = false; /* the word may have been lost */
             if (is_held(e, a->id))
                 lease_renew(c, a);
             else
@@ -132,6 +133,7 @@ void on_hello(struct core *c, const struct core_event *e)
     w->session = c->config.epoch << 32 | ++c->next_session;
     w->peer = e->as.hello.peer;
     w->expected_seq = e->as.hello.next_seq;
+    w->takes_cuts = e->as.hello.takes_cuts;
     map_put(&c->session_of, w->session, w);
     worker_heard(c, w);
     fits_count(c, w);

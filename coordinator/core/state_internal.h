@@ -110,10 +110,10 @@ struct model {
 struct attempt {
     uint64_t id;
     struct cell *cell;
-    uint32_t first, count;
-    uint32_t granted; /* instances it was given */
-    uint32_t open;    /* of them, those that are still taken */
-    uint32_t done;    /* as the worker last said */
+    uint32_t first, count; /* less of them once a part was given back */
+    uint32_t granted;      /* of them, instances it was given */
+    uint32_t open;         /* of them, those that are still taken */
+    uint32_t done;         /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
     double charged_ns;            /* to its model's account, until it is known what it took */
@@ -122,6 +122,7 @@ struct attempt {
     bool is_copy;                 /* of an instance that another attempt has (copy.c) */
     bool took_over;               /* it was a copy; a strike of the instance is the other one's */
     bool revoked;                 /* the worker was told to give it back */
+    bool is_being_split;          /* it was told to give a part back, and has not said which yet */
     uint32_t inflight_max;        /* requests that its slot may have open; 0: as many as it wants */
     int64_t lease_end_ns;         /* worker->due is no later */
     struct list in_cell, in_slot; /* a copy: in_cell is in core->copies */
@@ -199,6 +200,7 @@ struct worker {
     uint64_t session, peer;                                      /* session 0: not connected */
     uint64_t expected_seq;                                       /* of the next reliable message */
     bool takes_part;                                             /* counted by fits.c */
+    bool takes_cuts; /* it can give back a part of an attempt */
     bool draining;
     char *drain_reason; /* NULL: it drains by itself */
     int64_t drain_ns;   /* when to drain it, for its time is nearly over; INT64_MAX: never */

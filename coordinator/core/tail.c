@@ -1,11 +1,12 @@
 /* The tail: slots starve while others still have work in hand.
  *
  * Now and then the core looks for attempts that a starving slot would be through with sooner, its
- * load included, and takes back what their slots have not started: first what waits behind another
- * attempt, then the rest of what runs. What comes back is free, and is granted anew, in smaller
- * parts. An instance that runs is never taken away, and a slot that gave something back is spared
- * until a result of its own is recorded: so each look is paid for with progress. A slot for which
- * there is nothing to take back may run a copy of what is slow elsewhere (copy.c). */
+ * load included, and takes back what their slots have not started: of each as much as lets its slot
+ * and those who help it be through at the same time. A slot goes on with what it keeps. What comes
+ * back is free, and is granted anew, in smaller parts. An instance that runs is never taken away,
+ * and a slot that gave something back is spared until a result of its own is recorded: so each look
+ * is paid for with progress. A slot for which there is nothing to take back may run a copy of what
+ * is slow elsewhere (copy.c). */
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -14,24 +15,49 @@
 
 enum { VICTIMS_MAX = 4096 }; /* a look; more are found by the next one */
 
-/* An attempt that keeps work from the starving, and for how long. */
+static const double HELP_BEATS = 0.25; /* a helper has to save so many beats */
+
+/* An attempt that keeps work from the starving, and those who are to help its slot with it. */
 struct victim {
-    struct attempt *attempt; /* NULL: it had to give */
-    double gain_ns;          /* until its slot would start the last of it */
-    uint32_t next_of_model;  /* with less to gain; NONE: none */
+    struct attempt *attempt;
+    double own;   /* instances that its slot has to run, those ahead of it included */
+    double work;  /* the same, and what the loads of the helpers are worth */
+    double speed; /* instances a ns that all of them run together */
+    uint32_t helpers;
+    uint32_t next_of_model;     /* that ends sooner; NONE: none */
+    struct heap_node in_helped; /* with helpers; the key: less, the later it ends */
 };
 
 /* Those who starve are many, and so are the victims: most of these help no slot of a kind, and are
  * left behind once for all slots of it. */
 struct look {
-    struct victim victims[VICTIMS_MAX]; /* most to gain first */
+    struct victim victims[VICTIMS_MAX]; /* the last to end first */
     uint32_t count;
-    uint32_t next_for[KINDS_MAX]; /* those before it help no slot that has not their model */
+    uint32_t next_for[KINDS_MAX]; /* those before it have help, or no slot has it that has not their
+                                     model */
+    struct heap helped;           /* the last to end on top */
 };
 
-static double load_ns_of(const struct core *c, const struct attempt *a)
+/* Until all of them are through. */
+static double end_ns(const struct victim *v)
 {
-    return model_load_ns(c, &c->models[a->cell->model]);
+    return v->work / v->speed;
+}
+
+static double known_or_typical_ns(const struct core *c, const struct cell *cell, double ns)
+{
+    return ns > 0 ? ns : model_instance_ns(c, &c->models[cell->model]);
+}
+
+static double each_ns_of(const struct core *c, const struct attempt *a)
+{
+    return known_or_typical_ns(c, a->cell, attempt_instance_ns(c, a));
+}
+
+/* One instance of it at least is under way. */
+static bool has_begun(const struct attempt *a)
+{
+    return attempt_head(a->worker, a->slot) == a && a->worker->slots[a->slot].state != SLOT_LOADING;
 }
 
 /* An instance that failed elsewhere was sent here on purpose: the slot that starves may be the very
@@ -41,31 +67,36 @@ bool attempt_is_retry(const struct core *c, const struct attempt *a)
     return a->count == 1 && strike_find(c, a->cell, a->first);
 }
 
-/* The slot's attempts from its last one to the head, as far as there is something to gain. */
+static bool may_be_taken(const struct core *c, const struct attempt *a)
+{
+    return !a->revoked && !a->is_being_split && !a->is_copy && !attempt_is_retry(c, a);
+}
+
+/* The slot's attempts, as far as there is something to gain. */
 static void add_victims(const struct core *c, struct slot *s, struct look *look)
 {
-    double ahead_ns = 0;
+    double until_ns = 0;
     if (s->spared)
         return;
     for (struct list *n = s->attempts.next; n != &s->attempts && look->count < VICTIMS_MAX;
          n = n->next) {
         struct attempt *a = container_of(n, struct attempt, in_slot);
-        double rest_ns = a->open * attempt_instance_ns(c, a);
-        double gain_ns = ahead_ns + rest_ns;
-        if (n == s->attempts.next && s->state != SLOT_LOADING)
-            gain_ns -= attempt_instance_ns(c, a); /* one instance of the head runs, and stays */
-        ahead_ns += rest_ns;
-        if (!a->revoked && !a->is_copy && !attempt_is_retry(c, a) &&
-            gain_ns > (double)c->config.beat_ns)
-            look->victims[look->count++] = (struct victim){ a, gain_ns, NONE };
+        double each_ns = each_ns_of(c, a), stays_ns = has_begun(a) ? each_ns : 0;
+        until_ns += a->open * each_ns;
+        if (!may_be_taken(c, a) || until_ns - stays_ns <= (double)c->config.beat_ns)
+            continue;
+        double own = (until_ns - 0.5 * stays_ns) / each_ns; /* half of what runs is over */
+        look->victims[look->count++] =
+            (struct victim){ .attempt = a, .own = own, .work = own, .speed = 1 / each_ns };
     }
 }
 
-static int by_gain(const void *a, const void *b)
+static int by_end(const void *a, const void *b)
 {
     const struct victim *x = a, *y = b;
-    if (x->gain_ns != y->gain_ns)
-        return x->gain_ns > y->gain_ns ? -1 : 1;
+    double x_ns = end_ns(x), y_ns = end_ns(y);
+    if (x_ns != y_ns)
+        return x_ns > y_ns ? -1 : 1;
     return (x->attempt->id > y->attempt->id) - (x->attempt->id < y->attempt->id);
 }
 
@@ -82,15 +113,13 @@ static void chain_by_model(struct core *c, struct look *look)
 
 static void find_victims(struct core *c, struct look *look)
 {
-    look->count = 0;
-    memset(look->next_for, 0, sizeof(look->next_for));
     for (size_t i = 0; i < c->worker_count; i++) {
         struct worker *w = c->workers[i];
         for (uint32_t k = 0; w->session && k < w->slot_count; k++)
             add_victims(c, &w->slots[k], look);
     }
     if (look->count > 1)
-        qsort(look->victims, look->count, sizeof(look->victims[0]), by_gain);
+        qsort(look->victims, look->count, sizeof(look->victims[0]), by_end);
     chain_by_model(c, look);
 }
 
@@ -98,17 +127,35 @@ static void find_victims(struct core *c, struct look *look)
 static bool is_worth_a_load(const struct core *c, const struct victim *v)
 {
     return model_is_worth_loading(c, &c->models[v->attempt->cell->model]) &&
-           v->gain_ns > 2.0 * load_ns_of(c, v->attempt) + (double)c->config.beat_ns;
+           end_ns(v) > 2.0 * model_load_ns(c, &c->models[v->attempt->cell->model]) +
+                           (double)c->config.beat_ns;
 }
 
-/* Whether the slot could run the attempt's model, and would be through sooner. */
+static struct victim with_help_of(const struct core *c, const struct slot *s,
+                                  const struct victim *v, double load_ns)
+{
+    const struct cell *cell = v->attempt->cell;
+    double each_ns = known_or_typical_ns(c, cell, slot_instance_ns(c, s, cell));
+    struct victim with = *v;
+    with.work += load_ns / each_ns;
+    with.speed += 1 / each_ns;
+    with.helpers++;
+    return with;
+}
+
+/* Whether the slot could run the attempt's model, and they would be through sooner with it. */
 static bool would_help(const struct core *c, const struct slot *s, const struct victim *v)
 {
     const struct cell *cell = v->attempt->cell;
     const struct model *m = &c->models[cell->model];
     if (limit_of(c, m, s) != LIMIT_NONE || worker_refuses(s->worker, cell->model, cell->task))
         return false;
-    return s->model == cell->model || is_worth_a_load(c, v);
+    if (s->model != cell->model && !is_worth_a_load(c, v))
+        return false;
+    double load_ns = s->model == cell->model ? 0 : model_load_ns(c, m);
+    struct victim with = with_help_of(c, s, v, load_ns);
+    return end_ns(v) - end_ns(&with) >= HELP_BEATS * (double)c->config.beat_ns &&
+           end_ns(&with) > load_ns;
 }
 
 void take_back(struct core *c, struct attempt *a)
@@ -120,11 +167,11 @@ void take_back(struct core *c, struct attempt *a)
     emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
 }
 
-/* The first victim of its own model that would help the slot; look->count: none. */
+/* The same, of its own model. */
 static uint32_t find_of_model(const struct core *c, const struct slot *s, const struct look *look)
 {
     uint32_t i = s->model != NONE ? c->models[s->model].first_victim : NONE;
-    while (i != NONE && !(look->victims[i].attempt && would_help(c, s, &look->victims[i])))
+    while (i != NONE && (look->victims[i].helpers > 0 || !would_help(c, s, &look->victims[i])))
         i = look->victims[i].next_of_model;
     return i != NONE ? i : look->count;
 }
@@ -132,44 +179,105 @@ static uint32_t find_of_model(const struct core *c, const struct slot *s, const 
 /* What rules a victim out for a kind does so until the look is over: nothing of it gets better. */
 static bool is_ruled_out(const struct core *c, const struct slot *s, const struct victim *v)
 {
-    return !v->attempt || !is_worth_a_load(c, v) ||
+    return v->helpers > 0 || !is_worth_a_load(c, v) ||
            !kind_could_have(c, s, &c->models[v->attempt->cell->model]);
 }
 
-/* The first victim that would help the slot; look->count: none. */
+/* The first victim without help that the slot would help; look->count: none. */
 static uint32_t find_for(const struct core *c, const struct slot *s, struct look *look)
 {
     uint32_t *next = &look->next_for[s->kind], first_own = find_of_model(c, s, look);
     while (*next < look->count && is_ruled_out(c, s, &look->victims[*next]))
         ++*next;
     for (uint32_t i = *next; i < first_own; i++)
-        if (look->victims[i].attempt && would_help(c, s, &look->victims[i]))
+        if (look->victims[i].helpers == 0 && would_help(c, s, &look->victims[i]))
             return i;
     return first_own;
 }
 
-/* For this slot: true if there was something to take back. */
-static bool take_back_for(struct core *c, const struct slot *s, struct look *look)
+/* Of these and those that have help already, the one that ends last. NULL: there is none for it. */
+static struct victim *choose_victim(const struct core *c, const struct slot *s, struct look *look)
 {
     uint32_t i = find_for(c, s, look);
-    if (i == look->count)
+    struct victim *fresh = i < look->count ? &look->victims[i] : NULL;
+    struct heap_node *top = heap_top(&look->helped);
+    struct victim *helped = top ? container_of(top, struct victim, in_helped) : NULL;
+    if (helped && (!fresh || end_ns(helped) > end_ns(fresh)) && would_help(c, s, helped))
+        return helped;
+    return fresh;
+}
+
+/* For this slot: true if there is something to take back. */
+static bool help(const struct core *c, const struct slot *s, struct look *look)
+{
+    struct victim *v = choose_victim(c, s, look);
+    if (!v)
         return false;
-    take_back(c, look->victims[i].attempt);
-    look->victims[i].attempt = NULL; /* one helper an attempt and look */
+    uint32_t model = v->attempt->cell->model;
+    *v = with_help_of(c, s, v, s->model == model ? 0 : model_load_ns(c, &c->models[model]));
+    int64_t key = -(int64_t)end_ns(v);
+    if (v->helpers > 1) {
+        heap_rekey(&look->helped, &v->in_helped, key);
+        return true;
+    }
+    v->in_helped = (struct heap_node){ .key = key, .tie = v->attempt->id };
+    heap_push(&look->helped, &v->in_helped);
     return true;
+}
+
+/* It keeps what is before `from`, and what of the rest has started: which is that, only its worker
+ * knows. */
+static void split(struct core *c, struct attempt *a, uint32_t from)
+{
+    a->is_being_split = true;
+    a->worker->slots[a->slot].spared = true;
+    c->taken_back++;
+    count_decision(c, DECISION_SPLIT);
+    struct core_effect *effect = emit(c, EFFECT_REVOKE, a->worker->session);
+    effect->as.revoke.attempt = a->id;
+    effect->as.revoke.from = from;
+}
+
+/* The instance from which on so many open ones are the attempt's. */
+static uint32_t last_open(const struct attempt *a, uint32_t count)
+{
+    uint32_t i = a->first + a->count;
+    while (count > 0 && i > a->first)
+        count -= cell_is_taken(a->cell, --i);
+    return i;
+}
+
+/* What its slot will not be through with when the helpers are. */
+static void take_part(struct core *c, const struct victim *v)
+{
+    struct attempt *a = v->attempt;
+    double part = v->own - end_ns(v) / each_ns_of(c, a) + 0.5;
+    uint32_t most = a->open - has_begun(a);
+    uint32_t count = part < 1 ? 0 : part < most ? (uint32_t)part : most;
+    if (count == 0)
+        return;
+    if (count < a->open && a->worker->takes_cuts)
+        split(c, a, last_open(a, count));
+    else
+        take_back(c, a);
 }
 
 void tail_look(struct core *c)
 {
-    struct look look;
-    find_victims(c, &look);
+    struct look *look = xcalloc(1, sizeof(*look)); /* large for a stack */
+    find_victims(c, look);
     struct list *next;
     for (struct list *n = c->starving.next; n != &c->starving; n = next) {
         struct slot *s = container_of(n, struct slot, in_hungry);
         next = n->next; /* with a copy to run it does not starve any more */
-        if (!take_back_for(c, s, &look))
+        if (!help(c, s, look))
             copy_look(c, s);
     }
+    for (uint32_t i = 0; i < look->count; i++)
+        if (look->victims[i].helpers > 0)
+            take_part(c, &look->victims[i]);
+    heap_release(&look->helped);
+    free(look);
 }
 
 void tail_arm(struct core *c)

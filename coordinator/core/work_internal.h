@@ -32,6 +32,9 @@ uint64_t attempt_number(struct core *c, const struct worker *w);
 bool attempt_was_given(const struct core *c, const struct worker *w, uint64_t id);
 /* Over, for whatever reason: what is still open of it becomes free, or waits out its backoff. */
 void attempt_end(struct core *c, struct attempt *a);
+/* The worker has given back what of it lies at `from` or behind, and goes on with the rest. What
+ * makes no sense changes nothing. */
+void attempt_cut(struct core *c, struct attempt *a, uint32_t from);
 static inline bool attempt_has(const struct attempt *a, uint32_t instance)
 {
     return instance >= a->first && instance - a->first < a->count;

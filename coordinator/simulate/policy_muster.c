@@ -131,7 +131,7 @@ static void reach_worker(struct world *w)
     else if (m.kind == WIRE_GRANT)
         slot_grant(w, m.held);
     else if (!is_dead)
-        slot_revoke(w, m.as.attempt);
+        slot_revoke(w, m.as.revoke.attempt, m.as.revoke.from);
 }
 
 /* The next thing that happens, and when. What happens at the same time goes in this order. */

@@ -3,9 +3,8 @@
  *
  * A worker does what worker/agent does: a slot runs its attempts in the order of their grants,
  * loads a model when the head is of another one, reports rows five times a second and the end of an
- * attempt behind them, beats as told, and gives a revoked attempt back after the instance that
- * runs. An instance is a moment on the way to the next report, not an event: that is what makes it
- * fast.
+ * attempt behind them, beats as told, and gives back what is revoked and was not begun. An instance
+ * is a moment on the way to the next report, not an event: that is what makes it fast.
  */
 #ifndef MUSTER_COORDINATOR_SIMULATE_WORLD_H
 #define MUSTER_COORDINATOR_SIMULATE_WORLD_H
@@ -54,13 +53,13 @@ struct virtual_worker {
 };
 
 /* X(name): on the wire, from workers and to them. */
-enum wire_kind { WIRE_ROWS, WIRE_ENDED, WIRE_HOST, WIRE_GRANT, WIRE_REVOKE };
+enum wire_kind { WIRE_ROWS, WIRE_CUT, WIRE_ENDED, WIRE_HOST, WIRE_GRANT, WIRE_REVOKE };
 
 struct wire_message {
     int64_t at_ns; /* when it arrives */
     enum wire_kind kind;
     uint32_t worker;
-    struct held *held; /* ROWS, ENDED, GRANT */
+    struct held *held; /* ROWS, CUT, ENDED, GRANT */
     union {
         struct {
             uint32_t from, to; /* of the attempt's range */
@@ -69,7 +68,11 @@ struct wire_message {
         struct {
             uint32_t slot, model; /* slot: of the worker */
         } host;
-        uint64_t attempt; /* REVOKE */
+        uint32_t from; /* CUT: the first instance that the attempt has no longer */
+        struct {
+            uint64_t attempt;
+            uint32_t from; /* as in struct msg_revoke */
+        } revoke;
     } as;
 };
 
@@ -112,7 +115,7 @@ void wire_release(struct wire *wire);
 
 /* world_slot.c */
 void slot_grant(struct world *w, struct held *h); /* takes it */
-void slot_revoke(struct world *w, uint64_t attempt);
+void slot_revoke(struct world *w, uint64_t attempt, uint32_t from);
 void slot_event(struct world *w, uint32_t slot);
 /* The slot does nothing from now on. */
 void slot_stop(struct world *w, uint32_t slot, bool is_lost);

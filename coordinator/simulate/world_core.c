@@ -78,11 +78,11 @@ static void send_grant(struct world *w, uint32_t worker, const struct core_effec
               (struct wire_message){ .kind = WIRE_GRANT, .worker = worker, .held = h });
 }
 
-static void send_revoke(struct world *w, uint32_t worker, uint64_t attempt)
+static void send_revoke(struct world *w, uint32_t worker, uint64_t attempt, uint32_t from)
 {
-    wire_send(
-        w, &w->down,
-        (struct wire_message){ .kind = WIRE_REVOKE, .worker = worker, .as.attempt = attempt });
+    wire_send(w, &w->down,
+              (struct wire_message){
+                  .kind = WIRE_REVOKE, .worker = worker, .as.revoke = { attempt, from } });
 }
 
 static void welcome(struct world *w, const struct core_effect *e)
@@ -105,10 +105,12 @@ static void carry_out(struct world *w, const struct core_effect *e)
     case EFFECT_RECORD: record(w, e); return;
     case EFFECT_WELCOME: welcome(w, e); return;
     case EFFECT_GRANT: send_grant(w, worker_of(w, e), e); return;
-    case EFFECT_REVOKE: send_revoke(w, worker_of(w, e), e->as.revoke.attempt); return;
+    case EFFECT_REVOKE:
+        send_revoke(w, worker_of(w, e), e->as.revoke.attempt, e->as.revoke.from);
+        return;
     case EFFECT_BEAT_REPLY:
         for (uint32_t i = 0; i < e->as.beat_reply.count; i++)
-            send_revoke(w, worker_of(w, e), e->as.beat_reply.stale[i]);
+            send_revoke(w, worker_of(w, e), e->as.beat_reply.stale[i], 0);
         return;
     case EFFECT_REJECT:
         check(w->workers[worker_of(w, e)].is_dead); /* nothing is lost, and nobody is late */
@@ -157,7 +159,8 @@ void world_hello(struct world *w, uint32_t worker)
                                                       .worker_id = id,
                                                       .slots = slots,
                                                       .slot_count = f->slot_count,
-                                                      .gpu_memory = gpu_memory } });
+                                                      .gpu_memory = gpu_memory,
+                                                      .takes_cuts = true } });
     w->workers[worker].next_seq = 1;
     free(slots);
     free(gpu_memory);
@@ -226,6 +229,16 @@ static void deliver_rows(struct world *w, struct virtual_worker *v, const struct
     }
 }
 
+static void deliver_cut(struct world *w, struct virtual_worker *v, const struct wire_message *m)
+{
+    world_step(w, &(struct core_event){ .kind = CORE_ENDED,
+                                        .session = v->session,
+                                        .as.ended = { .seq = v->next_seq++,
+                                                      .attempt = m->held->id,
+                                                      .reason = ENDED_RETURNED,
+                                                      .from = m->as.from } });
+}
+
 static void deliver_ended(struct world *w, struct virtual_worker *v, const struct wire_message *m)
 {
     world_step(w, &(struct core_event){ .kind = CORE_ENDED,
@@ -253,6 +266,7 @@ void world_deliver(struct world *w, const struct wire_message *m)
     struct virtual_worker *v = &w->workers[m->worker];
     switch (m->kind) {
     case WIRE_ROWS: deliver_rows(w, v, m); return;
+    case WIRE_CUT: deliver_cut(w, v, m); return;
     case WIRE_ENDED: deliver_ended(w, v, m); return;
     case WIRE_HOST: deliver_host(w, v, m); return;
     case WIRE_GRANT:

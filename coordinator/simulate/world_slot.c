@@ -200,18 +200,40 @@ void slot_grant(struct world *w, struct held *h)
     pump(w, h->slot);
 }
 
-void slot_revoke(struct world *w, uint64_t attempt)
+/* Instances from the start of its range that it has begun. */
+static uint32_t begun(const struct world *w, const struct held *h)
+{
+    uint32_t done = 0;
+    const struct virtual_slot *s = &w->slots[h->slot];
+    if (!s->is_loading && head_of(s) == h)
+        (void)walk(w, h, w->now_ns, &done);
+    return done;
+}
+
+static void cut(struct world *w, struct held *h, uint32_t keep)
+{
+    h->count = keep < h->count ? keep : h->count;
+    wire_send(w, &w->up,
+              (struct wire_message){ .kind = WIRE_CUT,
+                                     .worker = w->fleet->worker_of[h->slot],
+                                     .held = h,
+                                     .as.from = h->first + h->count });
+}
+
+void slot_revoke(struct world *w, uint64_t attempt, uint32_t from)
 {
     struct held *h = map_find(&w->held, attempt);
     if (!h || h->is_returning)
         return;
-    struct virtual_slot *s = &w->slots[h->slot];
-    if (s->is_loading || head_of(s) != h) {
+    uint32_t has_begun = begun(w, h), keep = from > h->first ? from - h->first : 0;
+    if (keep == 0 && has_begun == 0) {
         end(w, h, ENDED_RETURNED);
         return;
     }
-    h->is_returning = true;
-    plan_flush(w, h, w->now_ns);
+    h->is_returning = keep == 0;
+    cut(w, h, keep > has_begun ? keep : has_begun);
+    if (has_begun > 0 && h->flush_done > h->count)
+        plan_flush(w, h, w->now_ns);
 }
 
 void slot_stop(struct world *w, uint32_t slot, bool is_lost)

@@ -1,6 +1,6 @@
 /* Policies against each other and against the lower bound, in virtual time.
  *
- *     bench_sched            seven workloads, four policies
+ *     bench_sched            eight workloads, four policies
  *     bench_sched full       one sweep of 100 models x 325,544 instances on 1,024 GPUs of two types
  *     bench_sched huge       one of 1,000 models on 10,000 GPUs: minutes
  *     bench_sched NAME ...   only these workloads
@@ -63,6 +63,10 @@ static const struct workload workloads[] = {
       "workers: [{count: 16, slots: 8}]\n" LATENCY "models:\n"
       "  - {load: 60s, instance: 200ms, spread: 0.8, task_spread: 0.5}\n"
       "  - {match: m09, load: 5m, instance: 8s}\n",
+      ONE_SLOT },
+    { "slow", "instances of 8 s; one worker in 10 is 8x slower than it is known to be", 8, 20, 4000,
+      "workers: [{count: 64, slots: 1, slow: {every: 10, factor: 8}}]\n" LATENCY
+      "models: [{load: 60s, instance: 8s, spread: 0.8, task_spread: 0.5}]\n",
       ONE_SLOT },
     { "gangs", "of 20 models on slots of one GPU 2 need 8 GPUs, 4 need 4, 6 need 2", 20, 70, 8000,
       "workers: [{count: 16, slots: 8}]\n" LATENCY "models:\n"

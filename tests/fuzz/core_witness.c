@@ -47,6 +47,19 @@ static void attempt_over(struct witness *w, uint64_t id, uint32_t worker)
         a->live = false;
 }
 
+/* What lies at `from` or behind is nobody's now. */
+static void part_over(struct witness *w, uint64_t id, uint32_t worker, uint32_t from)
+{
+    struct witness_attempt *a = witness_find(w, id);
+    if (!a || a->worker != worker || !a->live || from <= a->first || from - a->first >= a->count)
+        return;
+    struct witness_cell *cell = &w->cells[a->model][a->task];
+    size_t number = (size_t)(a - w->attempts) + 1;
+    for (uint32_t i = from; i < a->first + a->count; i++)
+        cell->holder[i] = cell->holder[i] == number ? 0 : cell->holder[i];
+    a->count = from - a->first;
+}
+
 static struct witness_worker *of_session(struct witness *w, uint64_t session)
 {
     for (uint32_t i = 0; session && i < WITNESS_WORKERS; i++)
@@ -84,8 +97,9 @@ static void trace_event(const struct witness *w, uint32_t worker, const struct c
                     status_text((status)e->as.results.status[i]));
     }
     if (e->kind == CORE_ENDED)
-        fprintf(w->trace, " seq=%" PRIu64 " attempt=%" PRIx64 " reason=%s", e->as.ended.seq,
-                e->as.ended.attempt, ended_text(e->as.ended.reason));
+        fprintf(w->trace, " seq=%" PRIu64 " attempt=%" PRIx64 " reason=%s from=%" PRIu32,
+                e->as.ended.seq, e->as.ended.attempt, ended_text(e->as.ended.reason),
+                e->as.ended.from);
     fputc('\n', w->trace);
 }
 
@@ -219,6 +233,7 @@ static void welcome(struct witness_worker *worker, const struct core_event *even
            event->as.hello.slot_count * sizeof(*worker->slots));
     worker->slot_count = event->as.hello.slot_count;
     worker->session = e->session;
+    worker->takes_cuts = event->as.hello.takes_cuts;
     worker->next_seq = event->as.hello.next_seq;
 }
 
@@ -287,6 +302,9 @@ static void check_effect(struct witness *w, uint32_t worker, const struct core_e
     case EFFECT_REVOKE: {
         const struct witness_attempt *a = witness_find(w, e->as.revoke.attempt);
         check(to && a && a->live && &w->workers[a->worker] == to);
+        if (e->as.revoke.from > 0)
+            check(to->takes_cuts && e->as.revoke.from > a->first &&
+                  e->as.revoke.from - a->first < a->count);
         return;
     }
     case EFFECT_ACK: check(to && e->as.ack.seq == to->next_seq - 1); return;
@@ -346,7 +364,10 @@ static bool note_event(struct witness *w, const struct core_event *e)
         if (!from || e->as.ended.seq != from->next_seq)
             return false;
         from->next_seq++;
-        attempt_over(w, e->as.ended.attempt, (uint32_t)(from - w->workers));
+        if (e->as.ended.from > 0)
+            part_over(w, e->as.ended.attempt, (uint32_t)(from - w->workers), e->as.ended.from);
+        else
+            attempt_over(w, e->as.ended.attempt, (uint32_t)(from - w->workers));
         return true;
     case CORE_TIME:
     case CORE_HELLO:

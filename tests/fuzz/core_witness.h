@@ -41,7 +41,7 @@ struct witness_worker {
     uint64_t next_seq;                /* of its next reliable message */
     struct msg_slot slots[WITNESS_SLOTS_MAX];
     uint32_t slot_count;
-    bool draining;
+    bool draining, takes_cuts;
 };
 
 struct witness_attempt {

@@ -170,6 +170,7 @@ static struct core_event hello_of(struct life *l, uint32_t worker, uint8_t proce
     e.as.hello.next_seq = 1;
     e.as.hello.name = span_str(l->w.workers[worker].name);
     e.as.hello.worker_id = id;
+    e.as.hello.takes_cuts = process % 2 == 0;
     e.as.hello.slots = slots_of(l, worker, process, &e.as.hello.slot_count);
     return e;
 }
@@ -262,7 +263,10 @@ static void say_ended(struct life *l, uint32_t worker)
     e.as.ended.attempt = choose_attempt(l, &a);
     e.as.ended.seq = choose_seq(l, worker);
     e.as.ended.reason = (enum ended)choose(&l->in, ENDED_COUNT);
-    e.as.ended.text = span_str(choose(&l->in, 2) ? "because" : "");
+    uint32_t how = choose(&l->in, 4);
+    e.as.ended.text = span_str(how & 1 ? "because" : "");
+    if (how & 2)
+        e.as.ended.from = a.first + choose(&l->in, 16);
     witness_step(&l->w, worker, &e);
 }
 

@@ -111,7 +111,7 @@ static void test_attempts_do_not_mix(void **state)
 static void test_an_end_carries_its_reason(void **state)
 {
     struct spool *s = *state;
-    spool_ended(s, 7, ENDED_REFUSED, span_str("no such slot"), 1);
+    spool_ended(s, 7, ENDED_REFUSED, span_str("no such slot"), 0, 1);
     struct msg m;
     assert_true(spool_next(s, &m));
     assert_int_equal(m.type, MSG_ENDED);
@@ -124,11 +124,11 @@ static void test_messages_are_sent_once_in_order(void **state)
     struct spool *s = *state;
     char seqs[64];
     for (uint64_t seq = 1; seq <= 3; seq++)
-        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, seq);
+        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, 0, seq);
     assert_int_equal(send_all(s, seqs, sizeof seqs), 3);
     assert_string_equal(seqs, "1 2 3");
     assert_int_equal(send_all(s, seqs, sizeof seqs), 0);
-    spool_ended(s, 4, ENDED_DONE, (struct span){ 0 }, 4);
+    spool_ended(s, 4, ENDED_DONE, (struct span){ 0 }, 0, 4);
     send_all(s, seqs, sizeof seqs);
     assert_string_equal(seqs, "4");
 }
@@ -138,7 +138,7 @@ static void test_what_is_not_acked_is_sent_again(void **state)
     struct spool *s = *state;
     char seqs[64];
     for (uint64_t seq = 1; seq <= 4; seq++)
-        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, seq);
+        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, 0, seq);
     send_all(s, seqs, sizeof seqs);
     spool_ack(s, 2);
     assert_int_equal(spool_count(s), 2);
@@ -153,7 +153,7 @@ static void test_an_ack_ahead_of_sending_skips(void **state)
     struct spool *s = *state;
     char seqs[64];
     for (uint64_t seq = 1; seq <= 4; seq++)
-        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, seq);
+        spool_ended(s, seq, ENDED_DONE, (struct span){ 0 }, 0, seq);
     spool_ack(s, 3);
     send_all(s, seqs, sizeof seqs);
     assert_string_equal(seqs, "4");
@@ -193,13 +193,13 @@ static void end_with_rows_left(void)
 {
     struct spool *s = spool_new();
     record(s, 7, 1);
-    spool_ended(s, 7, ENDED_DONE, (struct span){ 0 }, 1);
+    spool_ended(s, 7, ENDED_DONE, (struct span){ 0 }, 0, 1);
 }
 
 static void leave_a_gap(void)
 {
     struct spool *s = spool_new();
-    spool_ended(s, 7, ENDED_DONE, (struct span){ 0 }, 2);
+    spool_ended(s, 7, ENDED_DONE, (struct span){ 0 }, 0, 2);
 }
 
 static void test_bugs_end_the_process(void **state)

@@ -70,6 +70,8 @@ static inline void trace_effect(struct world *w, const struct agent_effect *e)
         buf_printf(out, "ended %" PRIu64 " seq=%" PRIu64 " %s%s", e->as.ended.attempt,
                    e->as.ended.seq, reasons[e->as.ended.reason], e->as.ended.text.len ? ": " : "");
         buf_append_span(out, e->as.ended.text);
+        if (e->as.ended.from > 0)
+            buf_printf(out, " from %" PRIu32, e->as.ended.from);
         buf_append_str(out, "\n");
         break;
     }
@@ -141,6 +143,16 @@ static inline void welcome(struct world *w)
     struct agent_event e = { .kind = AGENT_ON_WELCOMED };
     e.as.welcomed.beat_ns = 5 * SECOND;
     e.as.welcomed.lease_ns = 30 * SECOND;
+    step(w, e);
+}
+
+/* By one that understands that a part of an attempt is over. */
+static inline void welcome_with_cuts(struct world *w)
+{
+    struct agent_event e = { .kind = AGENT_ON_WELCOMED };
+    e.as.welcomed.beat_ns = 5 * SECOND;
+    e.as.welcomed.lease_ns = 30 * SECOND;
+    e.as.welcomed.takes_cuts = true;
     step(w, e);
 }
 
@@ -237,6 +249,14 @@ static inline void revoke_attempt(struct world *w, uint64_t attempt)
 {
     struct agent_event e = { .kind = AGENT_ON_REVOKE };
     e.as.revoke.attempt = attempt;
+    step(w, e);
+}
+
+static inline void revoke_from(struct world *w, uint64_t attempt, uint32_t from)
+{
+    struct agent_event e = { .kind = AGENT_ON_REVOKE };
+    e.as.revoke.attempt = attempt;
+    e.as.revoke.from = from;
     step(w, e);
 }
 

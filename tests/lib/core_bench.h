@@ -50,7 +50,12 @@ static inline void trace_effect(struct bench *b, const struct core_effect *e)
             buf_printf(&b->trace, " at_once=%u", e->as.grant.inflight_max);
         buf_append_byte(&b->trace, '\n');
         return;
-    case EFFECT_REVOKE: buf_printf(&b->trace, "revoke\n"); return;
+    case EFFECT_REVOKE:
+        buf_append_str(&b->trace, "revoke");
+        if (e->as.revoke.from > 0)
+            buf_printf(&b->trace, " from=%u", e->as.revoke.from);
+        buf_append_byte(&b->trace, '\n');
+        return;
     case EFFECT_ACK: buf_printf(&b->trace, "ack %llu\n", (unsigned long long)e->as.ack.seq); return;
     case EFFECT_BEAT_REPLY:
         buf_printf(&b->trace, "beat stale=%u\n", e->as.beat_reply.count);

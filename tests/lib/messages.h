@@ -65,8 +65,9 @@ static inline void make_ended(struct msg *m)
 {
     m->seq = 42;
     m->as.ended = (struct msg_ended){ .attempt = SAMPLE_ATTEMPT,
-                                      .reason = ENDED_HOST_FAILED,
-                                      .text = span_str("exit code 1: no such model") };
+                                      .reason = ENDED_RETURNED,
+                                      .text = span_str("revoked"),
+                                      .from = 160 };
 }
 
 static inline void make_host(struct msg *m)
@@ -118,7 +119,7 @@ static inline void make_grant(struct msg *m)
 
 static inline void make_revoke(struct msg *m)
 {
-    m->as.revoke.attempt = SAMPLE_ATTEMPT;
+    m->as.revoke = (struct msg_revoke){ .attempt = SAMPLE_ATTEMPT, .from = 150 };
 }
 
 static inline void make_ack(struct msg *m)
@@ -178,8 +179,7 @@ static const struct sample samples[] = {
       "94cf00000007000000030209c40a4d424b3120626c6f636b" },
     { MSG_ENDED, make_ended,
       "4d530103040001000000080000002a00000000000000"
-      "93cf000000070000000302ba6578697420636f646520313a206e6f2073756368"
-      "206d6f64656c" },
+      "94cf000000070000000301a77265766f6b6564cca0" },
     { MSG_HOST, make_host,
       "4d530103050001000000080000000000000000000000"
       "9501cd012cc3ce00010000ae66726f6d20746865206361636865" },
@@ -200,7 +200,7 @@ static const struct sample samples[] = {
       "99cf0000000700000004010209cc800ac402050205920203" },
     { MSG_REVOKE, make_revoke,
       "4d530103140001000000080000000000000000000000"
-      "91cf0000000700000003" },
+      "92cf0000000700000003cc96" },
     { MSG_ACK, make_ack,
       "4d530103150001000000080000000000000000000000"
       "912a" },

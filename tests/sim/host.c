@@ -5,25 +5,32 @@
 #include "common/check.h"
 #include "tests/sim/oracle.h"
 
-/* What comes of a request. */
+/* What comes of an instance that is asked for. Of a run of them, what is last in this list comes of
+ * the request. */
 enum outcome {
     OUTCOME_ANSWER,
-    OUTCOME_DIES, /* with the host */
-    OUTCOME_HANGS,
     OUTCOME_FAILS,    /* a row says so */
     OUTCOME_UNSCORED, /* an answer whose scorer fails */
-    OUTCOME_UNSERVED  /* the data of the task cannot be read here */
+    OUTCOME_HANGS,
+    OUTCOME_DIES,    /* with the host */
+    OUTCOME_UNSERVED /* the data of the task cannot be read here */
 };
 
-/* A request on its way to its row. */
-struct job {
-    struct sim_host *host;
-    uint64_t request, attempt;
-    uint32_t task, instance;
+struct part {
+    uint32_t instance;
     enum outcome outcome;
     enum host_end end;
     status status;
     uint64_t run; /* the number of this run, which its answer carries */
+};
+
+/* A request on its way to its rows. */
+struct job {
+    struct sim_host *host;
+    uint64_t request, attempt;
+    uint32_t task, count;
+    struct part parts[SIM_RUN_MAX];
+    const struct part *worst; /* what comes of all of it */
 };
 
 static bool is_safe(const struct sim_host *h)
@@ -68,7 +75,7 @@ static void on_loaded(struct world *w, void *owner, uint64_t unused)
     struct agent_event e = { .kind = AGENT_ON_HOST_HELLO };
     e.as.host_hello.slot = h->slot;
     e.as.host_hello.inflight = w->load.models[h->model].inflight;
-    e.as.host_hello.run_max = 1;
+    e.as.host_hello.run_max = w->load.models[h->model].run_max;
     worker_post(w, h->worker, &e);
 }
 
@@ -178,43 +185,60 @@ static struct sim_request *find_open(struct sim_host *h, uint64_t request)
     return NULL;
 }
 
-static void post_row(struct world *w, const struct job *j, status status_of)
+static void fill_row(struct world *w, const struct job *j, const struct part *p, struct result *row)
 {
-    const struct sim_host *h = j->host;
     const struct sim_task *t = &w->load.tasks[j->task];
-    struct result *row = arena_alloc(&w->arena, sizeof(*row));
-    row->instance = j->instance;
-    row->status = status_of;
-    row->micros = (uint32_t)world_below(w, 100000);
-    for (uint32_t k = 0; status_of == STATUS_OK && k < t->stat_count; k++)
-        row->stats[k] = workload_stat(&w->load, h->model, j->task, j->instance, k);
+    static const status of[] = { [OUTCOME_ANSWER] = STATUS_OK, [OUTCOME_UNSCORED] = STATUS_SCORER };
+    *row = (struct result){ .instance = p->instance,
+                            .status = p->outcome == OUTCOME_FAILS ? p->status : of[p->outcome],
+                            .micros = (uint32_t)world_below(w, 100000) };
+    bool is_ok = row->status == STATUS_OK;
+    for (uint32_t k = 0; is_ok && k < t->stat_count; k++)
+        row->stats[k] = workload_stat(&w->load, j->host->model, j->task, p->instance, k);
     /* The answer says which run it is of: the oracle wants to see it again in the right row. */
-    const char *text = status_of == STATUS_OK
-                           ? arena_format(&w->arena, "%llu", (unsigned long long)j->run)
-                           : "it did not work";
+    const char *text =
+        is_ok ? arena_format(&w->arena, "%llu", (unsigned long long)p->run) : "it did not work";
     row->answer = span_str(text);
-    if (status_of == STATUS_OK && is_planted(w, PLANT_ANSWERS_SWAPPED) && world_below(w, 50) == 0)
+    if (is_ok && is_planted(w, PLANT_ANSWERS_SWAPPED) && world_below(w, 50) == 0)
         row->stats[0]++;
+}
+
+static void post_rows(struct world *w, const struct job *j)
+{
+    struct result *rows = arena_alloc(&w->arena, j->count * sizeof(*rows));
+    for (uint32_t i = 0; i < j->count; i++)
+        fill_row(w, j, &j->parts[i], &rows[i]);
     struct agent_event e = { .kind = AGENT_ON_ROWS };
-    e.as.rows.slot = h->slot;
+    e.as.rows.slot = j->host->slot;
     e.as.rows.request = j->request;
-    e.as.rows.rows = row;
-    e.as.rows.count = 1;
-    worker_post(w, h->worker, &e);
+    e.as.rows.rows = rows;
+    e.as.rows.count = j->count;
+    worker_post(w, j->host->worker, &e);
 }
 
 static void on_scored(struct world *w, void *owner, uint64_t unused)
 {
     (void)unused;
-    const struct job *j = owner;
-    post_row(w, j, j->outcome == OUTCOME_UNSCORED ? STATUS_SCORER : STATUS_OK);
+    post_rows(w, owner);
+}
+
+/* Who is to blame for the row that there will be. */
+static void accuse(struct world *w, const struct job *j)
+{
+    for (uint32_t i = 0; i < j->count; i++) {
+        const struct part *p = &j->parts[i];
+        if (p->outcome == OUTCOME_FAILS || p->outcome == OUTCOME_UNSCORED)
+            oracle_failed(w, j->attempt, j->host->model, j->task, p->instance,
+                          p->outcome == OUTCOME_FAILS ? p->status : STATUS_SCORER);
+    }
 }
 
 static void answer(struct world *w, struct job *j)
 {
     struct sim_host *h = j->host;
-    if (!w->load.tasks[j->task].is_scored) {
-        post_row(w, j, STATUS_OK);
+    accuse(w, j);
+    if (!w->load.tasks[j->task].is_scored || j->worst->outcome == OUTCOME_FAILS) {
+        post_rows(w, j);
         return;
     }
     struct agent_event e = { .kind = AGENT_ON_ANSWERED };
@@ -239,6 +263,36 @@ static const char *const end_texts[] = {
     [HOST_END_PROTOCOL] = "wrote garbage",
 };
 
+/* A bug of the shell: what was at the host beside the culprit is told to have crashed as well. */
+static void blame_all(struct world *w, struct sim_host *h, uint64_t culprit)
+{
+    for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++) {
+        const struct sim_request *r = &h->open[i];
+        if (r->id == 0 || r->id == culprit)
+            continue;
+        struct job j = { .host = h, .request = r->id, .task = r->task, .count = r->count };
+        for (uint32_t k = 0; k < r->count; k++)
+            j.parts[k] = (struct part){ .instance = r->instance + k,
+                                        .outcome = OUTCOME_FAILS,
+                                        .status = STATUS_CRASH };
+        post_rows(w, &j);
+    }
+}
+
+static void die_of(struct world *w, struct job *j)
+{
+    struct sim_host *h = j->host;
+    struct part *p = &j->parts[j->worst - j->parts];
+    oracle_failed(w, j->attempt, h->model, j->task, p->instance, p->status);
+    if (is_planted(w, PLANT_CRASH_AS_OK)) {
+        p->outcome = OUTCOME_ANSWER;
+        post_rows(w, j);
+    }
+    if (is_planted(w, PLANT_BLAME_ALL))
+        blame_all(w, h, j->request);
+    die(w, h, p->end, end_texts[p->end]);
+}
+
 static void on_due(struct world *w, void *owner, uint64_t unused)
 {
     (void)unused;
@@ -247,83 +301,65 @@ static void on_due(struct world *w, void *owner, uint64_t unused)
     struct sim_request *open = find_open(h, j->request);
     if (h->is_dead || !open)
         return;
-    if (j->outcome == OUTCOME_DIES) {
-        oracle_failed(w, j->attempt, h->model, j->task, j->instance, j->status);
-        if (is_planted(w, PLANT_CRASH_AS_OK))
-            post_row(w, j, STATUS_OK);
-        if (is_planted(w, PLANT_BLAME_ALL))
-            for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
-                if (h->open[i].id != 0 && h->open[i].id != j->request)
-                    post_row(w,
-                             &(struct job){ .host = h,
-                                            .request = h->open[i].id,
-                                            .task = h->open[i].task,
-                                            .instance = h->open[i].instance },
-                             STATUS_CRASH);
-        die(w, h, j->end, end_texts[j->end]);
+    if (j->worst->outcome == OUTCOME_DIES) {
+        die_of(w, j);
         return;
     }
     open->id = 0;
     h->open_count--;
-    switch (j->outcome) {
-    case OUTCOME_UNSCORED:
-        oracle_failed(w, j->attempt, h->model, j->task, j->instance, STATUS_SCORER);
-        answer(w, j);
-        break;
-    case OUTCOME_ANSWER: answer(w, j); break;
+    switch (j->worst->outcome) {
+    case OUTCOME_ANSWER:
     case OUTCOME_FAILS:
-        oracle_failed(w, j->attempt, h->model, j->task, j->instance, j->status);
-        post_row(w, j, j->status);
-        break;
+    case OUTCOME_UNSCORED: answer(w, j); break;
     case OUTCOME_UNSERVED: post_unserved(w, j); break;
     case OUTCOME_DIES:
     case OUTCOME_HANGS: check(!"it has no reply");
     }
 }
 
-static void decide_by_nature(struct world *w, struct job *j)
+static void decide_by_nature(struct world *w, const struct job *j, struct part *p)
 {
-    j->status = workload_status(&w->load, j->host->model, j->task, j->instance);
-    switch (workload_nature(&w->load, j->host->model, j->task, j->instance)) {
-    case NATURE_CRASH: j->outcome = OUTCOME_DIES; break;
+    p->status = workload_status(&w->load, j->host->model, j->task, p->instance);
+    switch (workload_nature(&w->load, j->host->model, j->task, p->instance)) {
+    case NATURE_CRASH: p->outcome = OUTCOME_DIES; break;
     case NATURE_OOM:
-        j->outcome = OUTCOME_DIES;
-        j->end = HOST_END_OOM;
+        p->outcome = OUTCOME_DIES;
+        p->end = HOST_END_OOM;
         break;
     case NATURE_PROTOCOL:
-        j->outcome = OUTCOME_DIES;
-        j->end = HOST_END_PROTOCOL;
+        p->outcome = OUTCOME_DIES;
+        p->end = HOST_END_PROTOCOL;
         break;
-    case NATURE_HANG: j->outcome = OUTCOME_HANGS; break;
-    case NATURE_SCORER: j->outcome = OUTCOME_UNSCORED; break;
+    case NATURE_HANG: p->outcome = OUTCOME_HANGS; break;
+    case NATURE_SCORER: p->outcome = OUTCOME_UNSCORED; break;
     case NATURE_ERROR:
     case NATURE_REFUSED:
     case NATURE_TOO_LONG:
-    case NATURE_INVALID: j->outcome = OUTCOME_FAILS; break;
+    case NATURE_INVALID: p->outcome = OUTCOME_FAILS; break;
     case NATURE_SOUND:
-    case NATURE_COUNT: j->outcome = OUTCOME_ANSWER; break;
+    case NATURE_COUNT: p->outcome = OUTCOME_ANSWER; break;
     }
 }
 
 /* A sound instance that fails now may do so once less often than it takes to give it up. */
-static void decide_by_luck(struct world *w, struct job *j)
+static void decide_by_luck(struct world *w, const struct job *j, struct part *p)
 {
-    struct sim_host *h = j->host;
-    if (!oracle_may_fail(w, h->model, j->task, j->instance))
+    const struct sim_host *h = j->host;
+    if (!oracle_may_fail(w, h->model, j->task, p->instance))
         return;
     if (fault_strikes(&w->faults, FAULT_REQUEST_CRASH)) {
-        j->outcome = OUTCOME_DIES;
-        j->status = STATUS_CRASH;
+        p->outcome = OUTCOME_DIES;
+        p->status = STATUS_CRASH;
     } else if (fault_strikes(&w->faults, FAULT_REQUEST_HANG)) {
-        j->outcome = OUTCOME_HANGS;
-        j->status = STATUS_TIMEOUT;
+        p->outcome = OUTCOME_HANGS;
+        p->status = STATUS_TIMEOUT;
     } else if (fault_strikes(&w->faults, FAULT_REQUEST_ERROR)) {
-        j->outcome = OUTCOME_FAILS;
-        j->status = STATUS_ERROR;
+        p->outcome = OUTCOME_FAILS;
+        p->status = STATUS_ERROR;
     } else {
         return;
     }
-    oracle_will_fail(w, h->model, j->task, j->instance);
+    oracle_will_fail(w, h->model, j->task, p->instance);
 }
 
 /* How many times longer everything takes on this machine: drawn once. */
@@ -336,13 +372,16 @@ static double slowness(const struct world *w, const struct sim_host *h)
     return 1 + 9 * rng_unit_of(rng_mix(w->seed, 10, h->worker->machine, 1));
 }
 
-/* Never so long that a sound instance were late. */
+/* Never so long that a sound instance were late: those of a run are worked on together. */
 static int64_t duration_ns(struct world *w, const struct job *j)
 {
     const struct sim_host *h = j->host;
     double factor = slowness(w, h);
-    double most = 0.8 * (double)w->load.models[h->model].timeout_ns;
-    double ns = factor * (double)workload_duration_ns(&w->load, h->model, j->task, j->instance);
+    double most = 0.8 * (double)w->load.models[h->model].timeout_ns, ns = 0;
+    for (uint32_t i = 0; i < j->count; i++) {
+        int64_t one = workload_duration_ns(&w->load, h->model, j->task, j->parts[i].instance);
+        ns = factor * (double)one > ns ? factor * (double)one : ns;
+    }
     w->faults.classes[FAULT_MACHINE_SLOW].done += factor > 1;
     return (int64_t)(ns < most ? ns : most);
 }
@@ -366,43 +405,65 @@ static bool is_bad_place(struct world *w, const struct sim_host *h)
 }
 
 /* As often as it is tried here: nothing is left to luck, and no failure is spared. */
-static void decide_by_place(struct world *w, struct job *j)
+static void decide_by_place(struct world *w, struct part *p)
 {
     bool dies = world_below(w, 2) == 0;
-    j->outcome = dies ? OUTCOME_DIES : OUTCOME_FAILS;
-    j->status = dies ? STATUS_CRASH : STATUS_ERROR;
+    p->outcome = dies ? OUTCOME_DIES : OUTCOME_FAILS;
+    p->status = dies ? STATUS_CRASH : STATUS_ERROR;
+}
+
+static void decide(struct world *w, const struct job *j, struct part *p, bool is_unserved)
+{
+    decide_by_nature(w, j, p);
+    if (is_unserved)
+        p->outcome = OUTCOME_UNSERVED;
+    else if (p->outcome == OUTCOME_ANSWER && is_bad_place(w, j->host))
+        decide_by_place(w, p);
+    else if (p->outcome == OUTCOME_ANSWER)
+        decide_by_luck(w, j, p);
+}
+
+static struct job *new_job(struct world *w, struct sim_host *h, const struct agent_effect *e)
+{
+    struct job *j = arena_alloc(&w->arena, sizeof(*j));
+    *j = (struct job){ .host = h,
+                       .request = e->as.request.request,
+                       .attempt = e->as.request.attempt,
+                       .task = catalog_task_index(&w->load.catalog, e->as.request.task),
+                       .count = e->as.request.count };
+    if (j->count > w->load.models[h->model].run_max)
+        world_fail(w, "%s#%u: more instances a request than the host takes", h->worker->name,
+                   h->worker->serial);
+    bool is_unserved = never_reads(w, h, j->task) ||
+                       (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING));
+    j->worst = j->parts;
+    for (uint32_t i = 0; i < j->count; i++) {
+        struct part *p = &j->parts[i];
+        p->instance = e->as.request.instance + i;
+        p->run = oracle_run(w, h->worker, j->attempt, h->model, j->task, p->instance);
+        decide(w, j, p, is_unserved);
+        j->worst = p->outcome > j->worst->outcome ? p : j->worst;
+    }
+    return j;
 }
 
 void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e)
 {
     if (!h || h->is_dead)
         return; /* into a closed pipe; its exit is on its way */
-    struct job *j = arena_alloc(&w->arena, sizeof(*j));
-    *j = (struct job){ .host = h,
-                       .request = e->as.request.request,
-                       .attempt = e->as.request.attempt,
-                       .task = catalog_task_index(&w->load.catalog, e->as.request.task),
-                       .instance = e->as.request.instance };
-    j->run = oracle_run(w, h->worker, j->attempt, h->model, j->task, j->instance);
-    decide_by_nature(w, j);
-    if (never_reads(w, h, j->task) ||
-        (!is_safe(h) && fault_strikes(&w->faults, FAULT_DATA_MISSING)))
-        j->outcome = OUTCOME_UNSERVED;
-    else if (j->outcome == OUTCOME_ANSWER && is_bad_place(w, h))
-        decide_by_place(w, j);
-    else if (j->outcome == OUTCOME_ANSWER)
-        decide_by_luck(w, j);
+    struct job *j = new_job(w, h, e);
     if (h->open_count >= w->load.models[h->model].inflight)
         world_fail(w, "%s#%u: more requests at once than the host asked for", h->worker->name,
                    h->worker->serial);
     for (uint32_t i = 0; i < SIM_INFLIGHT_MAX; i++)
         if (h->open[i].id == 0) {
-            h->open[i] = (struct sim_request){ j->request, j->attempt, j->task, j->instance };
+            h->open[i] = (struct sim_request){ j->request, j->attempt, j->task,
+                                               e->as.request.instance, j->count };
             break;
         }
     h->open_count++;
-    if (j->outcome == OUTCOME_HANGS)
-        oracle_failed(w, j->attempt, h->model, j->task, j->instance, STATUS_TIMEOUT);
+    if (j->worst->outcome == OUTCOME_HANGS)
+        oracle_failed(w, j->attempt, h->model, j->task, j->worst->instance, STATUS_TIMEOUT);
     else
         world_at(w, w->now + duration_ns(w, j), on_due, j, 0);
 }
@@ -416,10 +477,10 @@ void host_dies(struct world *w, struct sim_host *h)
      * know that this request never reached the host. */
     if (h->open_count == 0 && (is_safe(h) || h->worker->is_paused))
         return;
-    if (h->open_count == 1) { /* the agent cannot but blame the only request */
-        const struct sim_request *only = h->open;
-        while (only->id == 0)
-            only++;
+    const struct sim_request *only = h->open;
+    while (h->open_count == 1 && only->id == 0)
+        only++;
+    if (h->open_count == 1 && only->count == 1) { /* the agent cannot but blame it */
         if (!oracle_may_fail(w, h->model, only->task, only->instance))
             return;
         oracle_will_fail(w, h->model, only->task, only->instance);

@@ -10,7 +10,7 @@ enum { SIM_INFLIGHT_MAX = 8 };
 struct sim_request {
     uint64_t id; /* the agent's; 0: none */
     uint64_t attempt;
-    uint32_t task, instance;
+    uint32_t task, instance, count; /* a run of them, mostly 1 */
 };
 
 struct sim_host {

@@ -40,6 +40,7 @@ static void release_attempts(struct oracle *o)
             if (!a)
                 break;
             bitmap_release(&a->skip);
+            bitmap_release(&a->asked);
             bitmap_release(&a->rowed);
         }
     map_release(&o->attempts);

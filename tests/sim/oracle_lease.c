@@ -148,12 +148,23 @@ void oracle_before(struct world *w, const struct core_event *e, struct oracle_st
 
 /* ---- After a step ---- */
 
-static bool is_held(const struct core_event *e, uint64_t attempt)
+static const struct core_held *find_held(const struct core_event *e, uint64_t attempt)
 {
     for (uint32_t i = 0; i < e->as.hello.held_count; i++)
         if (e->as.hello.held[i].attempt == attempt)
-            return true;
-    return false;
+            return &e->as.hello.held[i];
+    return NULL;
+}
+
+/* A part of it is anybody's again. */
+static void let_go(struct world *w, struct seen_attempt *a, uint32_t leased)
+{
+    for (uint32_t i = leased; i < a->leased; i++) {
+        struct fate *f = oracle_fate(w, a->model, a->task, a->first + i);
+        f->holder = f->holder == a->id ? f->copier : f->holder;
+        f->copier = f->copier == a->id || f->copier == f->holder ? 0 : f->copier;
+    }
+    a->leased = leased < a->leased ? leased : a->leased;
 }
 
 /* Leases that a hello does not name are cut short; those that it names may live again. */
@@ -163,12 +174,14 @@ static void regard_held(struct world *w, struct seen_attempt *a, void *owner)
     if (!span_equal(span_str(a->name), e->as.hello.name))
         return;
     int64_t soon = oracle_clock(w) + 2 * w->load.beat_ns;
-    if (!is_held(e, a->id)) {
+    const struct core_held *held = find_held(e, a->id);
+    if (!held) {
         if (a->live_until > soon)
             a->live_until = soon;
-    } else if (a->is_dead) { /* taken up again, or not: the next beat tells */
+    } else if (!oracle_is_live(w, a)) { /* taken up again, or not: the next beat tells */
         a->is_dead = false;
         a->live_until = 0;
+        let_go(w, a, held->count);
     }
 }
 
@@ -239,7 +252,7 @@ static bool take_instance(const struct world *w, struct fate *f, const struct se
 /* Each open instance of it is held by nobody else, but for a copy. */
 static void take_hold(struct world *w, const struct seen_attempt *a)
 {
-    for (uint32_t i = a->first; i < a->first + a->count; i++) {
+    for (uint32_t i = a->first; i < a->first + a->leased; i++) {
         struct fate *f = oracle_fate(w, a->model, a->task, i);
         if (f->is_emitted || in_skip(a, i) || take_instance(w, f, a))
             continue;
@@ -266,7 +279,10 @@ static void check_retry(struct world *w, const struct seen_attempt *a, uint32_t 
 static void read_skip(struct world *w, struct seen_attempt *a, struct span skip)
 {
     bitmap_init(&a->skip, a->count);
+    bitmap_init(&a->asked, a->count);
     bitmap_init(&a->rowed, a->count);
+    a->leased = a->kept = a->count;
+    a->told_from = UINT32_MAX;
     bool any = false;
     for (uint32_t i = 0; i < a->count; i++) {
         bool is_out = skip.len > 0 && (skip.data[i / 8] >> (i % 8) & 1);
@@ -412,7 +428,11 @@ static void after_ended(struct world *w, const struct core_event *e,
                         const struct oracle_step *about)
 {
     struct seen_attempt *a = oracle_attempt(w, e->as.ended.attempt);
-    if (a && about->is_in_order)
+    if (!a || !about->is_in_order)
+        return;
+    if (e->as.ended.from > 0)
+        let_go(w, a, e->as.ended.from - a->first);
+    else
         a->is_dead = true;
 }
 

@@ -33,10 +33,14 @@ struct fate {
 struct seen_attempt {
     uint64_t id;
     uint32_t model, task, first, count, slot;
-    struct bitmap skip, rowed;
-    uint32_t worker;  /* serial of the process that took it in; 0: none */
-    uint32_t at_once; /* requests that its slot may have open; 0: no cap */
-    const char *name; /* of the worker that it was granted to */
+    struct bitmap skip, asked, rowed; /* bits of the range that was granted */
+    uint32_t leased;    /* of the range: what it has in the eyes of the coordinator, */
+    uint32_t kept;      /* and at the worker: the rest was given back */
+    uint32_t told_from; /* at the worker: what it has not started from there on may
+                           not be; UINT32_MAX: nothing was said */
+    uint32_t worker;    /* serial of the process that took it in; 0: none */
+    uint32_t at_once;   /* requests that its slot may have open; 0: no cap */
+    const char *name;   /* of the worker that it was granted to */
     uint64_t session;
     int64_t live_until; /* on the coordinator's clock */
     bool is_copy;       /* of an instance that another attempt has, or had */

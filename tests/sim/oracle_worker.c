@@ -28,21 +28,27 @@ void oracle_granted_here(struct world *w, const struct sim_worker *k, uint64_t a
     a->worker = k->serial;
 }
 
-static void take_back(struct world *w, const struct sim_worker *k, uint64_t attempt)
+static void take_back(struct world *w, const struct sim_worker *k, uint64_t attempt, uint32_t from)
 {
     struct seen_attempt *a = oracle_attempt(w, attempt);
-    if (a && a->worker == k->serial)
-        a->is_taken_back = true;
+    if (from > 0 && w->load.machines[k->machine].is_old)
+        world_fail(w, "%s#%u is told of a part of attempt %llx, and knows no parts", k->name,
+                   k->serial, (unsigned long long)attempt);
+    if (!a || a->worker != k->serial)
+        return;
+    a->is_taken_back |= from <= a->first;
+    if (from < a->told_from)
+        a->told_from = from;
 }
 
 void oracle_told(struct world *w, const struct sim_worker *k, const struct msg *m)
 {
     if (m->type == MSG_REVOKE)
-        take_back(w, k, m->as.revoke.attempt);
+        take_back(w, k, m->as.revoke.attempt, m->as.revoke.from);
     if (m->type != MSG_BEAT_REPLY)
         return;
     for (uint32_t i = 0; i < m->as.beat_reply.stale_count; i++)
-        take_back(w, k, m->as.beat_reply.stale[i]);
+        take_back(w, k, m->as.beat_reply.stale[i], 0);
 }
 
 static struct seen_attempt *attempt_at(struct world *w, const struct sim_worker *k, uint64_t id,
@@ -57,20 +63,27 @@ static struct seen_attempt *attempt_at(struct world *w, const struct sim_worker 
 
 static bool wants(const struct seen_attempt *a, uint32_t instance)
 {
-    return instance >= a->first && instance - a->first < a->count &&
+    return instance >= a->first && instance - a->first < a->kept &&
            !bitmap_get(&a->skip, instance - a->first);
+}
+
+static void check_asked(struct world *w, const struct sim_worker *k, struct seen_attempt *a,
+                        uint32_t instance)
+{
+    if (!wants(a, instance) || bitmap_get(&a->rowed, instance - a->first))
+        world_fail(w, "%s#%u runs instance %u of attempt %llx, which is not wanted, or done",
+                   k->name, k->serial, instance, (unsigned long long)a->id);
+    bool is_new = bitmap_set(&a->asked, instance - a->first);
+    if (a->is_taken_back || k->is_told_to_go || (is_new && instance >= a->told_from))
+        world_fail(w, "%s#%u starts instance %u of attempt %llx, which it should give back",
+                   k->name, k->serial, instance, (unsigned long long)a->id);
 }
 
 void oracle_asked(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
 {
-    const struct seen_attempt *a = attempt_at(w, k, e->as.request.attempt, "runs an instance");
-    uint32_t instance = e->as.request.instance;
-    if (!wants(a, instance) || bitmap_get(&a->rowed, instance - a->first))
-        world_fail(w, "%s#%u runs instance %u of attempt %llx, which is not wanted, or done",
-                   k->name, k->serial, instance, (unsigned long long)a->id);
-    if (a->is_taken_back || k->is_told_to_go)
-        world_fail(w, "%s#%u starts an instance of attempt %llx, which it should give back",
-                   k->name, k->serial, (unsigned long long)a->id);
+    struct seen_attempt *a = attempt_at(w, k, e->as.request.attempt, "runs an instance");
+    for (uint32_t i = 0; i < e->as.request.count; i++)
+        check_asked(w, k, a, e->as.request.instance + i);
     uint32_t model = catalog_model_index(&w->load.catalog, e->as.request.model);
     const struct sim_host *h = k->hosts[e->as.request.slot];
     if (model != a->model || e->as.request.slot != a->slot || !h || h->model != model)
@@ -93,10 +106,32 @@ void oracle_recorded(struct world *w, const struct sim_worker *k, uint64_t attem
                    k->serial, a->model, a->task, row->instance, status_text(row->status));
 }
 
+/* A part of it goes back: as much as was asked for, and nothing that was started. */
+static void check_part(struct world *w, const struct sim_worker *k, struct seen_attempt *a,
+                       uint32_t from)
+{
+    trace(w, "agent: %s#%u gives back attempt %llx from instance %u on", k->name, k->serial,
+          (unsigned long long)a->id, from);
+    if (from <= a->first || from - a->first > a->kept)
+        world_fail(w, "%s#%u gives back attempt %llx from instance %u on, which makes no sense",
+                   k->name, k->serial, (unsigned long long)a->id, from);
+    if (bitmap_next_set(&a->asked, from - a->first) < a->kept)
+        world_fail(w, "%s#%u gives back what it has started of attempt %llx", k->name, k->serial,
+                   (unsigned long long)a->id);
+    if (from < a->told_from && !k->is_told_to_go)
+        world_fail(w, "%s#%u gives back more of attempt %llx than it was told to", k->name,
+                   k->serial, (unsigned long long)a->id);
+    a->kept = from - a->first;
+}
+
 void oracle_ended(struct world *w, const struct sim_worker *k, const struct agent_effect *e)
 {
     struct seen_attempt *a = attempt_at(w, k, e->as.ended.attempt, "ends");
-    uint32_t missing = a->count - bitmap_count(&a->skip) - bitmap_count(&a->rowed);
+    if (e->as.ended.from > 0) {
+        check_part(w, k, a, e->as.ended.from);
+        return;
+    }
+    uint32_t missing = a->kept - bitmap_count_range(&a->skip, 0, a->kept) - bitmap_count(&a->rowed);
     trace(w, "agent: %s#%u ends attempt %llx: %s", k->name, k->serial, (unsigned long long)a->id,
           ended_text(e->as.ended.reason));
     if (e->as.ended.reason == ENDED_DONE && missing > 0)

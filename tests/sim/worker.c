@@ -28,6 +28,14 @@ static int64_t clock_of(const struct world *w, const struct sim_worker *k)
 
 enum { PARCEL_FRAMES = 6 }; /* far fewer than the real one has: more of their ends */
 
+/* A machine with older software shows it in its hello, and takes what it is told for as old. */
+enum { MINOR_AT = 3, OLD_MINOR = 2 };
+
+static bool is_old(const struct world *w, const struct sim_worker *k)
+{
+    return w->load.machines[k->machine].is_old;
+}
+
 static void step(struct world *w, struct sim_worker *k, struct agent_event *e);
 
 /* ---- Sending ---- */
@@ -47,6 +55,8 @@ static bool fill_parcel(struct world *w, struct sim_worker *k)
 {
     struct msg m;
     uint64_t frames = 0, most = 1 + world_below(w, PARCEL_FRAMES);
+    if (is_old(w, k))
+        most = 1;
     while (frames < most && spool_next(k->spool, &m)) {
         m.session = k->session;
         msg_encode(&m, &k->parcel);
@@ -88,6 +98,8 @@ static void say_hello(struct world *w, struct sim_worker *k)
     buf_clear(&k->hello);
     buf_clear(&k->parcel);
     msg_encode(&m, &k->hello);
+    if (is_old(w, k))
+        k->hello.data[MINOR_AT] = OLD_MINOR;
 }
 
 static void say_beat(struct world *w, struct sim_worker *k)
@@ -114,16 +126,18 @@ static void say_host(struct world *w, struct sim_worker *k, const struct agent_e
 
 static void record(struct world *w, struct sim_worker *k, const struct agent_effect *e)
 {
-    const struct result *row = e->as.record.rows;
-    check(e->as.record.count == 1); /* no host here takes runs */
     uint32_t task = catalog_task_index(&w->load.catalog, e->as.record.task);
-    oracle_recorded(w, k, e->as.record.attempt, task, row);
-    spool_record(k->spool, e->as.record.attempt, w->load.tasks[task].stat_count, row, 1);
-    k->unacked = xgrow(k->unacked, &k->unacked_capacity, k->unacked_count + 1, sizeof(*k->unacked));
-    k->unacked[k->unacked_count++] = (struct sim_unacked){ .attempt = e->as.record.attempt,
-                                                           .task = task,
-                                                           .instance = row->instance,
-                                                           .status = row->status };
+    size_t count = k->unacked_count + e->as.record.count;
+    k->unacked = xgrow(k->unacked, &k->unacked_capacity, count, sizeof(*k->unacked));
+    for (const struct result *row = e->as.record.rows; k->unacked_count < count; row++) {
+        oracle_recorded(w, k, e->as.record.attempt, task, row);
+        k->unacked[k->unacked_count++] = (struct sim_unacked){ .attempt = e->as.record.attempt,
+                                                               .task = task,
+                                                               .instance = row->instance,
+                                                               .status = row->status };
+    }
+    spool_record(k->spool, e->as.record.attempt, w->load.tasks[task].stat_count, e->as.record.rows,
+                 e->as.record.count);
 }
 
 static void flush(struct sim_worker *k, const struct agent_effect *e)
@@ -168,7 +182,7 @@ static void carry_out(struct world *w, struct sim_worker *k, const struct agent_
     case AGENT_DO_SEND_ENDED:
         oracle_ended(w, k, e);
         spool_ended(k->spool, e->as.ended.attempt, e->as.ended.reason, e->as.ended.text,
-                    e->as.ended.seq);
+                    e->as.ended.from, e->as.ended.seq);
         break;
     case AGENT_DO_RESEND:
         if (!is_planted(w, PLANT_RESEND_IGNORED))
@@ -312,6 +326,8 @@ static void read_parcel(struct world *w, struct sim_worker *k, struct span parce
         arena_clear(&k->scratch);
         if (msg_take(&parcel, &k->scratch, &m, &why) || msg_sender(m.type) != 'c')
             world_fail(w, "%s#%u cannot read a frame: %s", k->name, k->serial, why.text);
+        if (is_old(w, k))
+            m.minor = OLD_MINOR;
         take_message(w, k, &m);
     } while (parcel.len > 0 && !k->is_leaving);
 }

@@ -6,7 +6,10 @@
 #include "tests/sim/options.h"
 #include "tests/sim/world.h"
 
-enum { INSTANCES_MAX = 90 };
+enum {
+    INSTANCES_MAX = 90,
+    RUN_HALVINGS = 4 /* a run takes its host down so often until one instance of it is to blame */
+};
 
 static uint64_t draw(struct rng *r, uint64_t from, uint64_t to)
 {
@@ -46,6 +49,17 @@ static void draw_rules(struct workload *l)
     }
     static const double shares[] = { 0, 0.05, 1, 100 };
     l->copy_share = shares[rng_below(&r, 4)];
+}
+
+/* From a stream of its own, too. */
+static void draw_runs(struct workload *l)
+{
+    struct rng r;
+    rng_seed(&r, rng_mix(l->seed, 11, 0, 0));
+    for (uint32_t i = 0; i < l->model_count; i++)
+        l->models[i].run_max = rng_below(&r, 3) == 0 ? (uint32_t)draw(&r, 2, SIM_RUN_MAX) : 1;
+    for (uint32_t i = 0; i < l->machine_count; i++)
+        l->machines[i].is_old = rng_below(&r, 6) == 0;
 }
 
 static void draw_tasks(struct workload *l, struct rng *r, uint32_t instances_max)
@@ -138,7 +152,7 @@ static void sum_work(struct workload *l)
                 enum nature n = workload_nature(l, m, t, i);
                 int64_t once = workload_duration_ns(l, m, t, i);
                 if (n != NATURE_SOUND)
-                    once = (int64_t)l->strikes_max *
+                    once = (int64_t)l->strikes_max * (l->models[m].run_max > 1 ? RUN_HALVINGS : 1) *
                            (once + l->models[m].load_ns + l->models[m].timeout_ns +
                             (l->backoff_ns << l->strikes_max));
                 l->work_ns += once;
@@ -158,6 +172,7 @@ void workload_init(struct workload *l, const struct sim_options *options,
     draw_models(l, &r);
     draw_rules(l);
     draw_machines(l, &r, machines);
+    draw_runs(l);
     draw_tasks(l, &r, instances);
     draw_cells(l, &r);
     fill_catalog(l);

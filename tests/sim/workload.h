@@ -11,7 +11,7 @@
 struct sim_options;
 struct faults;
 
-enum { SIM_MODELS_MAX = 4, SIM_TASKS_MAX = 4, SIM_SLOTS_MAX = 4 };
+enum { SIM_MODELS_MAX = 4, SIM_TASKS_MAX = 4, SIM_SLOTS_MAX = 4, SIM_RUN_MAX = 8 };
 
 /* What an instance is like. Those after NATURE_SOUND fail each time they are run. */
 enum nature {
@@ -32,6 +32,7 @@ struct sim_model {
     struct core_rules rules;
     uint32_t gpus;
     uint32_t inflight;
+    uint32_t run_max; /* instances of a request */
     int64_t load_ns, load_timeout_ns;
     int64_t instance_ns, timeout_ns;
 };
@@ -48,6 +49,7 @@ struct sim_machine {
     uint32_t gpus; /* of each slot */
     struct place places[SIM_SLOTS_MAX];
     const char *gpu_type;
+    bool is_old;          /* its worker's software is of before parts of attempts */
     int64_t clock_offset; /* of its clock */
 };
 

@@ -39,6 +39,7 @@ static uint32_t run_max_of(uint32_t model)
 struct attempt_seen {
     uint32_t slot, model, first, count, gang;
     bool granted, ended, wanted[COUNT_MAX], has_row[COUNT_MAX], is_pending[COUNT_MAX];
+    bool was_asked[COUNT_MAX];
     uint32_t unflushed;
 };
 
@@ -73,7 +74,7 @@ static void see_request(struct world *w, const struct agent_effect *e)
     require(w, a->granted && !a->ended && a->slot == e->as.request.slot && a->gang == h->gang);
     for (uint32_t i = first; i < end; i++) {
         require(w, a->wanted[i] && !a->has_row[i] && !a->is_pending[i]);
-        a->is_pending[i] = true;
+        a->is_pending[i] = a->was_asked[i] = true;
     }
     for (uint32_t k = 0; k < h->count; k++)
         require(w, agent_request_place(h->pending[k].request) !=
@@ -93,6 +94,19 @@ static void see_record(struct world *w, const struct agent_effect *e)
         a->has_row[i] = true;
         a->unflushed++;
     }
+}
+
+/* A part of it goes back: nothing that was begun. */
+static void see_part_ended(struct world *w, const struct agent_effect *e)
+{
+    struct attempt_seen *a = &w->attempts[e->as.ended.attempt];
+    uint32_t kept = e->as.ended.from - a->first;
+    require(w, a->granted && !a->ended && e->as.ended.reason == ENDED_RETURNED);
+    require(w, e->as.ended.seq == ++w->last_seq);
+    require(w, kept > 0 && kept <= a->count);
+    for (uint32_t i = kept; i < a->count; i++)
+        require(w, !a->was_asked[i]);
+    a->count = kept;
 }
 
 static void see_ended(struct world *w, const struct agent_effect *e)
@@ -173,7 +187,12 @@ static void see(struct world *w, const struct agent_effect *e)
         require(w, w->attempts[e->as.flush.attempt].unflushed > 0);
         w->attempts[e->as.flush.attempt].unflushed = 0;
         break;
-    case AGENT_DO_SEND_ENDED: see_ended(w, e); break;
+    case AGENT_DO_SEND_ENDED:
+        if (e->as.ended.from > 0)
+            see_part_ended(w, e);
+        else
+            see_ended(w, e);
+        break;
     case AGENT_DO_LEAVE:
         require(w, !w->left);
         w->left = true;
@@ -322,11 +341,14 @@ static void happen_link(struct world *w)
         e.kind = AGENT_ON_WELCOMED;
         e.as.welcomed.beat_ns = 100 * MS;
         e.as.welcomed.lease_ns = 1000 * MS;
+        e.as.welcomed.takes_cuts = below(w, 2) == 0;
         break;
     case 1: e.kind = AGENT_ON_REJECTED; break;
     case 2:
         e.kind = AGENT_ON_REVOKE;
         e.as.revoke.attempt = id;
+        if (below(w, 2) == 0)
+            e.as.revoke.from = w->attempts[id].first + below(w, COUNT_MAX);
         break;
     case 3:
         e.kind = AGENT_ON_BEAT_REPLY;

@@ -78,6 +78,7 @@ static void assert_same_ended(const struct msg_ended *a, const struct msg_ended 
     assert_int_equal(a->attempt, b->attempt);
     assert_int_equal(a->reason, b->reason);
     assert_same_text(a->text, b->text);
+    assert_int_equal(a->from, b->from);
 }
 
 static void assert_same_host(const struct msg_host *a, const struct msg_host *b)
@@ -139,7 +140,10 @@ static void assert_same(const struct msg *a, const struct msg *b)
         assert_same_text(a->as.define.json, b->as.define.json);
         return;
     case MSG_GRANT: assert_same_grant(&a->as.grant, &b->as.grant); return;
-    case MSG_REVOKE: assert_int_equal(a->as.revoke.attempt, b->as.revoke.attempt); return;
+    case MSG_REVOKE:
+        assert_int_equal(a->as.revoke.attempt, b->as.revoke.attempt);
+        assert_int_equal(a->as.revoke.from, b->as.revoke.from);
+        return;
     case MSG_ACK: assert_int_equal(a->as.ack.seq, b->as.ack.seq); return;
     case MSG_BEAT_REPLY: assert_same_stale(&a->as.beat_reply, &b->as.beat_reply); return;
     case MSG_DRAIN: assert_same_text(a->as.drain.reason, b->as.drain.reason); return;

@@ -50,6 +50,19 @@ void turn_note(struct turn *t, bool is_warning, const char *format, ...)
     effect->as.note.text = text;
 }
 
+uint64_t turn_send_ended(struct turn *t, uint64_t attempt, enum ended reason, struct span text,
+                         uint32_t from)
+{
+    uint64_t seq = session_next_seq(t, MESSAGE_BYTES + text.len);
+    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_SEND_ENDED);
+    effect->as.ended.attempt = attempt;
+    effect->as.ended.seq = seq;
+    effect->as.ended.reason = reason;
+    effect->as.ended.text = text;
+    effect->as.ended.from = from;
+    return seq;
+}
+
 struct agent *agent_new(const struct agent_config *config)
 {
     check(config->slot_count >= 1 && config->slot_count <= SLOTS_MAX);
@@ -89,16 +102,6 @@ void agent_free(struct agent *agent)
     free(agent);
 }
 
-/* An attempt that never comes into a slot. */
-static void agent_turn_down(struct turn *t, uint64_t attempt, enum ended reason, struct span text)
-{
-    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_SEND_ENDED);
-    effect->as.ended.attempt = attempt;
-    effect->as.ended.seq = session_next_seq(t, MESSAGE_BYTES + text.len);
-    effect->as.ended.reason = reason;
-    effect->as.ended.text = text;
-}
-
 /* Why a grant cannot be run here, ever; empty: it can. */
 static struct span agent_grant_refusal(struct turn *t, const struct agent_event *e)
 {
@@ -124,17 +127,17 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
     if (id == 0 || map_find(&a->attempts, id))
         return; /* no id at all; or granted again after a reconnection: we hold it */
     if (a->draining) {
-        agent_turn_down(t, id, ENDED_RETURNED, span_str("this worker is draining"));
+        turn_send_ended(t, id, ENDED_RETURNED, span_str("this worker is draining"), 0);
         return;
     }
     struct span refusal = agent_grant_refusal(t, e);
     if (refusal.len > 0) {
-        agent_turn_down(t, id, ENDED_REFUSED, refusal);
+        turn_send_ended(t, id, ENDED_REFUSED, refusal, 0);
         return;
     }
     struct slot *s = &a->slots[e->as.grant.slot];
     if (s->attempt_count >= SLOT_ATTEMPTS_MAX || a->live_count >= HELD_MAX) {
-        agent_turn_down(t, id, ENDED_RETURNED, span_str("too many attempts wait here already"));
+        turn_send_ended(t, id, ENDED_RETURNED, span_str("too many attempts wait here already"), 0);
         return;
     }
     struct attempt *attempt = agent_attempt_new(e);
@@ -147,11 +150,38 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
     agent_slot_pump(t, s);
 }
 
-static void agent_give_back(struct turn *t, uint64_t id, const char *why)
+static struct attempt *agent_find(const struct agent *a, uint64_t id) /* NULL: it is over */
 {
-    struct attempt *attempt = map_find(&t->agent->attempts, id);
-    if (attempt && attempt->ended_seq == 0) /* else it is over already */
-        agent_attempt_give_back(t, attempt, ENDED_RETURNED, span_str(why));
+    struct attempt *attempt = map_find(&a->attempts, id);
+    return attempt && attempt->ended_seq == 0 ? attempt : NULL;
+}
+
+static void agent_drop(struct turn *t, uint64_t id)
+{
+    struct attempt *attempt = agent_find(t->agent, id);
+    if (attempt)
+        agent_attempt_give_back(t, attempt, ENDED_RETURNED,
+                                span_str("no longer leased to this worker"));
+}
+
+/* Others need not wait for what runs of it: the rest is theirs now. */
+static void agent_return(struct turn *t, struct attempt *attempt, const char *why)
+{
+    bool runs = attempt->asked + attempt->answered > 0;
+    if (t->agent->session.takes_cuts && runs && agent_attempt_has_more(attempt))
+        agent_attempt_cut(t, attempt, 0);
+    agent_attempt_give_back(t, attempt, ENDED_RETURNED, span_str(why));
+}
+
+static void agent_on_revoke(struct turn *t, uint64_t id, uint32_t from)
+{
+    struct attempt *attempt = agent_find(t->agent, id);
+    if (!attempt)
+        return;
+    if (from <= attempt->first)
+        agent_return(t, attempt, "revoked");
+    else if (attempt->reason == ENDED_DONE) /* else all of it is going back */
+        agent_attempt_cut(t, attempt, from);
 }
 
 static void agent_drain(struct turn *t)
@@ -165,8 +195,7 @@ static void agent_drain(struct turn *t)
         struct list *next;
         for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = next) {
             next = n->next;
-            agent_attempt_give_back(t, container_of(n, struct attempt, node), ENDED_RETURNED,
-                                    span_str("this worker is draining"));
+            agent_return(t, container_of(n, struct attempt, node), "this worker is draining");
         }
         agent_slot_pump(t, s);
     }
@@ -248,19 +277,20 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
     switch (e->kind) {
     case AGENT_ON_TIME: agent_on_time(t); break;
     case AGENT_ON_WELCOMED:
-        session_welcomed(t, e->as.welcomed.beat_ns, e->as.welcomed.lease_ns);
+        session_welcomed(t, e->as.welcomed.beat_ns, e->as.welcomed.lease_ns,
+                         e->as.welcomed.takes_cuts);
         break;
     case AGENT_ON_LINK_LOST: session_lost(t, "the connection broke"); break;
     case AGENT_ON_REJECTED: session_lost(t, "the coordinator does not know this session"); break;
     case AGENT_ON_BEAT_REPLY:
         session_renewed(t);
         for (uint32_t i = 0; i < e->as.stale.count; i++)
-            agent_give_back(t, e->as.stale.attempts[i], "no longer leased to this worker");
+            agent_drop(t, e->as.stale.attempts[i]);
         agent_pump_all(t); /* not before: the next attempt of a slot may be stale as well */
         break;
     case AGENT_ON_GRANT: agent_on_grant(t, e); break;
     case AGENT_ON_REVOKE:
-        agent_give_back(t, e->as.revoke.attempt, "revoked");
+        agent_on_revoke(t, e->as.revoke.attempt, e->as.revoke.from);
         agent_pump_all(t);
         break;
     case AGENT_ON_ACKED: agent_on_acked(t, e->as.acked.seq); break;

@@ -5,10 +5,11 @@
  * What it promises:
  * - a slot is held by at most one host, its own or that of the gang it is a member of, and a host
  *   gets requests of its own model only;
- * - every wanted instance of an attempt ends with one row, or goes back with the attempt;
+ * - every wanted instance of an attempt ends with one row, or goes back: with the end of the
+ *   attempt, or with that of a part of it, of which nothing was started;
  * - exactly the instance at fault is blamed: what ran beside it runs again;
- * - the message that an attempt ended comes after all of its rows; every reliable message has a
- *   seq, ascending from 1, and counts as unacked until an ACKED covers it;
+ * - the message that an attempt (a part of it) ended comes after all of its rows; every reliable
+ * message has a seq, ascending from 1, and counts as unacked until an ACKED covers it;
  * - without a coordinator, granted work goes on and rows wait.
  * One thread. */
 #ifndef MUSTER_WORKER_AGENT_AGENT_H

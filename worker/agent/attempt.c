@@ -132,6 +132,22 @@ void agent_attempt_give_back(struct turn *t, struct attempt *a, enum ended reaso
     agent_attempt_settle(t, a);
 }
 
+void agent_attempt_cut(struct turn *t, struct attempt *a, uint32_t from)
+{
+    uint32_t keep = from > a->first ? from - a->first : 0;
+    keep = keep > a->next ? keep : a->next;
+    keep = keep < a->count ? keep : a->count;
+    check(keep > 0 && a->reason == ENDED_DONE);
+    for (uint32_t i = bitmap_next_set(&a->wanted, keep); i < a->count;
+         i = bitmap_next_set(&a->wanted, i + 1)) {
+        bitmap_clear(&a->wanted, i);
+        a->open--;
+    }
+    a->count = keep;
+    turn_send_ended(t, a->id, ENDED_RETURNED, span_of(NULL, 0), a->first + keep);
+    agent_attempt_settle(t, a);
+}
+
 /* It leaves its slot, and waits among the ended ones until its end is durable. */
 static void attempt_end(struct turn *t, struct attempt *a)
 {
@@ -141,14 +157,7 @@ static void attempt_end(struct turn *t, struct attempt *a)
     struct span text = { 0 };
     if (reason != ENDED_DONE)
         text = span_str(a->text); /* lives as long as the attempt: until the ack */
-    a->ended_seq = session_next_seq(t, MESSAGE_BYTES + text.len);
-
-    struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_SEND_ENDED);
-    effect->as.ended.attempt = a->id;
-    effect->as.ended.seq = a->ended_seq;
-    effect->as.ended.reason = reason;
-    effect->as.ended.text = text;
-
+    a->ended_seq = turn_send_ended(t, a->id, reason, text, 0);
     list_remove(&a->node);
     list_push_back(&agent->ended, &a->node);
     agent->ended_count++;

@@ -20,7 +20,7 @@
     X(AGENT_DO_REQUEST, "request")  /* an instance, or a run of them, to the slot's host */        \
     X(AGENT_DO_RECORD, "record")    /* rows of an attempt, to be spooled */                        \
     X(AGENT_DO_FLUSH, "flush")      /* the rows recorded so far become one message */              \
-    X(AGENT_DO_SEND_ENDED, "ended") /* an attempt is over: one message */                          \
+    X(AGENT_DO_SEND_ENDED, "ended") /* an attempt is over, or a part of it: one message */         \
     X(AGENT_DO_RESEND, "resend")    /* everything unacked again, from the lowest seq */            \
     X(AGENT_DO_SEND_HELLO, "hello") /* agent_hello says what is in it */                           \
     X(AGENT_DO_SEND_BEAT, "beat")   /* agent_beat says what is in it */                            \
@@ -73,6 +73,7 @@ struct agent_effect {
             uint64_t attempt, seq;
             enum ended reason;
             struct span text;
+            uint32_t from; /* as in struct msg_ended */
         } ended;
         struct {
             uint32_t slot, model;

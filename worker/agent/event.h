@@ -52,6 +52,7 @@ struct agent_event {
     union {
         struct {
             int64_t beat_ns, lease_ns;
+            bool takes_cuts; /* it understands that a part of an attempt is over */
         } welcomed;
         struct {
             const uint64_t *attempts;
@@ -69,6 +70,7 @@ struct agent_event {
         } grant;
         struct {
             uint64_t attempt;
+            uint32_t from; /* as in struct msg_revoke */
         } revoke;
         struct {
             uint64_t seq;

@@ -55,8 +55,8 @@ struct gang {
 struct attempt {
     struct list node; /* of slot->attempts while it is live, then of agent->ended */
     uint64_t id;
-    uint32_t slot, model, task, first, count;
-    uint32_t inflight_max; /* 0: as many as the host wants */
+    uint32_t slot, model, task, first, count; /* less of them once a part was given back */
+    uint32_t inflight_max;                    /* 0: as many as the host wants */
     struct agent_needs needs;
     struct gang gang;
     struct bitmap wanted; /* bit i: instance first + i has to be run */
@@ -135,6 +135,7 @@ struct session {
     enum link_state state;
     unsigned hellos; /* since the link went down */
     int64_t beat_ns, lease_ns;
+    bool takes_cuts; /* the coordinator that welcomed us last */
     int64_t hello_at, beat_at, lost_at, fence_at, resend_at; /* mono ns; INT64_MAX: not */
     struct rng rng;
 };
@@ -167,7 +168,7 @@ struct turn {
 
 /* session.c: the coordinator, and what it has not acknowledged */
 void session_init(struct session *s, uint64_t seed);
-void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns);
+void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns, bool takes_cuts);
 void session_lost(struct turn *t, const char *why);
 void session_renewed(struct turn *t);
 void session_acked(struct turn *t, uint64_t seq);
@@ -188,6 +189,9 @@ void agent_attempt_record(struct turn *t, struct attempt *a, const struct result
 void agent_attempt_flush(struct turn *t, struct attempt *a);
 void agent_attempt_time(struct turn *t, struct attempt *a);
 int64_t agent_attempt_deadline(const struct attempt *a);
+/* It goes on without those of its instances from `from` on that were not started, and says which
+ * ones these were, be it none. Something of it stays. */
+void agent_attempt_cut(struct turn *t, struct attempt *a, uint32_t from);
 /* Start nothing more of it, and end it for this reason once nothing of it runs. */
 void agent_attempt_give_back(struct turn *t, struct attempt *a, enum ended reason,
                              struct span text);
@@ -251,6 +255,9 @@ void work_late(struct turn *t, struct slot *s); /* the host was killed for being
 void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text);
 
 /* agent.c */
+/* Reliable, as in struct msg_ended; returns its seq. The text is borrowed by the effect. */
+uint64_t turn_send_ended(struct turn *t, uint64_t attempt, enum ended reason, struct span text,
+                         uint32_t from);
 struct span turn_format(struct turn *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void turn_note(struct turn *t, bool is_warning, const char *format, ...)

@@ -36,7 +36,7 @@ void session_renewed(struct turn *t)
 }
 
 /* What waited is sent again, in order; then a beat renews what we hold. */
-void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns)
+void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns, bool takes_cuts)
 {
     check(beat_ns > 0 && lease_ns > 0);
     struct session *s = &t->agent->session;
@@ -44,6 +44,7 @@ void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns)
     s->hellos = 0;
     s->beat_ns = beat_ns;
     s->lease_ns = lease_ns;
+    s->takes_cuts = takes_cuts;
     s->hello_at = INT64_MAX;
     s->beat_at = t->now + beat_ns;
     s->resend_at = session_has_unacked(t->agent) ? t->now + RESEND_NS : INT64_MAX;

@@ -1,0 +1,188 @@
+/* Attempts that run are split for slots that starve. */
+#include "tests/lib/core_bench.h"
+
+/* Worker a has an attempt of 40 instances, a second each; b, and perhaps c, has nothing to do, and
+ * loads the model in a second. */
+enum { SIZE = 40 };
+static const uint64_t ATTEMPT = 2ull << 32 | 1; /* of an earlier epoch: taken up again */
+
+struct scene {
+    struct bench *b;
+    uint64_t session, seq; /* of a */
+};
+
+static struct core_held held = { .attempt = 2ull << 32 | 1, .count = SIZE };
+
+static struct core_event hello_of_a(bool takes_cuts)
+{
+    struct core_event e = hello("a", 1, 1);
+    held.count = SIZE;
+    e.as.hello.held = &held;
+    e.as.hello.held_count = 1;
+    e.as.hello.takes_cuts = takes_cuts;
+    return e;
+}
+
+static void scene_open(struct scene *s, struct bench *b, bool takes_cuts, bool has_c)
+{
+    one_cell(b, SIZE);
+    core_expect_model(b->core, 0, 1000ll * MS, 1000.0 * MS);
+    step(b, hello_of_a(takes_cuts));
+    *s = (struct scene){ .b = b, .session = b->session, .seq = 1 };
+    step(b, hello("b", 2, 1));
+    if (has_c)
+        step(b, hello("c", 3, 1));
+}
+
+static const char *a_beat_later(struct scene *s)
+{
+    s->b->now_ms += 1001;
+    return step(s->b, (struct core_event){ .kind = CORE_TIME });
+}
+
+static const char *gives_back(struct scene *s, uint32_t from)
+{
+    struct core_event e = ended(s->b, ATTEMPT, ENDED_RETURNED);
+    e.session = s->session;
+    e.as.ended.seq = s->seq++;
+    e.as.ended.from = from;
+    return step(s->b, e);
+}
+
+static const char *tells_rows(struct scene *s, uint32_t first, uint32_t rows)
+{
+    struct core_event e = range(s->b, ATTEMPT, first, rows, STATUS_OK);
+    e.session = s->session;
+    e.as.results.seq = s->seq++;
+    return step(s->b, e);
+}
+
+static uint64_t taken(const struct bench *b)
+{
+    struct core_totals t;
+    core_totals(b->core, &t);
+    return t.taken;
+}
+
+/* Half of the instance that runs is over; the load is worth one: 39.5 + 1, by two. */
+TEST(it_keeps_what_it_is_through_with_when_its_helper_is)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    assert_string_equal(a_beat_later(&s), "revoke from=21\n");
+    assert_int_equal(core_decisions(b->core, DECISION_SPLIT), 1);
+    assert_int_equal(core_decisions(b->core, DECISION_TAKE_BACK), 0);
+}
+
+TEST(several_helpers_share)
+{
+    struct scene s;
+    scene_open(&s, b, true, true);
+    assert_string_equal(a_beat_later(&s), "revoke from=14\n");
+}
+
+TEST(nothing_is_granted_before_the_worker_says_what_it_gives_back)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    a_beat_later(&s);
+    assert_int_equal(taken(b), SIZE);
+    assert_string_equal(a_beat_later(&s), ""); /* nor is it asked again */
+    assert_non_null(strstr(gives_back(&s, 30), "ack 1\ngrant slot=0 0/0 [30,"));
+    assert_true(taken(b) < SIZE);
+}
+
+TEST(it_goes_on_with_what_it_kept)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    a_beat_later(&s);
+    gives_back(&s, 21);
+    assert_string_equal(tells_rows(&s, 0, 21), "record 0/0\nack 2\n");
+    struct core_model_view m;
+    core_model_view(b->core, 0, &m);
+    assert_int_equal(m.ended, 21);
+}
+
+TEST(a_worker_that_knows_no_parts_gives_back_all)
+{
+    struct scene s;
+    scene_open(&s, b, false, false);
+    assert_string_equal(a_beat_later(&s), "revoke\n");
+    assert_int_equal(core_decisions(b->core, DECISION_SPLIT), 0);
+}
+
+TEST(a_slot_that_gave_back_is_spared_until_it_has_a_result)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    a_beat_later(&s);
+    gives_back(&s, SIZE); /* it had started all of them */
+    assert_string_equal(a_beat_later(&s), "");
+    tells_rows(&s, 0, 1);
+    assert_non_null(strstr(a_beat_later(&s), "revoke from="));
+}
+
+TEST(the_word_may_be_lost_with_the_connection)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    a_beat_later(&s);
+    step(b, hello_of_a(true));
+    s.session = b->session;
+    tells_rows(&s, 0, 1);
+    assert_non_null(strstr(a_beat_later(&s), "revoke from="));
+}
+
+TEST(what_makes_no_sense_changes_nothing)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    assert_string_equal(gives_back(&s, SIZE), "ack 1\n");
+    assert_string_equal(gives_back(&s, SIZE + 1), "ack 2\n");
+    assert_string_equal(gives_back(&s, UINT32_MAX), "ack 3\n");
+    assert_int_equal(taken(b), SIZE);
+}
+
+TEST(what_it_gave_back_twice_is_free_once)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    gives_back(&s, 30);
+    uint64_t before = taken(b);
+    assert_string_equal(gives_back(&s, 30), "ack 2\n");
+    assert_int_equal(taken(b), before);
+}
+
+/* It was lost and is over: others have all of it. */
+TEST(a_part_of_what_is_over_changes_nothing)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    struct core_event e = hello("a", 1, 1);
+    e.as.hello.takes_cuts = true;
+    step(b, e);
+    s.session = b->session;
+    for (int i = 0; i < 3; i++)
+        a_beat_later(&s); /* the lease that it does not name is over */
+    uint64_t before = taken(b);
+    assert_non_null(strstr(gives_back(&s, 30), "ack 1\n"));
+    assert_int_equal(taken(b), before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_keeps_what_it_is_through_with_when_its_helper_is),
+        cmocka_unit_test(several_helpers_share),
+        cmocka_unit_test(nothing_is_granted_before_the_worker_says_what_it_gives_back),
+        cmocka_unit_test(it_goes_on_with_what_it_kept),
+        cmocka_unit_test(a_worker_that_knows_no_parts_gives_back_all),
+        cmocka_unit_test(a_slot_that_gave_back_is_spared_until_it_has_a_result),
+        cmocka_unit_test(the_word_may_be_lost_with_the_connection),
+        cmocka_unit_test(what_makes_no_sense_changes_nothing),
+        cmocka_unit_test(what_it_gave_back_twice_is_free_once),
+        cmocka_unit_test(a_part_of_what_is_over_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
