@@ -112,6 +112,8 @@ static void set_instance_ns(struct core *c, struct cell *cell, double ns)
         m->known_ns -= open * cell->instance_ns;
         m->known_cells_ns -= cell->instance_ns;
     } else {
+        if (m->known_cells == 0)
+            m->measured_ns = c->now_ns;
         m->known_open += open;
         m->known_cells++;
     }

@@ -134,6 +134,17 @@ static bool is_fresh(const struct core *c)
     return age_ns < FRESH_NS || (double)age_ns < FRESH_SHARE * c->plan_end_ns;
 }
 
+/* When the newest of those that are short was measured: slots that were filled since need not ask
+ * each of maybe thousands. */
+static int64_t short_since_ns(const struct core *c)
+{
+    int64_t newest_ns = 0;
+    for (size_t i = 0; i < c->model_count; i++)
+        if (c->models[i].measured_ns > newest_ns && plan_shortage_ns(c, &c->models[i]) > 0)
+            newest_ns = c->models[i].measured_ns;
+    return newest_ns;
+}
+
 void plan_make(struct core *c)
 {
     if (is_fresh(c))
@@ -156,6 +167,7 @@ void plan_make(struct core *c)
             too_soon = middle;
     }
     c->plan_end_ns = enough;
+    c->short_since_ns = short_since_ns(c);
 }
 
 bool plan_is_urgent(const struct core *c, const struct model *m)

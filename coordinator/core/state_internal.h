@@ -93,7 +93,8 @@ struct model {
     double known_cells_ns; /* and the sum of these times */
     double told_load_ns, told_instance_ns; /* as last given out to be stored */
     int64_t load_started_ns;               /* its first load here; 0: none yet */
-    uint32_t fits; /* fits.c: slots that it may run on, one by one, or gangs */
+    int64_t measured_ns; /* when the first of its cells was; 0: not yet, or before we started */
+    uint32_t fits;       /* fits.c: slots that it may run on, one by one, or gangs */
     uint32_t fits_of_width[GANG_SLOTS_MAX + 1]; /* of them, those that so many slots go together */
     /* plan.c */
     uint32_t width;        /* slots of the widest of these gangs; 1: it runs on one */
@@ -301,6 +302,7 @@ struct core {
     uint32_t changed_slots;   /* since then: they came, went, or refuse a model */
     int32_t plan_lowest;      /* priority of models with free work */
     double plan_end_ns;       /* from now: when all is done, if all goes as well as it may */
+    int64_t short_since_ns;   /* when the newest of those was measured that are short of replicas */
     struct core_effects *out; /* of the step */
 };
 
