@@ -67,6 +67,13 @@ static bool is_worth_more_elsewhere(struct core *c, const struct slot *s)
     return false;
 }
 
+/* A load is to be followed by at least as much work. Estimates change a little all the time, and
+ * slots that follow each change load more than they work. */
+static bool has_paid_its_load(const struct core *c, const struct slot *s)
+{
+    return (double)(c->now_ns - s->ready_ns) >= model_load_ns(c, &c->models[s->model]);
+}
+
 /* Whether it pays to begin with m here now, and with the slot's own model anew later on.
  *
  * A replica of m that begins now does `now_ns` of it, one that begins when the slot's model is
@@ -117,7 +124,8 @@ bool choose_leaves(struct core *c, struct slot *s)
     plan_make(c);
     double share_ns = plan_share_ns(c, m, s), spare_ns = -plan_shortage_ns(c, m) - share_ns;
     slot_set_leaving(c, s,
-                     (spare_ns >= SPARE_SHARE * share_ns && is_worth_more_elsewhere(c, s)) ||
+                     (spare_ns >= SPARE_SHARE * share_ns && has_paid_its_load(c, s) &&
+                      is_worth_more_elsewhere(c, s)) ||
                          should_make_way(c, s) || share_is_over(c, m, s));
     if ((was_leaving || s->is_leaving) && m->free_count > 0)
         shortlist_forget(c); /* made while it was not, or before it was */

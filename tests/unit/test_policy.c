@@ -154,6 +154,19 @@ SCENE(a_short_model_makes_way_for_one_that_nobody_knew_was_long,
                         "a@0 b@0 long@0 long@162 long@410 a@1492 a@1680 a@1700 end@1717");
 }
 
+/* When a is measured, at 100, one slot would do for it and b could have the other one. That one has
+ * just loaded a: it stays for as long as that took. */
+SCENE(a_slot_stays_with_its_model_for_as_long_as_the_load_took,
+      "workers: [{count: 4, slots: 1}]\n"
+      "models:\n"
+      "  - {load: 20s, instance: 1s, spread: 0}\n"
+      "  - {match: a, load: 100s}\n")
+{
+    add_slow_model(s, "a", 1000, 1e9);
+    add_slow_model(s, "b", 1000, 4e9);
+    assert_string_equal(loads_if(s, false), "b@0 b@0 a@0 a@0 b@252 b@948 end@1320");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_slot_leaves_for_another_model_as_soon_as_the_rest_can_do_without_it),
         cmocka_unit_test(a_model_gets_no_more_slots_than_it_needs_while_others_wait),
         cmocka_unit_test(a_short_model_makes_way_for_one_that_nobody_knew_was_long),
+        cmocka_unit_test(a_slot_stays_with_its_model_for_as_long_as_the_load_took),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
