@@ -20,10 +20,13 @@ bool model_is_worth_loading(const struct core *c, const struct model *m)
 }
 
 /* Wide gangs begin first: narrow models fill the gaps that they leave, but not the other way round.
- * The root, since a narrow one that takes far longer still comes before (bench_sched gangs). */
+ * By slot time, then: a narrow one that takes far longer still comes before. Before they are
+ * measured they weigh more yet: a gang too many is soon taken apart, but one too few would have to
+ * wait until all slots of a worker are free together. */
 static double width_weight(const struct model *m)
 {
-    return sqrt(m->width > 1 ? m->width : 1);
+    double width = m->width > 1 ? m->width : 1;
+    return m->known_cells == 0 ? width * width : width;
 }
 
 /* How long a slot would be busy with it until the plan ends, its load included: those that take

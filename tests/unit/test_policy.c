@@ -26,12 +26,18 @@ static void scene_open(struct scene *s, const char *yaml)
 }
 
 /* One task of so many instances that take so long each. */
-static void add_slow_model(struct scene *s, const char *name, uint32_t instances, double each_ns)
+static void add_model_of(struct scene *s, const char *name, uint32_t gpus, uint32_t instances,
+                         double each_ns)
 {
     struct cluster_timing timing = cluster_timing_of(&s->cluster, name);
     uint32_t task = work_add_task(&s->work, instances);
-    work_add_model(&s->work, name, &(struct core_need){ .gpus = 1, .cpus = 1 }, &timing);
+    work_add_model(&s->work, name, &(struct core_need){ .gpus = gpus, .cpus = 1 }, &timing);
     work_add_cell(&s->work, task, NULL, each_ns);
+}
+
+static void add_slow_model(struct scene *s, const char *name, uint32_t instances, double each_ns)
+{
+    add_model_of(s, name, 1, instances, each_ns);
 }
 
 static void add_model(struct scene *s, const char *name, uint32_t seconds)
@@ -167,6 +173,26 @@ SCENE(a_slot_stays_with_its_model_for_as_long_as_the_load_took,
     assert_string_equal(loads_if(s, false), "b@0 b@0 a@0 a@0 b@252 b@948 end@1320");
 }
 
+#define A_PAIR_OF_SLOTS                                                                            \
+    "workers: [{count: 1, slots: 2}]\n"                                                            \
+    "models: [{load: 10s, instance: 1s, spread: 0}]\n"
+
+/* wide takes 400 s of slot time, narrow only 340, though it takes its slot for longer. */
+SCENE(what_takes_the_most_slot_time_begins_first, A_PAIR_OF_SLOTS)
+{
+    add_model(s, "narrow", 340);
+    add_model_of(s, "wide", 2, 200, 1e9);
+    assert_string_equal(loads(s), "wide@0 wide@0 narrow@210 narrow@210 end@390");
+}
+
+/* As far as is known narrow takes 300 of something, and wide 100. */
+SCENE(of_models_nobody_has_measured_the_wide_begin_first, A_PAIR_OF_SLOTS)
+{
+    add_model(s, "narrow", 300);
+    add_model_of(s, "wide", 2, 100, 1e9);
+    assert_string_equal(loads_if(s, false), "wide@0 wide@0 narrow@110 narrow@110 end@270");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +203,8 @@ int main(void)
         cmocka_unit_test(a_model_gets_no_more_slots_than_it_needs_while_others_wait),
         cmocka_unit_test(a_short_model_makes_way_for_one_that_nobody_knew_was_long),
         cmocka_unit_test(a_slot_stays_with_its_model_for_as_long_as_the_load_took),
+        cmocka_unit_test(what_takes_the_most_slot_time_begins_first),
+        cmocka_unit_test(of_models_nobody_has_measured_the_wide_begin_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
