@@ -144,6 +144,23 @@ TEST(what_makes_no_sense_changes_nothing)
     assert_int_equal(taken(b), SIZE);
 }
 
+/* All of it, or more, would be an end, which has another form. */
+TEST(a_part_from_its_first_instance_on_or_before_changes_nothing)
+{
+    one_cell(b, SIZE);
+    struct core_event e = hello_of_a(true);
+    held.first = 10;
+    held.count = SIZE - 10;
+    step(b, e);
+    held.first = 0;
+    struct scene s = { .b = b, .session = b->session, .seq = 1 };
+    uint64_t before = taken(b);
+    assert_string_equal(gives_back(&s, 10), "ack 1\n");
+    assert_string_equal(gives_back(&s, 5), "ack 2\n");
+    assert_int_equal(taken(b), before);
+    assert_string_equal(tells_rows(&s, 10, SIZE - 10), "record 0/0\nack 3\n");
+}
+
 TEST(what_it_gave_back_twice_is_free_once)
 {
     struct scene s;
@@ -181,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_slot_that_gave_back_is_spared_until_it_has_a_result),
         cmocka_unit_test(the_word_may_be_lost_with_the_connection),
         cmocka_unit_test(what_makes_no_sense_changes_nothing),
+        cmocka_unit_test(a_part_from_its_first_instance_on_or_before_changes_nothing),
         cmocka_unit_test(what_it_gave_back_twice_is_free_once),
         cmocka_unit_test(a_part_of_what_is_over_changes_nothing),
     };
