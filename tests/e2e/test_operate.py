@@ -6,7 +6,7 @@ import signal
 import time
 
 from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, kill, main,
-                        sim, synthetic, wait_until)
+                        processes, sim, synthetic, wait_until)
 
 ROWS = 100
 MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
@@ -14,10 +14,10 @@ MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what
 
 class Operated(SweepTest):
     def slow(self, **parameters):
-        """A sweep that takes a second or two, started."""
+        """A sweep that takes two seconds on any machine, started."""
         parameters.setdefault("duration", "20ms")
         sweep = self.make([sim("a", **parameters)])
-        return sweep, self.start(sweep)
+        return sweep, self.start(sweep, "--slots", 1)
 
     def some_done(self, run, sweep, more_than=3):
         return self.wait_for_status(run, sweep, lambda s: s["done"] > more_than)
@@ -47,7 +47,7 @@ class Operated(SweepTest):
 
 class Looking(Operated):
     def test_status_workers_failures_and_plan_agree(self):
-        sweep, run = self.slow()
+        sweep, run = self.slow(duration="300ms")  # it has to last while many commands look at it
         status = self.some_done(run, sweep)
         self.assertEqual((status["sweep"], status["state"], status["total"], status["failed"]),
                          ("sweep", "running", ROWS, 0))
@@ -69,7 +69,8 @@ class Looking(Operated):
         for command, said in (("status", "of 100 done"), ("workers", "local-1"),
                               ("failures", "no instance has failed")):
             self.assertIn(said, self.muster(command, sweep.file).out)
-        self.assert_ended(run, DONE)
+        run.signal(signal.SIGINT)
+        self.assert_ended(run, STOPPED)
 
     def test_without_a_coordinator_status_says_so(self):
         sweep = self.make([sim("a")])
@@ -193,6 +194,25 @@ class Steering(Operated):
         ended = self.assert_ended(run, STOPPED)
         self.assertIn("every local worker was drained", ended.err)
         self.assert_goes_on(sweep)
+
+    def test_workers_that_a_coordinator_sent_away_before_it_died_are_called_back(self):
+        """The run learns first that its worker went, and cannot ask why: its coordinator stands
+        still, and is killed. The next coordinator knows of no order and has work."""
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        coordinator = run.children("muster-coordinator")[0].pid
+        worker = run.children("muster-worker")[0].pid
+        run.signal(signal.SIGSTOP)
+        self.muster("drain", "--worker", "local-1", sweep.file)
+        self.assertTrue(wait_until(lambda: not run.children("muster-worker")))
+        kill(coordinator, signal.SIGSTOP)
+        run.signal(signal.SIGCONT)
+        self.assertTrue(wait_until(lambda: worker not in processes()))
+        kill(coordinator, signal.SIGKILL)
+        ended = self.assert_ended(run, DONE)
+        self.assertIn("starting it again", ended.err)
+        self.assertNotIn("every local worker was drained", ended.err)
+        self.assert_stored(sweep, ROWS)
 
     def test_a_paused_model_waits_until_it_is_resumed(self):
         sweep, run = self.slow()
