@@ -6,11 +6,15 @@ looks is told why, and the sweep goes on by itself when there is room again."""
 import ctypes
 import errno
 import json
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from faults import FaultTest, Program, full_size, main, pick, sim, synthetic, wait_until
+from faults import (STORE_FAILED, FaultTest, Fleet, Program, full_size, main, pick, sim, synthetic,
+                    wait_until)
 
 CLONE_NEWNS = 0x00020000
 MIB = 1 << 20
@@ -29,7 +33,8 @@ class FullDisk(FaultTest):
         super().setUp()
         self.disk = self.folder / "disk"
         self.disk.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={96 * MIB}", "none", self.disk],
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={pick(96, 256) * MIB}",
+                               "none", self.disk],
                               check=False)
         self.assertEqual(done.returncode, 0)
         self.addCleanup(subprocess.run, ["umount", "--lazy", self.disk], check=False)
@@ -85,12 +90,13 @@ class FullDisk(FaultTest):
         return wrong
 
     def test_it_pauses_says_so_and_goes_on(self):
-        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.1 * i) for i in range(pick(4, 10))],
-                          [synthetic(self.folder, full_size())])
+        # Loaded one after the other: however fast the machine is, there is something left to write.
+        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.03 * i, load=pick("0ms", "1s"))
+                           for i in range(pick(4, 20))], [synthetic(self.folder, full_size())])
         self.keep_oracle(sweep)
         sweep.state = self.disk / "state"
         wanted, times, wrong = pick(2, 8), 0, []
-        run = self.start(sweep, "--state", sweep.state)
+        run = self.start(sweep, "--state", sweep.state, "--slots", 1)
         wait_until((sweep.state / "store/data.mdb").exists, every=0.001)
         while times < wanted:
             found = self.one_time(run, sweep)
@@ -105,6 +111,41 @@ class FullDisk(FaultTest):
             wrong.append("the log does not say it")  # afterwards: it lies on the same disk
         self.tell("F7", "the disk is full for a while", injected=times, needed=wanted,
                   states=times, acknowledged=self.rows, violations=wrong + self.harm(sweep))
+
+    def stopped_when_full(self, sweep):
+        """A coordinator that is told to stop, at once, while nothing can be recorded. What is wrong;
+        None: the disk was never full."""
+        fleet = Fleet(self, sweep, workers=1).start()
+        wait_until((sweep.state / "store/data.mdb").exists, every=0.001)
+        if not self.blocked(fleet.coordinator, sweep):
+            return None
+        for _ in range(2):
+            fleet.coordinator.signal(signal.SIGTERM)
+            time.sleep(0.3)
+        ended = fleet.coordinator.wait(30)
+        fleet.workers[0].signal(signal.SIGKILL)
+        fleet.workers[0].wait()
+        self.ballast.unlink()
+        if ended.code != STORE_FAILED or "stopped while nothing could be recorded" not in ended.err:
+            return [f"it does not say that it could not record: {ended}"]
+        return []
+
+    def test_it_is_told_to_stop_while_the_disk_is_full(self):
+        """It ends as one whose store failed, not as one that is through; nothing acknowledged is lost."""
+        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.1 * i) for i in range(4)],
+                          [synthetic(self.folder, full_size())])
+        self.keep_oracle(sweep)
+        wanted, times, wrong = pick(1, 8), 0, []
+        for i in range(wanted):
+            sweep.state = self.disk / f"state-{i}"
+            found = self.stopped_when_full(sweep)
+            if found is not None:
+                times += 1
+                self.run_to_the_end(sweep)
+                wrong += found + self.harm(sweep)
+            shutil.rmtree(sweep.state)
+        self.tell("F7", "told to stop while the disk is full", injected=times, needed=wanted,
+                  states=times, acknowledged=times * self.rows, violations=wrong)
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class WithoutLink(Network):
         lost = fleet.log()[:fleet.log().index("sweep_over")].count("worker_lost")
         self.assertTrue(self.ip("qdisc", "del", "dev", "lo", "root", tool="tc"))
         self.tell("F17", "a link of 1 Mbit/s that drops what does not fit (packets held back)",
-                  injected=held_back, needed=pick(5, 50), states=1, acknowledged=self.rows,
+                  injected=held_back, needed=pick(5, 20), states=1, acknowledged=self.rows,
                   violations=self.harm(sweep) + ["a worker was given up"] * lost)
 
 
