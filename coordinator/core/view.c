@@ -3,6 +3,8 @@
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
 
+static const double ROUNDING_NS = 1e6; /* of sums of times */
+
 void core_totals(const struct core *c, struct core_totals *out)
 {
     *out = (struct core_totals){ .state = c->state,
@@ -247,6 +249,24 @@ static void check_copies(const struct core *c)
     }
 }
 
+static bool charges(const struct core *c, const struct model *m, uint32_t account)
+{
+    uint32_t i = m->rules.account;
+    while (i != 0 && i != account)
+        i = c->accounts[i].parent;
+    return i == account;
+}
+
+/* What is charged beforehand and is settled afterwards never comes to less than nothing. */
+static void check_account(const struct core *c, uint32_t account)
+{
+    int32_t busy = 0;
+    for (size_t i = 0; i < c->model_count; i++)
+        busy += charges(c, &c->models[i], account) ? (int32_t)c->models[i].busy_slots : 0;
+    check(busy == c->accounts[account].busy);
+    check(c->attempt_of.count > 0 || c->accounts[account].used_ns > -ROUNDING_NS);
+}
+
 void core_selfcheck(const struct core *c)
 {
     check_copies(c);
@@ -267,6 +287,8 @@ void core_selfcheck(const struct core *c)
     uint32_t replicas = 0, with_model = 0, live_slots = 0;
     for (uint32_t i = 0; i < c->model_count; i++)
         check_caps(c, i);
+    for (uint32_t i = 1; i <= c->account_count; i++)
+        check_account(c, i);
     for (uint32_t i = 0; i < c->model_count; i++) {
         check_fits(c, i);
         replicas += c->models[i].replicas;

@@ -108,6 +108,8 @@ struct core *disk_restore(struct world *w, const struct core_config *config)
 {
     const struct workload *l = &w->load;
     struct core *core = core_new(config);
+    for (uint32_t i = 0; i < l->account_count; i++)
+        core_add_account(core, l->accounts[i].parent, l->accounts[i].weight);
     for (uint32_t m = 0; m < l->model_count; m++) {
         core_add_model(core, &(struct core_need){ .gpus = l->models[m].gpus, .cpus = 1 });
         core_set_rules(core, m, &l->models[m].rules);

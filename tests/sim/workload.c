@@ -62,6 +62,21 @@ static void draw_runs(struct workload *l)
         l->machines[i].is_old = rng_below(&r, 6) == 0;
 }
 
+/* Half of the sweeps share: two users, of whom one has two sweeps, and perhaps shares of models. */
+static void draw_accounts(struct workload *l)
+{
+    struct rng r;
+    rng_seed(&r, rng_mix(l->seed, 13, 0, 0));
+    static const uint32_t parents[SIM_ACCOUNTS_MAX] = { 0, 0, 1, 1, 3, 3 };
+    if (rng_below(&r, 2) == 0)
+        return;
+    l->account_count = (uint32_t)draw(&r, 2, SIM_ACCOUNTS_MAX);
+    for (uint32_t i = 0; i < l->account_count; i++)
+        l->accounts[i] = (struct sim_account){ parents[i], (double)draw(&r, 1, 4) };
+    for (uint32_t i = 0; i < l->model_count; i++)
+        l->models[i].rules.account = (uint32_t)draw(&r, 1, l->account_count);
+}
+
 static void draw_tasks(struct workload *l, struct rng *r, uint32_t instances_max)
 {
     l->task_count = (uint32_t)draw(r, 1, SIM_TASKS_MAX);
@@ -171,6 +186,7 @@ void workload_init(struct workload *l, const struct sim_options *options,
     draw_settings(l, &r);
     draw_models(l, &r);
     draw_rules(l);
+    draw_accounts(l);
     draw_machines(l, &r, machines);
     draw_runs(l);
     draw_tasks(l, &r, instances);

@@ -53,7 +53,13 @@ struct sim_machine {
     int64_t clock_offset; /* of its clock */
 };
 
-enum { SIM_MACHINES_MAX = 6 };
+enum { SIM_MACHINES_MAX = 6, SIM_ACCOUNTS_MAX = 6 };
+
+/* Whom slot time is charged to: number i + 1 of the core. */
+struct sim_account {
+    uint32_t parent;
+    double weight;
+};
 
 struct workload {
     uint64_t seed;
@@ -61,6 +67,8 @@ struct workload {
     struct sim_model models[SIM_MODELS_MAX];
     struct sim_task tasks[SIM_TASKS_MAX];
     uint32_t model_count, task_count;
+    struct sim_account accounts[SIM_ACCOUNTS_MAX];
+    uint32_t account_count;                        /* 0: nothing is shared */
     bool cells[SIM_MODELS_MAX][SIM_TASKS_MAX];     /* which model does which task */
     struct sim_machine machines[SIM_MACHINES_MAX]; /* the first is safe: everything runs there */
     uint32_t machine_count;
