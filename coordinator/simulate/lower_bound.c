@@ -209,6 +209,78 @@ static int by_load_falling(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* ---- The blind bound ---- */
+
+/* Nothing but what nobody was told tells the models apart, as far as this knows to look. */
+static bool are_alike(const struct work *work, const struct work_model *a,
+                      const struct work_model *b)
+{
+    const struct core_need *x = &a->need, *y = &b->need;
+    bool are = x->gpus == y->gpus && x->cpus == y->cpus && x->memory_bytes == y->memory_bytes &&
+               x->gpu_memory_bytes == y->gpu_memory_bytes && x->gpu_type_count == 0 &&
+               y->gpu_type_count == 0 && cap_of(a) <= 0 && cap_of(b) <= 0 &&
+               a->rules.priority == b->rules.priority && a->cell_count == b->cell_count;
+    for (uint32_t i = 0; are && i < a->cell_count; i++) {
+        const struct work_cell *c = &work->cells[a->first_cell + i];
+        const struct work_cell *d = &work->cells[b->first_cell + i];
+        are = c->task == d->task && c->size == d->size && !c->wanted && !d->wanted;
+    }
+    return are;
+}
+
+/* So many slots, all alike; 0: the bound says nothing of these models or slots. */
+static double blind_slots(const struct work *work, const struct fleet *fleet,
+                          const struct model_sum *sums, size_t count)
+{
+    const struct work_model *first = NULL;
+    for (size_t i = 0; i < work->model_count; i++) {
+        const struct work_model *m = &work->models[i];
+        if (m->instances > 0 && first && !are_alike(work, first, m))
+            return 0;
+        first = m->instances > 0 && !first ? m : first;
+    }
+    struct speeds speeds;
+    if (count == 0 || sums[0].width > 1)
+        return 0;
+    speeds_of(fleet, sums[0].fits, &speeds);
+    bool are_as_given = speeds.count == 1 && speeds.total >= speeds.of[0].slots &&
+                        speeds.total <= speeds.of[0].slots; /* of speed 1 */
+    return are_as_given ? speeds.total : 0;
+}
+
+/* sums: by falling load. */
+static bool may_end_blind_by(const struct model_sum *sums, size_t count, double slots, double ns)
+{
+    double blind_ns = sums[count - 1].load_ns, needed = slots * blind_ns;
+    for (size_t i = 0; i < count; i++) {
+        const struct model_sum *m = &sums[i];
+        double replicas = m->work_ns / (ns - m->load_ns), lucky = slots / (double)count;
+        if (ns <= m->load_ns)
+            return false;
+        lucky = lucky < replicas ? lucky : replicas;
+        needed += m->work_ns + replicas * m->load_ns - lucky * blind_ns;
+    }
+    return needed * (1 - ROUNDING) <= slots * ns;
+}
+
+static int64_t blind_bound(const struct model_sum *sums, size_t count, double slots,
+                           int64_t least_ns)
+{
+    double too_soon = (double)least_ns, enough = 2 * too_soon + 1;
+    if (slots <= 0 || may_end_blind_by(sums, count, slots, too_soon))
+        return least_ns;
+    while (!may_end_blind_by(sums, count, slots, enough))
+        enough *= 2;
+    while (enough - too_soon > 1 && enough - too_soon > ROUNDING * enough) {
+        double middle = 0.5 * (too_soon + enough);
+        if (may_end_blind_by(sums, count, slots, middle))
+            enough = middle;
+        else
+            too_soon = middle;
+    }
+    return (int64_t)(too_soon * (1 - ROUNDING));
+}
+
 void lower_bound(const struct work *work, const struct fleet *fleet, struct lower_bound *out)
 {
     *out = (struct lower_bound){ .kind = BOUND_WORK };
@@ -244,5 +316,6 @@ void lower_bound(const struct work *work, const struct fleet *fleet, struct lowe
         if (is_new)
             bound_groups(fleet, sums, count, sums[i].fits, out);
     }
+    out->blind_ns = blind_bound(sums, count, blind_slots(work, fleet, sums, count), out->ns);
     free(sums);
 }

@@ -24,6 +24,9 @@ struct lower_bound {
     int64_t ns;
     enum bound_kind kind; /* the one that is largest */
     double work_ns;       /* of all models, at speed 1 */
+    /* The mean over all orders of the models takes at least so long if nobody is told what differs
+     * between them; as `ns` where more is known of them, or of the slots (README.md). */
+    int64_t blind_ns;
 };
 
 const char *bound_text(enum bound_kind kind);

@@ -231,6 +231,9 @@ static bool run_workload(const struct workload *l, uint64_t seed, int policies)
            " (%s)\n",
            l->name, l->what, l->models, l->instances, l->tasks, fleet.slot_count,
            fleet.worker_count, (double)bound.ns / 1e9, bound_text(bound.kind));
+    if (bound.blind_ns > bound.ns)
+        printf("  blind bound %.0f s: %.3f\n", (double)bound.blind_ns / 1e9,
+               (double)bound.blind_ns / (double)bound.ns);
     printf(
         "  policy             makespan  / bound  busy%%  load%%  idle%%    loads  attempts    twice"
         "   lost h    cpu s\n");
@@ -281,7 +284,8 @@ int main(int argc, char **argv)
         "; beats of 1 s, leases of 15 s, attempts of 30 s,\n"
         "chunks of the best of eight sizes (behind the slash). twice: instances that ran twice;\n"
         "lost h: slot hours of dead workers; cpu s: of one simulation. told: muster knows each\n"
-        "model's load and mean instance beforehand, as the sweep file may say.\n",
+        "model's load and mean instance beforehand, as the sweep file may say. blind\n"
+        "bound: of those who are not told, for the mean over all orders of the models.\n",
         seed);
     for (int i = optind; i < argc; i++) {
         const struct workload *l = find(argv[i]);

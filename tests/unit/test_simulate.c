@@ -377,6 +377,59 @@ static void the_lower_bound_counts_the_replicas_that_it_takes(void **state)
     trial_close(&t);
 }
 
+static void add_model_of(struct trial *t, const char *name, double each_ns)
+{
+    struct cluster_timing timing = cluster_timing_of(&t->cluster, name);
+    work_add_model(&t->work, name, &(struct core_need){ .gpus = 1, .cpus = 1 }, &timing);
+    work_add_cell(&t->work, 0, NULL, each_ns);
+}
+
+/* A short model and a long one that look alike, on four slots: until 10 s nobody knows which is
+ * which, and two slots load the short one, that needs far less than one. 4 T = 400 s of work, 40 s
+ * of loads in the dark, and 390 / (T - 10) slots that load the long one, of which two did by then.
+ */
+static void the_blind_bound_is_what_nobody_beats_in_the_mean(void **state)
+{
+    (void)state;
+    double sum_ns = 0, bound_ns = 0;
+    for (int long_is_first = 0; long_is_first < 2; long_is_first++) {
+        struct trial t;
+        trial_open(&t,
+                   "workers: [{count: 4, slots: 1}]\n"
+                   "models: [{load: 10s, instance: 1s, spread: 0}]\n",
+                   1);
+        work_add_task(&t.work, 100);
+        add_model_of(&t, "a", long_is_first ? 3.9e9 : 0.1e9);
+        add_model_of(&t, "b", long_is_first ? 0.1e9 : 3.9e9);
+        struct lower_bound bound = bound_of(&t);
+        assert_int_equal(bound.blind_ns / S, 114);
+        assert_true(bound.blind_ns > bound.ns);
+        struct outcome o = run(&t, POLICY_MUSTER);
+        sum_ns += (double)o.makespan_ns;
+        bound_ns += (double)bound.blind_ns;
+        outcome_release(&o);
+        trial_close(&t);
+    }
+    assert_true(sum_ns >= bound_ns);
+}
+
+/* Of models that need not be mistaken for each other there is no blind bound but the true one. */
+static void models_that_can_be_told_apart_have_no_blind_bound(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t,
+               "workers: [{count: 4, slots: 1}]\n"
+               "models: [{load: 10s, instance: 1s, spread: 0}]\n",
+               1);
+    work_add_task(&t.work, 100);
+    add_model_of(&t, "a", 0.1e9);
+    add_model_of(&t, "b", 3.9e9);
+    t.work.models[1].rules.priority = 1;
+    assert_int_equal(bound_of(&t).blind_ns, bound_of(&t).ns);
+    trial_close(&t);
+}
+
 /* ---- What tells policies apart ---- */
 
 /* One slot, three models, four chunks each. */
@@ -603,6 +656,8 @@ int main(void)
         cmocka_unit_test(the_lower_bound_is_below_the_best_of_all_schedules),
         cmocka_unit_test(the_lower_bound_counts_the_replicas_that_it_takes),
         cmocka_unit_test(the_lower_bound_knows_caps),
+        cmocka_unit_test(the_blind_bound_is_what_nobody_beats_in_the_mean),
+        cmocka_unit_test(models_that_can_be_told_apart_have_no_blind_bound),
         cmocka_unit_test(a_slot_with_fewer_requests_open_is_slower),
         cmocka_unit_test(one_slot_loads_each_model_once_unless_every_chunk_reloads),
         cmocka_unit_test(static_ranks_wait_for_the_slow_worker),
