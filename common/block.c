@@ -60,13 +60,25 @@ static size_t row_bytes(const struct block_builder *b, size_t index)
     return bytes;
 }
 
-static void grow(struct block_builder *b)
+/* Room for the statistics of as many rows as there is room for. */
+static void grow_stats(struct block_builder *b)
 {
-    size_t more = b->count + 1;
-    b->rows = xgrow(b->rows, &b->capacity, more, sizeof(b->rows[0]));
     if (b->stat_count > 0)
         b->stats =
             xgrow(b->stats, &b->stat_capacity, b->capacity * b->stat_count, sizeof(b->stats[0]));
+}
+
+static void grow(struct block_builder *b)
+{
+    b->rows = xgrow(b->rows, &b->capacity, b->count + 1, sizeof(b->rows[0]));
+    grow_stats(b);
+}
+
+void block_builder_restart(struct block_builder *b, uint8_t stat_count)
+{
+    check(b->count == 0 && stat_count <= STATS_MAX);
+    b->stat_count = stat_count;
+    grow_stats(b);
 }
 
 void block_builder_add(struct block_builder *b, const struct result *row)

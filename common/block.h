@@ -71,6 +71,8 @@ void block_builder_add(struct block_builder *b, const struct result *row);
 /* What it encodes to, or a bit more. O(rows). */
 size_t block_builder_bytes(const struct block_builder *b);
 void block_builder_encode(struct block_builder *b, struct buf *out); /* appends; empties b */
+/* Of an empty one: for other rows from now on, with the memory that it has. */
+void block_builder_restart(struct block_builder *b, uint8_t stat_count);
 void block_builder_release(struct block_builder *b);
 
 /* A validated block, decoded into columns for reading. Answers borrow from the bytes given. */

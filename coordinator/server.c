@@ -194,14 +194,15 @@ static bool take_frame(struct server *s, const struct outbox_peer *from, struct 
     return true;
 }
 
-static void take_message(struct server *s, const struct outbox_peer *from, const struct msg *m)
+static void take_message(struct server *s, const struct outbox_peer *from, const struct msg *m,
+                         int64_t now)
 {
     struct incoming *in = &s->incoming;
     struct errmsg msg = { 0 };
     if (m->type == MSG_HELLO &&
         !translate_name_is_free(s->translate, m->as.hello.worker_name, from->holder))
         refuse(s, from, REJECT_NAME, "a worker with another key goes by this name");
-    else if (translate_in(s->translate, m, from, clock_mono_ns(), in, &msg))
+    else if (translate_in(s->translate, m, from, now, in, &msg))
         refuse(s, from, REJECT_MALFORMED, msg.text);
     else
         step(s, &in->event, in);
@@ -210,6 +211,7 @@ static void take_message(struct server *s, const struct outbox_peer *from, const
 static void take_parcel(struct server *s, const struct outbox_peer *from, struct span parcel)
 {
     unsigned frames = 0;
+    int64_t now = clock_mono_ns();
     do {
         struct msg m;
         if (frames++ == PARCEL_FRAMES_MAX) {
@@ -217,7 +219,7 @@ static void take_parcel(struct server *s, const struct outbox_peer *from, struct
             return;
         }
         if (take_frame(s, from, &parcel, &s->incoming.arena, &m))
-            take_message(s, from, &m);
+            take_message(s, from, &m, now);
         incoming_clear(&s->incoming);
     } while (parcel.len > 0);
     s->turn_frames += frames;

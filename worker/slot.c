@@ -12,10 +12,15 @@
 #include "worker/scorer.h"
 #include "worker/slot_private.h"
 
+void slot_post_at(struct worker_slot *s, struct agent_event e, int64_t now_mono_ns)
+{
+    e.now_mono_ns = now_mono_ns;
+    s->config.on_event(s->config.owner, &e);
+}
+
 void slot_post(struct worker_slot *s, struct agent_event e)
 {
-    e.now_mono_ns = clock_mono_ns();
-    s->config.on_event(s->config.owner, &e);
+    slot_post_at(s, e, clock_mono_ns());
 }
 
 static void slot_post_exited(struct worker_slot *s, enum host_end end, const char *text)

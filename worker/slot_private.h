@@ -48,6 +48,7 @@ struct worker_slot {
 
 /* slot.c */
 void slot_post(struct worker_slot *s, struct agent_event e); /* stamped with the time */
+void slot_post_at(struct worker_slot *s, struct agent_event e, int64_t now_mono_ns);
 struct open_request *slot_find(const struct worker_slot *s, uint64_t request); /* NULL: given up */
 void slot_close_request(struct open_request *r);
 

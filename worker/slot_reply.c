@@ -23,7 +23,7 @@ void slot_finish(struct worker_slot *s, struct open_request *r, const struct res
     e.as.rows.request = over.id;
     e.as.rows.rows = rows;
     e.as.rows.count = count;
-    slot_post(s, e);
+    slot_post_at(s, e, s->finished_ns);
     slot_close_request(&over);
 }
 

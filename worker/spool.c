@@ -36,6 +36,7 @@ struct spool {
     struct list *next;       /* the next to send; &messages: all are sent */
     uint64_t last_seq;
     size_t count;
+    struct collection *spare; /* of an attempt that is over, for its memory; NULL: none */
     struct packer *packer;
     bool packs;
 };
@@ -69,6 +70,28 @@ static void collection_free(struct collection *c)
     free(c);
 }
 
+static struct collection *collection_new(struct spool *s, uint64_t attempt, uint8_t stat_count)
+{
+    struct collection *c = s->spare;
+    s->spare = NULL;
+    if (!c)
+        c = xcalloc(1, sizeof *c);
+    block_builder_restart(&c->builder, stat_count);
+    list_push_back(&s->collections, &c->node);
+    map_put(&s->by_attempt, attempt, c);
+    return c;
+}
+
+/* Its rows went before its end. Most attempts are like the one before: one spare is enough. */
+static void collection_end(struct spool *s, struct collection *c)
+{
+    check(c->builder.count == 0);
+    list_remove(&c->node);
+    if (s->spare)
+        collection_free(s->spare);
+    s->spare = c;
+}
+
 void spool_free(struct spool *s)
 {
     if (!s)
@@ -77,6 +100,8 @@ void spool_free(struct spool *s)
         spooled_free(container_of(list_first(&s->messages), struct spooled, node));
     while (!list_empty(&s->collections))
         collection_free(container_of(list_first(&s->collections), struct collection, node));
+    if (s->spare)
+        collection_free(s->spare);
     map_release(&s->by_attempt);
     packer_free(s->packer);
     free(s);
@@ -86,12 +111,8 @@ void spool_record(struct spool *s, uint64_t attempt, uint8_t stat_count, const s
                   uint32_t count)
 {
     struct collection *c = map_find(&s->by_attempt, attempt);
-    if (!c) {
-        c = xcalloc(1, sizeof *c);
-        block_builder_init(&c->builder, stat_count);
-        list_push_back(&s->collections, &c->node);
-        map_put(&s->by_attempt, attempt, c);
-    }
+    if (!c)
+        c = collection_new(s, attempt, stat_count);
     check(c->builder.stat_count == stat_count);
     for (uint32_t i = 0; i < count; i++) {
         block_builder_add(&c->builder, &rows[i]);
@@ -135,10 +156,8 @@ void spool_ended(struct spool *s, uint64_t attempt, enum ended reason, struct sp
                  uint32_t from, uint64_t seq)
 {
     struct collection *c = from == 0 ? map_take(&s->by_attempt, attempt) : NULL;
-    if (c) {
-        check(c->builder.count == 0); /* its rows went before its end */
-        collection_free(c);
-    }
+    if (c)
+        collection_end(s, c);
     struct spooled *m = spool_append(s, MSG_ENDED, attempt, seq);
     m->reason = reason;
     m->from = from;

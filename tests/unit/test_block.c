@@ -132,6 +132,30 @@ static void a_builder_can_be_used_again_and_appends(void **state)
     free(rows.at);
 }
 
+static void a_builder_starts_again_with_other_statistics(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 25);
+    struct block_builder again;
+    block_builder_init(&again, 1);
+    for (uint8_t stats = 0; stats <= STATS_MAX; stats = (uint8_t)(stats + 4)) {
+        struct rows rows;
+        struct buf fresh = { 0 }, bytes = { 0 };
+        rows_make(&rng, 100, stats, &rows);
+        rows_encode(&rows, &fresh);
+        block_builder_restart(&again, stats);
+        for (uint32_t i = 0; i < rows.count; i++)
+            block_builder_add(&again, &rows.at[i]);
+        block_builder_encode(&again, &bytes);
+        assert_true(span_equal(buf_span(&bytes), buf_span(&fresh)));
+        buf_release(&fresh);
+        buf_release(&bytes);
+        free(rows.at);
+    }
+    block_builder_release(&again);
+}
+
 static void a_filter_keeps_the_rows_it_was_told(void **state)
 {
     (void)state;
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(the_order_of_adding_does_not_show),
         cmocka_unit_test(the_format_is_pinned),
         cmocka_unit_test(a_builder_can_be_used_again_and_appends),
+        cmocka_unit_test(a_builder_starts_again_with_other_statistics),
         cmocka_unit_test(a_filter_keeps_the_rows_it_was_told),
         cmocka_unit_test(the_largest_block_can_be_filtered),
         cmocka_unit_test(a_builder_ends_the_process_rather_than_write_nonsense),
