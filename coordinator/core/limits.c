@@ -73,7 +73,7 @@ void limit_enter(struct core *c, const struct slot *s, struct attempt *a)
     struct model *m = &c->models[a->cell->model];
     const struct attempt *other = sibling(c, s, m, a);
     m->adopted += a->adopted;
-    share_enter(c, s, a, !other);
+    share_enter(c, s, a, other);
     if (other) {
         a->inflight_max = other->inflight_max;
         return;

@@ -129,7 +129,9 @@ void outrank_arm(struct core *c);  /* when to look next */
 void outrank_check(const struct core *c);
 
 /* share.c: fair shares */
-void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first);
+/* sibling: another attempt of its model on the slot; NULL: there is none. */
+void share_enter(struct core *c, const struct slot *s, struct attempt *a,
+                 const struct attempt *sibling);
 void share_leave(struct core *c, const struct attempt *a, bool is_last);
 void share_survey(struct core *c, uint32_t slots); /* who is owed what */
 /* Slot time that it has had, for each unit of its weight. */

@@ -5,7 +5,8 @@
  * time as its weight says among those that have work now; what it used is kept per weight, so that
  * two of them can be compared. A slot goes to the account that is furthest behind, and stays with
  * the model it has until that is ahead by a few attempts and holds more slots than it is owed:
- * loads are not paid for the last second of justice. What runs is never interrupted for a share. */
+ * loads are not paid for the last second of justice. What runs is never interrupted for a share.
+ * A gang uses the time of all its slots. */
 #include "coordinator/core/policy_internal.h"
 
 #include <stdlib.h>
@@ -27,32 +28,34 @@ uint32_t core_add_account(struct core *c, uint32_t parent, double weight)
 
 /* ---- The books ---- */
 
-static double width_of(const struct model *m)
+static uint32_t slots_of(const struct slot *s)
 {
-    return m->need.gpus > 1 ? m->need.gpus : 1;
+    return s->gang ? s->gang->count : 1;
 }
 
-static void book(struct core *c, const struct model *m, double ns, int32_t slots)
+static void book(struct core *c, const struct attempt *a, double ns, int32_t slots)
 {
+    const struct model *m = &c->models[a->cell->model];
     for (uint32_t i = m->rules.account; i != 0; i = c->accounts[i].parent) {
-        c->accounts[i].used_ns += ns * width_of(m);
+        c->accounts[i].used_ns += ns * a->slots;
         c->accounts[i].busy += slots;
     }
 }
 
-void share_enter(struct core *c, const struct slot *s, struct attempt *a, bool is_first)
+void share_enter(struct core *c, const struct slot *s, struct attempt *a,
+                 const struct attempt *sibling)
 {
     const struct model *m = &c->models[a->cell->model];
     double ns = slot_instance_ns(c, s, a->cell);
+    a->slots = sibling ? sibling->slots : slots_of(s);
     a->charged_ns = a->open * (ns > 0 ? ns : model_instance_ns(c, m));
-    book(c, m, a->charged_ns, is_first ? 1 : 0);
+    book(c, a, a->charged_ns, sibling ? 0 : (int32_t)a->slots);
 }
 
 void share_leave(struct core *c, const struct attempt *a, bool is_last)
 {
-    const struct model *m = &c->models[a->cell->model];
     double took_ns = a->started_ns > 0 ? (double)(c->now_ns - a->started_ns) : 0;
-    book(c, m, took_ns - a->charged_ns, is_last ? -1 : 0);
+    book(c, a, took_ns - a->charged_ns, is_last ? -(int32_t)a->slots : 0);
 }
 
 /* ---- What each is owed ---- */
@@ -182,9 +185,9 @@ static bool is_too_far_ahead(const struct core *c, const struct model *m, const 
     double allowed_ns = LEAD_JOBS * (double)c->config.job_target_ns;
     double loads_ns = LEAD_LOADS * model_load_ns(c, other);
     allowed_ns = loads_ns > allowed_ns ? loads_ns : allowed_ns;
-    double holds = own->busy + (s->queued == 0 ? 1 : 0); /* this one would be busy again */
+    double slots = slots_of(s), holds = own->busy + (s->queued == 0 ? slots : 0); /* busy again */
     return holds > own->owed_slots &&
-           (share_level(own) - share_level(its)) * own->weight > allowed_ns * width_of(m);
+           (share_level(own) - share_level(its)) * own->weight > allowed_ns * slots;
 }
 
 bool share_is_over(struct core *c, const struct model *m, const struct slot *s)

@@ -117,7 +117,9 @@ struct attempt {
     uint32_t done;         /* as the worker last said */
     struct worker *worker;
     uint32_t slot;
-    double charged_ns;            /* to its model's account, until it is known what it took */
+    uint32_t slots; /* that it runs on: those of its gang, or one */
+    double
+        charged_ns; /* to its model's account, for each of them, until it is known what it took */
     int64_t started_ns;           /* when it became the head of its slot; 0: not yet */
     bool adopted;                 /* from an earlier session or epoch */
     bool is_copy;                 /* of an instance that another attempt has (copy.c) */

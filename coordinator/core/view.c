@@ -257,12 +257,30 @@ static bool charges(const struct core *c, const struct model *m, uint32_t accoun
     return i == account;
 }
 
+/* Each model's attempts here take its gang's slots, or this one, once. */
+static int32_t slots_charged(const struct core *c, const struct slot *s, uint32_t account)
+{
+    int32_t slots = 0;
+    const struct list *end = &s->attempts;
+    for (const struct list *n = end->next; n != end; n = n->next) {
+        const struct attempt *a = container_of_const(n, struct attempt, in_slot);
+        bool is_first = true;
+        for (const struct list *k = end->next; k != n; k = k->next)
+            is_first &=
+                container_of_const(k, struct attempt, in_slot)->cell->model != a->cell->model;
+        if (is_first && charges(c, &c->models[a->cell->model], account))
+            slots += (int32_t)a->slots;
+    }
+    return slots;
+}
+
 /* What is charged beforehand and is settled afterwards never comes to less than nothing. */
 static void check_account(const struct core *c, uint32_t account)
 {
     int32_t busy = 0;
-    for (size_t i = 0; i < c->model_count; i++)
-        busy += charges(c, &c->models[i], account) ? (int32_t)c->models[i].busy_slots : 0;
+    for (size_t i = 0; i < c->worker_count; i++)
+        for (uint32_t k = 0; k < c->workers[i]->slot_count; k++)
+            busy += slots_charged(c, &c->workers[i]->slots[k], account);
     check(busy == c->accounts[account].busy);
     check(c->attempt_of.count > 0 || c->accounts[account].used_ns > -ROUNDING_NS);
 }

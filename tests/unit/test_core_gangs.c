@@ -1,6 +1,8 @@
 /* Models that take several slots of a worker: who is held back, for how long, and who is not. */
 #include "tests/lib/core_bench.h"
 
+#include <math.h>
+
 /* Two packages of two slots each, named so that the numbers of the slots do not show it. */
 static const struct place crossed[] = { { 0, 0, 0 }, { 1, 1, 1 }, { 0, 0, 0 }, { 1, 1, 1 } };
 
@@ -56,6 +58,29 @@ TEST(a_model_that_no_worker_has_enough_gpus_for_says_so)
     assert_non_null(strstr(v.reason, "GPUs, cores and memory it needs"));
     assert_int_equal(state(b), SWEEP_STALLED);
     assert_non_null(strstr(step(b, hello("x", 2, 4)), "grant slot=0+1+2+3 0/0"));
+}
+
+/* Two sweeps of the same weight are to have the same number of GPUs, not of replicas. */
+TEST(an_account_is_charged_for_all_slots_of_a_gang)
+{
+    uint32_t account = core_add_account(b->core, 0, 1);
+    uint32_t model = add_model(b, 2, 2);
+    core_set_rules(b->core, model, &(struct core_rules){ .account = account });
+    core_expect_model(b->core, model, 1000ll * MS, 1000.0 * MS);
+    assert_string_equal(step(b, hello("w", 1, 2)), "welcome\n"
+                                                   "grant slot=0+1 0/0 [0,+1)\n"
+                                                   "grant slot=0+1 0/0 [1,+1)\n");
+    struct core_account_view v;
+    core_account_view(b->core, account, &v);
+    assert_int_equal(v.busy_slots, 2);
+    assert_true(fabs(v.used_ns - 4e9) < 1); /* as expected: 2 instances of 1 s on 2 slots */
+    b->now_ms += 3000;
+    finish(b, b->attempt - 1, 0, 0, 1);
+    finish(b, b->attempt, 0, 1, 1);
+    core_account_view(b->core, account, &v);
+    assert_int_equal(v.busy_slots, 0);
+    assert_true(fabs(v.used_ns - 6e9) < 1); /* as it was */
+    core_selfcheck(b->core);
 }
 
 TEST(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free)
@@ -269,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_of_two_gpus_takes_the_two_slots_that_are_close_together),
         cmocka_unit_test(a_model_that_no_worker_has_enough_gpus_for_says_so),
+        cmocka_unit_test(an_account_is_charged_for_all_slots_of_a_gang),
         cmocka_unit_test(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free),
         cmocka_unit_test(a_gang_holds_slots_back_until_the_last_of_them_is_free),
         cmocka_unit_test(a_held_slot_gets_nothing_that_is_not_through_in_time),
