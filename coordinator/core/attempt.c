@@ -71,6 +71,7 @@ uint64_t attempt_number(struct core *c, const struct worker *w)
     if (!c->grantees)
         c->grantees = xcalloc(GRANTEES_KEPT, sizeof(*c->grantees));
     uint64_t n = ++c->next_attempt;
+    check(n <= UINT32_MAX); /* four billion grants: a new start begins a new epoch */
     c->grantees[n % GRANTEES_KEPT] = (uint16_t)w->index;
     return c->config.epoch << 32 | n;
 }
