@@ -1,5 +1,4 @@
-#include "coordinator/server.h"
-
+/* The loop: its turns, its start, and the end of a sweep. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,70 +8,21 @@
 #include "common/check.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
-#include "common/io/zsock.h"
 #include "common/mem.h"
-#include "coordinator/admin/admin.h"
-#include "coordinator/commit.h"
-#include "coordinator/door.h"
 #include "coordinator/exit_code.h"
-#include "coordinator/translate.h"
+#include "coordinator/server_private.h"
 #include "proto/msg.h"
 
 enum {
-    PORT_WORKERS,
-    PORT_OPERATORS,
     SEND_HIGH_WATER = 1 << 16, /* grants and acks are bounded by credits far below it */
-    TURN_FRAMES_MAX = 1024,    /* of workers, about: what is due is not to wait for long */
     TICK_MS = 500,             /* progress samples; also the longest sleep */
     STALL_GRACE_MS = 5000,     /* a stalled sweep waits so long for another worker */
     GOODBYE_GRACE_MS = 3000    /* workers get so long to say goodbye at the end */
 };
 
-struct server {
-    const struct server_config *config;
-    uv_loop_t loop;
-    void *zmq;
-    struct zsock *workers, *operators;
-    struct translate *translate;
-    struct commit *commit;
-    struct admin admin;
-    struct door door;
-    struct core_effects effects;
-    struct incoming incoming; /* reused: its arena keeps a chunk */
-    unsigned turn_frames;     /* of workers, read in this turn */
-    struct arena scratch;
-    uv_timer_t tick;
-    uv_signal_t sigint, sigterm, sighup;
-    int64_t over_since_ns; /* when the sweep was found to be over; 0: it is not */
-    bool finishing;        /* workers were told to go */
-    enum sweep_state ended_as;
-    bool told_to_stop; /* a sweep that is done then ends too, though it would serve on */
-    bool closing;
-};
+/* ---- The core ---- */
 
-/* ---- Saying ---- */
-
-static struct zsock *port_socket(struct server *s, uint8_t port)
-{
-    return port == PORT_WORKERS ? s->workers : s->operators;
-}
-
-static struct zpeer to_zpeer(const struct outbox_peer *p)
-{
-    struct zpeer z = { .len = p->len };
-    memcpy(z.bytes, p->bytes, p->len);
-    return z;
-}
-
-static struct outbox_peer from_zpeer(uint8_t port, const struct zpeer *z)
-{
-    struct outbox_peer p = { .holder = access_holder(z->user), .port = port, .len = z->len };
-    check(z->len <= OUTBOX_PEER_BYTES_MAX);
-    memcpy(p.bytes, z->bytes, z->len);
-    return p;
-}
-
-static void step(struct server *s, const struct core_event *event, struct incoming *in)
+void server_step(struct server *s, const struct core_event *event, struct incoming *in)
 {
     if (event->kind == CORE_RESULTS && core_compares_answers(s->config->core))
         translate_answers(in);
@@ -82,199 +32,9 @@ static void step(struct server *s, const struct core_event *event, struct incomi
     core_effects_clear(&s->effects);
 }
 
-/* What workers do is noted, and how often they do it is their choice. */
-static void log_notes(struct server *s, struct turn *turn)
-{
-    char *at = (char *)turn->notes.data, *end = at + turn->notes.len;
-    while (at < end) {
-        char *stop = memchr(at, '\n', (size_t)(end - at));
-        check(stop); /* turn.h: every note ends with it */
-        *stop = '\0';
-        if (door_may_log(&s->door))
-            log_line(at[0] == '!' ? LOG_WARN : LOG_INFO, "%s", at + 1);
-        at = stop + 1;
-    }
-}
-
-static void end_session(struct server *s, uint64_t session)
-{
-    struct core_event gone = { .kind = CORE_GOODBYE,
-                               .now_mono_ns = clock_mono_ns(),
-                               .session = session };
-    step(s, &gone, NULL);
-}
-
-/* A worker whose queue is full has not read for 65,536 messages: it is gone for us. */
-static void peer_is_stuck(struct server *s, const struct outbox_peer *peer)
-{
-    uint64_t session = translate_session(s->translate, peer);
-    if (!session)
-        return; /* it was given up at an earlier message of this turn */
-    log_warn("peer_stuck session=%llx", (unsigned long long)session);
-    end_session(s, session);
-}
-
-static void say_to(void *owner, const struct outbox_peer *to, struct span parcel)
-{
-    struct server *s = owner;
-    struct zpeer peer = to_zpeer(to);
-    err e = zsock_send(port_socket(s, to->port), &peer, parcel);
-    if (e == ERR_AGAIN && to->port == PORT_WORKERS)
-        peer_is_stuck(s, to);
-    /* ERR_CLOSED: the peer is gone; leases, not sends, are the truth */
-}
-
-/* The turn is durable. */
-static void say(void *owner, struct turn *turn)
-{
-    struct server *s = owner;
-    log_notes(s, turn);
-    for (size_t i = 0; i < turn->count; i++) {
-        const struct outbox_item *item = &turn->items[i];
-        say_to(s, &item->peer, span_of(turn->frames.data + item->at, item->len));
-    }
-}
-
-/* An answer that needs no record: to messages that nothing was made of. */
-static void say_now(struct server *s, const struct outbox_peer *to, const struct msg *m)
-{
-    struct buf frame = { 0 };
-    msg_encode(m, &frame);
-    struct zpeer peer = to_zpeer(to);
-    (void)zsock_send(port_socket(s, to->port), &peer, buf_span(&frame)); /* it may be gone */
-    buf_release(&frame);
-}
-
-static void reject(struct server *s, const struct outbox_peer *to, enum reject code,
-                   const char *text)
-{
-    struct msg m = { .type = MSG_REJECT };
-    m.as.reject = (struct msg_reject){ (uint8_t)code, span_str(text) };
-    say_now(s, to, &m);
-}
-
-/* ---- Reading ---- */
-
-static enum key_role port_role(uint8_t port)
-{
-    return port == PORT_WORKERS ? KEY_WORKER : KEY_OPERATOR;
-}
-
-static void refuse(struct server *s, const struct outbox_peer *to, enum reject code,
-                   const char *text)
-{
-    door_refused(&s->door, port_role(to->port), text);
-    reject(s, to, code, text);
-}
-
-/* A key that was taken off the list is still connected: nothing that it sends is even read. */
-static bool admit(struct server *s, const struct outbox_peer *from, const char *user)
-{
-    bool admitted = door_admits(&s->door, user, port_role(from->port));
-    if (!admitted)
-        refuse(s, from, REJECT_ROLE, "this key is no longer allowed");
-    return admitted;
-}
-
-/* Take the next frame off a parcel, one that this port's peers may send; otherwise answer it and
- * return false. */
-static bool take_frame(struct server *s, const struct outbox_peer *from, struct span *parcel,
-                       struct arena *arena, struct msg *m)
-{
-    struct errmsg msg = { 0 };
-    err e = msg_take(parcel, arena, m, &msg);
-    if (e) {
-        refuse(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
-        return false;
-    }
-    if (msg_sender(m->type) != (from->port == PORT_WORKERS ? 'w' : 'o')) {
-        refuse(s, from, REJECT_ROLE, "this connection may not send that");
-        return false;
-    }
-    return true;
-}
-
-static void take_message(struct server *s, const struct outbox_peer *from, const struct msg *m,
-                         int64_t now)
-{
-    struct incoming *in = &s->incoming;
-    struct errmsg msg = { 0 };
-    if (m->type == MSG_HELLO &&
-        !translate_name_is_free(s->translate, m->as.hello.worker_name, from->holder))
-        refuse(s, from, REJECT_NAME, "a worker with another key goes by this name");
-    else if (translate_in(s->translate, m, from, now, in, &msg))
-        refuse(s, from, REJECT_MALFORMED, msg.text);
-    else
-        step(s, &in->event, in);
-}
-
-static void take_parcel(struct server *s, const struct outbox_peer *from, struct span parcel)
-{
-    unsigned frames = 0;
-    int64_t now = clock_mono_ns();
-    do {
-        struct msg m;
-        if (frames++ == PARCEL_FRAMES_MAX) {
-            refuse(s, from, REJECT_MALFORMED, "too many frames in a parcel");
-            return;
-        }
-        if (take_frame(s, from, &parcel, &s->incoming.arena, &m))
-            take_message(s, from, &m, now);
-        incoming_clear(&s->incoming);
-    } while (parcel.len > 0);
-    s->turn_frames += frames;
-}
-
-static void on_worker_message(void *owner, const struct zpeer *peer, struct span body)
-{
-    struct server *s = owner;
-    struct outbox_peer from = from_zpeer(PORT_WORKERS, peer);
-    if (admit(s, &from, peer->user))
-        take_parcel(s, &from, body);
-    if (s->turn_frames > TURN_FRAMES_MAX || commit_is_congested(s->commit))
-        zsock_pause(s->workers, true); /* until the end of a turn finds it otherwise */
-}
-
-static void stop_now(struct server *s);
-
-static void answer(struct server *s, const struct outbox_peer *from, const struct msg *m)
-{
-    struct buf json = { 0 };
-    struct admin_order order;
-    s->admin.now_mono_ns = clock_mono_ns();
-    bool ok = admin_answer(&s->admin, m->as.ask.json, &s->scratch, &json, &order);
-    if (order.kind == ADMIN_STEP)
-        step(s, &order.event, NULL);
-    struct msg reply = { .type = MSG_REPLY, .seq = m->seq };
-    reply.as.reply = (struct msg_reply){ ok, buf_span(&json) };
-    /* A full disk must not silence the one who can mend it either. */
-    if (order.is_durable || commit_blocked(s->commit))
-        say_now(s, from, &reply);
-    else
-        turn_say(commit_open_turn(s->commit), from, &reply);
-    buf_release(&json);
-    if (order.kind == ADMIN_STOP)
-        stop_now(s);
-}
-
-static void on_operator_message(void *owner, const struct zpeer *peer, struct span body)
-{
-    struct server *s = owner;
-    struct outbox_peer from = from_zpeer(PORT_OPERATORS, peer);
-    struct span parcel = body;
-    struct msg m;
-    if (!admit(s, &from, peer->user))
-        return;
-    do {
-        if (take_frame(s, &from, &parcel, &s->scratch, &m))
-            answer(s, &from, &m);
-        arena_clear(&s->scratch);
-    } while (parcel.len > 0);
-}
-
 /* ---- The end ---- */
 
-static void stop_now(struct server *s)
+void server_stop_now(struct server *s)
 {
     struct core_totals t;
     core_totals(s->config->core, &t);
@@ -335,12 +95,12 @@ static void look_for_the_end(struct server *s)
         if (t.state == SWEEP_STALLED)
             say_blocked(s);
         s->over_since_ns = now;
-        step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = now }, NULL);
+        server_step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = now }, NULL);
         core_totals(s->config->core, &t);
     }
     bool waited = now - s->over_since_ns > GOODBYE_GRACE_MS * 1000000ll;
     if (commit_is_idle(s->commit) && (t.workers_live == 0 || waited))
-        stop_now(s);
+        server_stop_now(s);
 }
 
 /* ---- The turn ---- */
@@ -351,10 +111,10 @@ static void end_turn(struct server *s)
 {
     int64_t now = clock_mono_ns();
     if (core_deadline_mono_ns(s->config->core) <= now)
-        step(s, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = now }, NULL);
+        server_step(s, &(struct core_event){ .kind = CORE_TIME, .now_mono_ns = now }, NULL);
     look_for_the_end(s);
     commit_go(s->commit);
-    translate_talk(s->translate, say_to, s);
+    translate_talk(s->translate, server_say_to, s);
     s->turn_frames = 0;
     zsock_pause(s->workers, commit_is_congested(s->commit));
     int64_t left_ms = (core_deadline_mono_ns(s->config->core) - now) / 1000000 + 1;
@@ -392,10 +152,11 @@ static void on_signal(uv_signal_t *handle, int number)
     if (s->closing)
         return;
     if (t.state == SWEEP_DRAINING || s->finishing) {
-        stop_now(s);
+        server_stop_now(s);
         return;
     }
-    step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = clock_mono_ns() }, NULL);
+    server_step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = clock_mono_ns() },
+                NULL);
     end_turn(s);
 }
 
@@ -415,7 +176,7 @@ static void on_hangup(uv_signal_t *handle, int number)
         const struct outbox_peer *peer = translate_peer(s->translate, session);
         log_warn("session_ended session=%llx key=%s: the key is no longer allowed",
                  (unsigned long long)session, access_name(s->door.access, peer->holder));
-        end_session(s, session);
+        server_end_session(s, session);
     }
     if (!s->closing)
         end_turn(s);
@@ -431,7 +192,7 @@ static err open_sockets(struct server *s, struct errmsg *msg)
                               .message_bytes_max = MESSAGE_BYTES_MAX,
                               .send_high_water = SEND_HIGH_WATER,
                               .owner = s };
-    z.on_message = on_worker_message;
+    z.on_message = server_on_worker;
     z.on_turn = on_turn;
     err e = zsock_open(&s->loop, &z, &s->workers, msg);
     if (!e)
@@ -439,7 +200,7 @@ static err open_sockets(struct server *s, struct errmsg *msg)
     if (!e)
         e = door_listen(&s->door, s->zmq, config->keys_dir, s->workers, KEY_WORKER, config->listen,
                         config->listen_count, msg);
-    z.on_message = on_operator_message;
+    z.on_message = server_on_operator;
     z.message_bytes_max = CONTROL_BYTES_MAX;
     if (!e)
         e = zsock_open(&s->loop, &z, &s->operators, msg);
@@ -544,7 +305,7 @@ err server_run(const struct server_config *config, enum sweep_state *ended_as, s
     check(s->zmq && uv_loop_init(&s->loop) == 0);
     s->translate = translate_new(config->catalog, config->sweep_name, config->epoch,
                                  config->beat_ms, config->lease_ms);
-    s->commit = commit_new(&s->loop, config->store, s, say);
+    s->commit = commit_new(&s->loop, config->store, s, server_say);
     start_handles(s);
     start_admin(s);
     err e = open_sockets(s, msg);
@@ -552,7 +313,7 @@ err server_run(const struct server_config *config, enum sweep_state *ended_as, s
         uv_run(&s->loop, UV_RUN_DEFAULT);
         s->closing = true;
         finish_commits(s);
-        translate_talk(s->translate, say_to, s);
+        translate_talk(s->translate, server_say_to, s);
         log_commits(s);
         *ended_as = s->ended_as;
     }
