@@ -86,7 +86,8 @@ uint32_t core_add_task(struct core *c, uint32_t size);
 void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct bitmap *wanted,
                    const struct bitmap *ended, uint32_t failed);
 /* What is expected of a model before anything of it has run: the time of a load, and a slot's time
- * an instance, over all its tasks; 0: nothing. Counts like a few tasks learned, and fades. */
+ * an instance, over all its tasks; 0: nothing. Counts like a few tasks learned, until what is
+ * measured says that it is far off. */
 void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns);
 /* The same of one cell: as if it had been learned a while ago. */
 void core_expect_cell(struct core *c, uint32_t model, uint32_t task, double instance_ns);

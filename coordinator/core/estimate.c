@@ -12,7 +12,8 @@ static const double INSTANCE_NS_GUESS = 100e6;
 static const double LOAD_NS_GUESS = 1e9;
 static const double WORTH_TELLING = 0.1; /* a change of an estimate by so much is stored */
 static const double ROWS_REMEMBERED =
-    4096; /* older ones fade: a host may become faster, or slower */
+    4096;                        /* older ones fade: a host may become faster, or slower */
+static const double FAR_OFF = 2; /* or half: an expectation that is so wrong is forgotten */
 
 enum {
     EXPECTED_CELLS = 4,
@@ -104,6 +105,22 @@ int64_t core_remaining_ns(const struct core *c)
 
 /* ---- Learning ---- */
 
+/* What was told is worth more than the first cells that happen to be measured, unless these say
+ * that it is far off. */
+static void doubt_expected(struct model *m)
+{
+    uint32_t measured = m->known_cells - m->expected_cells;
+    if (m->expected_cells == 0 || (measured < EXPECTED_CELLS && measured < m->cell_count))
+        return;
+    double expected_ns = m->expected_cells * m->expected_ns;
+    double mean_ns = (m->known_cells_ns - expected_ns) / measured;
+    if (mean_ns <= FAR_OFF * m->expected_ns && m->expected_ns <= FAR_OFF * mean_ns)
+        return;
+    m->known_cells = measured;
+    m->known_cells_ns -= expected_ns;
+    m->expected_cells = 0;
+}
+
 static void set_instance_ns(struct core *c, struct cell *cell, double ns)
 {
     struct model *m = &c->models[cell->model];
@@ -120,6 +137,7 @@ static void set_instance_ns(struct core *c, struct cell *cell, double ns)
     m->known_ns += open * ns;
     m->known_cells_ns += ns;
     cell->instance_ns = ns;
+    doubt_expected(m);
     if (heap_has(&cell->length))
         longest_update(c, cell);
 }
@@ -150,6 +168,8 @@ void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double i
     m->load_ns = m->told_load_ns = (double)load_ns;
     m->told_instance_ns = instance_ns;
     if (instance_ns > 0) {
+        m->expected_cells = EXPECTED_CELLS;
+        m->expected_ns = instance_ns;
         m->known_cells += EXPECTED_CELLS;
         m->known_cells_ns += EXPECTED_CELLS * instance_ns;
     }

@@ -86,11 +86,13 @@ struct model {
     uint32_t first_type;    /* that it was measured on; NONE: on none yet */
     uint32_t types_allowed; /* bit i: type i is among need.gpu_types */
     /* estimate.c */
-    double load_ns;        /* learned; 0: nothing yet */
-    double known_ns;       /* what the open instances of cells with a learned time take */
-    uint64_t known_open;   /* how many they are */
-    uint32_t known_cells;  /* cells with a learned time, */
-    double known_cells_ns; /* and the sum of these times */
+    double load_ns;          /* learned; 0: nothing yet */
+    double known_ns;         /* what the open instances of cells with a learned time take */
+    uint64_t known_open;     /* how many they are */
+    uint32_t known_cells;    /* cells with a learned time, */
+    double known_cells_ns;   /* and the sum of these times */
+    uint32_t expected_cells; /* of known_cells: what was told beforehand stands for so many more */
+    double expected_ns;      /* and that is what was told */
     double told_load_ns, told_instance_ns; /* as last given out to be stored */
     int64_t load_started_ns;               /* its first load here; 0: none yet */
     int64_t measured_ns; /* when the first of its cells was; 0: not yet, or before we started */

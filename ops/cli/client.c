@@ -71,7 +71,9 @@ err client_connect(const char *endpoint, const struct key_file *key, struct clie
 err client_open(const char *state, struct client **out, struct errmsg *msg)
 {
     if (!file_is_dir(state))
-        return err_say(msg, ERR_NOT_FOUND, "%s: no such folder; expected a sweep's state folder",
+        return err_say(msg, ERR_NOT_FOUND,
+                       "%s: no such folder; expected the state of a sweep that was started "
+                       "(muster run)",
                        state);
     struct endpoints endpoints;
     err e = endpoints_of(state, &endpoints, msg);

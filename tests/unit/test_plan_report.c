@@ -325,6 +325,7 @@ static void sweeps_share_by_weight_and_wait_by_priority(void **state)
     struct plan_part parts[4];
     struct plan_model model = make_plan().models[1];
     struct plan_task task = { .wanted_count = 1000 };
+    struct plan_cell cell = { 0, 0 };
     static uint32_t first[] = { 0 };
     for (size_t i = 0; i < 4; i++) {
         parts_of[i] = (struct spec){ .name = "s" };
@@ -335,7 +336,7 @@ static void sweeps_share_by_weight_and_wait_by_priority(void **state)
                                   .model_count = 1,
                                   .tasks = &task,
                                   .task_count = 1,
-                                  .cells = &(struct plan_cell){ 0, 0 },
+                                  .cells = &cell,
                                   .cell_count = 1 };
         parts[i] = (struct plan_part){ &plans[i], first, first };
     }
@@ -344,7 +345,7 @@ static void sweeps_share_by_weight_and_wait_by_priority(void **state)
     merged.models = &model;
     merged.model_count = 1;
     merged.tasks = &task;
-    merged.cells = plans[0].cells;
+    merged.cells = &cell;
     merged.parts = parts;
     struct fake_store store = { .times = { .instance_ms = 1000 } };
     struct plan_report r = report_of(&merged, &ten_slots, &store);
