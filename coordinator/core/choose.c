@@ -15,7 +15,7 @@ static bool model_is_usable(const struct core *c, const struct model *m, const s
 
 bool model_is_worth_loading(const struct core *c, const struct model *m)
 {
-    return model_replicas(m) == 0 || m->taken_count == 0 ||
+    return model_replicas(m) == 0 || m->taken_count == 0 || model_needs_other_place(c, m) ||
            model_remaining_ns(c, m) / model_replicas(m) >= model_load_ns(c, m);
 }
 
@@ -35,7 +35,8 @@ double model_piece_ns(const struct core *c, const struct model *m)
 {
     double load_ns = model_load_ns(c, m);
     double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
-    bool is_served = m->taken_count > 0 && rest_ns <= 0 && !plan_is_urgent(c, m);
+    bool is_served = m->taken_count > 0 && rest_ns <= 0 && !plan_is_urgent(c, m) &&
+                     !model_needs_other_place(c, m);
     if (is_served || !model_is_worth_loading(c, m))
         return -INFINITY;
     return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
@@ -113,10 +114,17 @@ static bool should_make_way(const struct core *c, const struct slot *s)
     return false;
 }
 
+/* Instances of its model fail here, and have to be tried elsewhere, but the model's cap is used up
+ * here: nobody could find out whose fault it is. */
+static bool should_let_others_try(const struct core *c, const struct model *m)
+{
+    return model_needs_other_place(c, m) && limit_keeps_newcomers(c, m);
+}
+
 /* Whether there is something better for the slot to do than its model: the others that hold it will
  * be through by the end of the plan without it, and another model will not. One slot that goes at
  * once has time to be worth its load; all of them that go in the end, together, have not. Or its
- * model can come later, and another cannot. */
+ * model can come later, and another cannot; or fails here, and has to be tried elsewhere. */
 bool choose_leaves(struct core *c, struct slot *s)
 {
     if (s->model == NONE)
@@ -129,7 +137,8 @@ bool choose_leaves(struct core *c, struct slot *s)
     slot_set_leaving(c, s,
                      (spare_ns >= SPARE_SHARE * share_ns && has_paid_its_load(c, s) &&
                       is_worth_more_elsewhere(c, s)) ||
-                         should_make_way(c, s) || share_is_over(c, m, s));
+                         should_make_way(c, s) || share_is_over(c, m, s) ||
+                         should_let_others_try(c, m));
     if ((was_leaving || s->is_leaving) && m->free_count > 0)
         shortlist_forget(c); /* made while it was not, or before it was */
     return s->is_leaving;

@@ -10,6 +10,7 @@
  * first that works ends the pause, and so does an operator. */
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
 
@@ -83,12 +84,28 @@ bool strike_avoids(const struct core *c, const struct strike *s, const struct sl
     return was_on_type(s, slot->gpu_type) && is_place_left(c, s, true);
 }
 
+/* Its holders are one worker, or of one type of the several there are. */
+bool model_needs_other_place(const struct core *c, const struct model *m)
+{
+    if (m->unresolved == 0 || m->replicas == 0 || m->forming > 0)
+        return false;
+    uint32_t types = 0;
+    for (uint32_t t = 0; t < c->gpu_type_count; t++)
+        types += m->on[t].fits > 0;
+    bool several_workers = false, several_types = types < 2;
+    for (uint32_t i = 1; i < m->replicas && !(several_workers && several_types); i++) {
+        several_workers |= m->holders[i]->worker != m->holders[0]->worker;
+        several_types |= m->holders[i]->gpu_type != m->holders[0]->gpu_type;
+    }
+    return !(several_workers && several_types);
+}
+
 /* ---- Strikes withdrawn ---- */
 
 static void withdraw(struct core *c, struct strike *s, uint32_t removed)
 {
     s->count = s->count > removed ? s->count - removed : 0;
-    s->is_unresolved = false;
+    strike_set_unresolved(c, s, false);
     c->strikes_withdrawn += removed;
     struct core_effect *effect = emit(c, EFFECT_STRIKE, 0);
     effect->as.strike.model = s->cell->model;

@@ -53,6 +53,9 @@ void culprit_time(struct core *c);
 bool type_is_paused(const struct model *m, const struct slot *s);
 /* The last strike may count: it failed in different places, as far as there are any. */
 bool strike_is_conclusive(const struct core *c, const struct strike *s);
+/* Instances of it wait to be tried where none of its replicas is: one more would tell whose fault
+ * it is that they failed. */
+bool model_needs_other_place(const struct core *c, const struct model *m);
 /* It has to go elsewhere, where it can. */
 bool strike_avoids(const struct core *c, const struct strike *s, const struct slot *slot);
 

@@ -102,7 +102,7 @@ static bool strike_out(struct core *c, struct worker *w, const struct core_event
         return true;
     if (s->count >= strikes_max) {
         s->count = strikes_max - 1;
-        s->is_unresolved = true;
+        strike_set_unresolved(c, s, true);
         return false;
     }
     struct core_effect *effect = emit(c, EFFECT_STRIKE, 0);

@@ -77,6 +77,7 @@ struct model {
     uint32_t replicas;     /* of them */
     uint32_t forming;      /* gangs of it that wait for their slots */
     size_t holder_capacity;
+    uint32_t unresolved; /* strikes of its instances that have to be tried in another place */
     uint32_t busy_slots; /* slots with attempts of it */
     uint32_t inflight;   /* requests that they may have open together; 0 without a cap */
     uint32_t adopted; /* attempts of earlier sessions: nobody knows how many requests they have */

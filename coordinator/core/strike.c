@@ -1,4 +1,5 @@
 /* Strikes: failures of an instance that may be tried again. */
+#include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
 
 #include <stdlib.h>
@@ -48,6 +49,16 @@ struct strike *strike_add(struct core *c, struct cell *cell, uint32_t instance)
     return s;
 }
 
+void strike_set_unresolved(struct core *c, struct strike *s, bool is_unresolved)
+{
+    if (s->is_unresolved == is_unresolved)
+        return;
+    s->is_unresolved = is_unresolved;
+    struct model *m = &c->models[s->cell->model];
+    m->unresolved = is_unresolved ? m->unresolved + 1 : m->unresolved - 1;
+    shortlist_forget(c);
+}
+
 void strike_end(struct core *c, struct cell *cell, uint32_t instance)
 {
     struct strike *s =
@@ -56,6 +67,7 @@ void strike_end(struct core *c, struct cell *cell, uint32_t instance)
         return;
     if (heap_has(&s->backoff))
         heap_remove(&c->backoffs, &s->backoff);
+    strike_set_unresolved(c, s, false);
     list_remove(&s->in_all);
     free(s);
 }

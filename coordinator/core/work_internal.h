@@ -60,6 +60,7 @@ void lease_expire(struct core *c);                   /* those that are over, and
 struct strike *strike_find(const struct core *c, const struct cell *cell, uint32_t instance);
 struct strike *strike_add(struct core *c, struct cell *cell, uint32_t instance);
 void strike_end(struct core *c, struct cell *cell, uint32_t instance); /* the instance is closed */
+void strike_set_unresolved(struct core *c, struct strike *s, bool is_unresolved);
 void strike_wait(struct core *c, struct strike *s);
 void strike_ready(struct core *c);
 

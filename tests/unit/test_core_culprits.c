@@ -106,6 +106,24 @@ TEST(an_instance_is_given_up_only_after_it_failed_in_two_places)
     assert_int_equal(state(b), SWEEP_DONE);
 }
 
+/* It would not pay to load the model on a second worker. But where it is its instances fail, and
+ * only another place can tell whose fault that is. */
+TEST(a_model_that_fails_where_it_is_loaded_is_tried_elsewhere)
+{
+    add_models(b, 1, 40);
+    core_expect_model(b->core, 0, 1000000ll * MS, 1000.0 * MS);
+    core_add_strike(b->core, 0, 0, 0, 2, 0);
+    struct peer peers[2] = { join_of(b, "one", 1, "A") };
+    peers[1] = join_of(b, "two", 2, "A");
+    wait_s(b, peers, 2, 8);
+    assert_int_equal(slot_of(b, &peers[1]).queued, 0);
+    rows(b, &peers[0], 0, 1, STATUS_CRASH);
+    end(b, &peers[0], ENDED_DONE);
+    wait_s(b, peers, 2, 8); /* its backoff is over */
+    assert_int_equal(slot_of(b, &peers[1]).model, 0);
+    core_selfcheck(b->core);
+}
+
 /* Fails `count` instances one by one from the range that the slot has, until it is told to stop. */
 static void fail_each(struct bench *b, struct peer *p, uint32_t first, uint32_t count)
 {
@@ -266,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instance_is_given_up_only_after_it_failed_in_two_places),
+        cmocka_unit_test(a_model_that_fails_where_it_is_loaded_is_tried_elsewhere),
         cmocka_unit_test(a_worker_on_which_all_fails_that_is_fine_elsewhere_is_drained),
         cmocka_unit_test(a_model_that_starts_on_no_worker_of_a_type_is_paused_there),
         cmocka_unit_test(an_operator_ends_a_pause),
