@@ -224,6 +224,16 @@ static void check_caps(const struct core *c, uint32_t model)
     check(m->busy_slots == slots && m->inflight == inflight && m->adopted == adopted);
 }
 
+static void check_unresolved(const struct core *c, uint32_t model)
+{
+    uint32_t unresolved = 0;
+    for (const struct list *n = c->strikes_open.next; n != &c->strikes_open; n = n->next) {
+        const struct strike *s = container_of_const(n, struct strike, in_all);
+        unresolved += s->cell->model == model && s->is_unresolved;
+    }
+    check(c->models[model].unresolved == unresolved);
+}
+
 static void check_fits(const struct core *c, uint32_t model)
 {
     const struct model *m = &c->models[model];
@@ -309,6 +319,7 @@ void core_selfcheck(const struct core *c)
         check_account(c, i);
     for (uint32_t i = 0; i < c->model_count; i++) {
         check_fits(c, i);
+        check_unresolved(c, i);
         replicas += c->models[i].replicas;
     }
     for (size_t i = 0; i < c->worker_count; i++) {
