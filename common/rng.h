@@ -24,8 +24,7 @@ static inline uint64_t rng_next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* A stateless draw: one well-mixed value of (seed, a, b, c). For things that must not depend on
- * the order of draws, such as which instances a sample takes. */
+/* rng_mix in two halves, for many draws that begin with the same (seed, a). */
 static inline uint64_t rng_mix_begin(uint64_t seed, uint64_t a)
 {
     uint64_t mixed = rng_next(&seed) ^ a;
@@ -39,7 +38,8 @@ static inline uint64_t rng_mix_end(uint64_t begun, uint64_t b, uint64_t c)
     return rng_next(&with_c);
 }
 
-/* In two halves, for many draws that begin with the same (seed, a). */
+/* A stateless draw: one well-mixed value of (seed, a, b, c). For things that must not depend on
+ * the order of draws, such as which instances a sample takes. */
 static inline uint64_t rng_mix(uint64_t seed, uint64_t a, uint64_t b, uint64_t c)
 {
     return rng_mix_end(rng_mix_begin(seed, a), b, c);
