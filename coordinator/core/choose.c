@@ -114,11 +114,10 @@ static bool should_make_way(const struct core *c, const struct slot *s)
     return false;
 }
 
-/* Instances of its model fail here, and have to be tried elsewhere, but the model's cap is used up
- * here: nobody could find out whose fault it is. */
-static bool should_let_others_try(const struct core *c, const struct model *m)
+bool should_let_others_try(const struct core *c, const struct slot *s)
 {
-    return model_needs_other_place(c, m) && limit_keeps_newcomers(c, m);
+    const struct model *m = &c->models[s->model];
+    return model_needs_other_place(c, m) && limit_keeps_others(c, m, s);
 }
 
 /* Whether there is something better for the slot to do than its model: the others that hold it will
@@ -138,7 +137,7 @@ bool choose_leaves(struct core *c, struct slot *s)
                      (spare_ns >= SPARE_SHARE * share_ns && has_paid_its_load(c, s) &&
                       is_worth_more_elsewhere(c, s)) ||
                          should_make_way(c, s) || share_is_over(c, m, s) ||
-                         should_let_others_try(c, m));
+                         should_let_others_try(c, s));
     if ((was_leaving || s->is_leaving) && m->free_count > 0)
         shortlist_forget(c); /* made while it was not, or before it was */
     return s->is_leaving;

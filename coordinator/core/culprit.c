@@ -84,10 +84,14 @@ bool strike_avoids(const struct core *c, const struct strike *s, const struct sl
     return was_on_type(s, slot->gpu_type) && is_place_left(c, s, true);
 }
 
-/* Its holders are one worker, or of one type of the several there are. */
+/* What failed as often as it may has to be tried elsewhere, or so many failed in a row that it is
+ * time to know whose fault it is; and its holders are one worker, or of one type of the several
+ * there are. */
 bool model_needs_other_place(const struct core *c, const struct model *m)
 {
-    if (m->unresolved == 0 || m->replicas == 0 || m->forming > 0)
+    if (m->replicas == 0 || m->forming > 0)
+        return false;
+    if (m->unresolved == 0 && m->on[m->holders[0]->gpu_type].failures < failures_max(c))
         return false;
     uint32_t types = 0;
     for (uint32_t t = 0; t < c->gpu_type_count; t++)
@@ -311,7 +315,10 @@ void culprit_struck(struct core *c, struct worker *w, uint32_t type, struct stri
     } else if (w->failed_model != s->cell->model) {
         w->failed_models = 2; /* or more */
     }
-    m->on[type].failures++;
+    if (++m->on[type].failures == failures_max(c)) { /* it may need another place from now on */
+        shortlist_forget(c);
+        match_wake(c);
+    }
     judge_type(c, m, type);
     judge_worker(c, w, type);
 }

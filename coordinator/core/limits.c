@@ -102,16 +102,17 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
         match_wake(c); /* somebody else may have it now */
 }
 
-/* With attempts that were adopted there may be more than the caps allow: then nobody gets more. s:
- * NULL: a slot that has nothing of it. */
-static enum limit cap_of(const struct core *c, const struct model *m, const struct slot *s)
+/* For this slot, if there is one, and so many others that have nothing of it. With attempts that
+ * were adopted there may be more than the caps allow: then nobody gets more. */
+static enum limit cap_of(const struct core *c, const struct model *m, const struct slot *s,
+                         uint32_t others)
 {
     const struct core_rules *rules = &m->rules;
     if (rules->concurrency == 0 && rules->max_replicas == 0)
         return LIMIT_NONE;
     if (rules->concurrency > 0 && m->adopted > 0)
         return LIMIT_CONCURRENCY; /* nobody knows how many requests these have open */
-    uint32_t new_here = m->forming + (s && sibling(c, s, m, NULL) ? 0 : 1);
+    uint32_t new_here = m->forming + others + (s && !sibling(c, s, m, NULL) ? 1 : 0);
     if (rules->max_replicas > 0 && m->busy_slots + new_here > rules->max_replicas)
         return LIMIT_REPLICAS;
     if (rules->concurrency > 0 && m->inflight + new_here > rules->concurrency)
@@ -121,7 +122,12 @@ static enum limit cap_of(const struct core *c, const struct model *m, const stru
 
 bool limit_keeps_newcomers(const struct core *c, const struct model *m)
 {
-    return m->paused || cap_of(c, m, NULL) != LIMIT_NONE;
+    return m->paused || cap_of(c, m, NULL, 1) != LIMIT_NONE;
+}
+
+bool limit_keeps_others(const struct core *c, const struct model *m, const struct slot *s)
+{
+    return cap_of(c, m, s, 1) != LIMIT_NONE;
 }
 
 /* ---- The end of a worker's time ---- */
@@ -180,5 +186,5 @@ enum limit limit_of(const struct core *c, const struct model *m, const struct sl
     double needs_ns = is_here ? 0 : (LOAD_PAYS - 1) * model_load_ns(c, m);
     if (time_left_ns(c, m, s) < needs_ns)
         return LIMIT_LIFETIME;
-    return cap_of(c, m, s);
+    return cap_of(c, m, s, 0);
 }

@@ -181,7 +181,7 @@ enum outcome {
     SERVED,
     FOUND_NOTHING,
     HELD,     /* a gang has it, or waits for it */
-    POSTPONED /* it would have to wait for other slots of a gang */
+    POSTPONED /* it would have to wait for other slots of a gang, or others come first */
 };
 
 /* A gang with this slot is what is most worth loading. */
@@ -243,8 +243,12 @@ static enum outcome serve(struct core *c, struct slot *s, bool may_wait)
     if (s->queued > 0)
         return FOUND_NOTHING;
     enum outcome outcome = serve_another(c, s, may_wait);
-    if (outcome == FOUND_NOTHING && leaves && serve_loaded(c, s))
-        return SERVED;
+    if (outcome == FOUND_NOTHING && leaves) {
+        if (!may_wait && should_let_others_try(c, s))
+            return POSTPONED;
+        if (serve_loaded(c, s))
+            return SERVED;
+    }
     if (leaves && outcome == SERVED)
         count_decision(c, DECISION_LEAVE);
     return outcome;

@@ -15,6 +15,9 @@ void grant_copy(struct core *c, struct slot *s, struct cell *cell, uint32_t inst
 struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether the slot is to be given nothing more of its model, and to go. */
 bool choose_leaves(struct core *c, struct slot *s);
+/* Its model fails here, and has to be tried elsewhere, but the model's cap leaves no other slot
+ * any: nobody could find out whose fault it is. */
+bool should_let_others_try(const struct core *c, const struct slot *s);
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether another replica would be loaded before those there are were through. */
 bool model_is_worth_loading(const struct core *c, const struct model *m);
@@ -113,6 +116,8 @@ static inline uint32_t model_replicas(const struct model *m) /* those to come in
 enum limit limit_of(const struct core *c, const struct model *m, const struct slot *s);
 const char *limit_text(enum limit limit);
 bool limit_keeps_newcomers(const struct core *c, const struct model *m); /* whatever they offer */
+/* While this slot works for it, too. */
+bool limit_keeps_others(const struct core *c, const struct model *m, const struct slot *s);
 uint32_t limit_replicas(const struct model *m); /* slots that may ever work on it at once */
 /* Of so many instances, those that are expected to end before the worker does. */
 uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,

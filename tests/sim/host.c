@@ -35,7 +35,7 @@ struct job {
 
 static bool is_safe(const struct sim_host *h)
 {
-    return h->worker->machine == 0;
+    return h->worker->machine == SAFE_MACHINE;
 }
 
 /* ---- Coming and going ---- */
@@ -362,21 +362,20 @@ static void decide_by_luck(struct world *w, const struct job *j, struct part *p)
     oracle_will_fail(w, h->model, j->task, p->instance);
 }
 
-/* How many times longer everything takes on this machine: drawn once. */
-static double slowness(const struct world *w, const struct sim_host *h)
+double machine_slowness(const struct world *w, uint32_t machine)
 {
     double level = w->faults.classes[FAULT_MACHINE_SLOW].level;
-    uint64_t luck = rng_mix(w->seed, 10, h->worker->machine, 0);
-    if (is_safe(h) || rng_unit_of(luck) >= 0.4 * level)
+    uint64_t luck = rng_mix(w->seed, 10, machine, 0);
+    if (machine == SAFE_MACHINE || rng_unit_of(luck) >= 0.4 * level)
         return 1;
-    return 1 + 9 * rng_unit_of(rng_mix(w->seed, 10, h->worker->machine, 1));
+    return 1 + 9 * rng_unit_of(rng_mix(w->seed, 10, machine, 1));
 }
 
 /* Never so long that a sound instance were late: those of a run are worked on together. */
 static int64_t duration_ns(struct world *w, const struct job *j)
 {
     const struct sim_host *h = j->host;
-    double factor = slowness(w, h);
+    double factor = machine_slowness(w, h->worker->machine);
     double most = 0.8 * (double)w->load.models[h->model].timeout_ns, ns = 0;
     for (uint32_t i = 0; i < j->count; i++) {
         int64_t one = workload_duration_ns(&w->load, h->model, j->task, j->parts[i].instance);

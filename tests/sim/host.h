@@ -5,7 +5,7 @@
 
 #include "tests/sim/worker.h"
 
-enum { SIM_INFLIGHT_MAX = 8 };
+enum { SIM_INFLIGHT_MAX = 8, SAFE_MACHINE = 0 };
 
 struct sim_request {
     uint64_t id; /* the agent's; 0: none */
@@ -29,6 +29,8 @@ void host_kill(struct world *w, struct sim_host *h);
 void host_request(struct world *w, struct sim_host *h, const struct agent_effect *e);
 /* A fault: it dies by itself, now. */
 void host_dies(struct world *w, struct sim_host *h);
+/* How many times longer everything takes on a machine: drawn once. */
+double machine_slowness(const struct world *w, uint32_t machine);
 /* A word for what the process was after its exit was noticed. */
 void host_is_reaped(struct sim_worker *worker, uint32_t slot);
 

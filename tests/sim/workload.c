@@ -170,7 +170,7 @@ static void sum_work(struct workload *l)
                     once = (int64_t)l->strikes_max * (l->models[m].run_max > 1 ? RUN_HALVINGS : 1) *
                            (once + l->models[m].load_ns + l->models[m].timeout_ns +
                             (l->backoff_ns << l->strikes_max));
-                l->work_ns += once;
+                l->models[m].work_ns += once;
             }
 }
 

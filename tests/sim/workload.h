@@ -35,6 +35,7 @@ struct sim_model {
     uint32_t run_max; /* instances of a request */
     int64_t load_ns, load_timeout_ns;
     int64_t instance_ns, timeout_ns;
+    int64_t work_ns; /* all of it, on one slot that never fails */
 };
 
 struct sim_task {
@@ -78,7 +79,6 @@ struct workload {
     uint32_t strikes_max;
     double copy_share;
     uint64_t unacked_bytes_max; /* far below what is used live, so that it is reached */
-    int64_t work_ns;            /* all of it, on one slot that never fails */
 };
 
 void workload_init(struct workload *l, const struct sim_options *options,

@@ -131,6 +131,40 @@ static void fail_each(struct bench *b, struct peer *p, uint32_t first, uint32_t 
         rows(b, p, first + i, 1, STATUS_CRASH);
 }
 
+/* A fifth failure in a row: nobody waits until each instance has failed as often as it may. */
+TEST(a_model_of_which_many_in_a_row_fail_is_tried_elsewhere)
+{
+    add_models(b, 1, 40);
+    core_expect_model(b->core, 0, 1000000ll * MS, 1000.0 * MS);
+    struct peer peers[2] = { join_of(b, "one", 1, "A") };
+    peers[1] = join_of(b, "two", 2, "A");
+    fail_each(b, &peers[0], 0, 4);
+    wait_s(b, peers, 2, 4);
+    assert_int_equal(slot_of(b, &peers[1]).queued, 0);
+    fail_each(b, &peers[0], 4, 1);
+    assert_int_equal(slot_of(b, &peers[1]).model, 0);
+    assert_true(slot_of(b, &peers[1]).queued > 0);
+    core_selfcheck(b->core);
+}
+
+TEST(a_slot_on_which_a_model_fails_leaves_the_only_place_that_its_cap_allows)
+{
+    add_models(b, 1, 40);
+    core_set_rules(b->core, 0, &(struct core_rules){ .concurrency = 1 });
+    core_expect_model(b->core, 0, 1000000ll * MS, 1000.0 * MS);
+    struct peer peers[2] = { join_of(b, "one", 1, "A") };
+    peers[1] = join_of(b, "two", 2, "A");
+    for (uint32_t i = 0; i < 5; i++) { /* whatever it is granted */
+        assert_int_equal(slot_of(b, &peers[1]).queued, 0);
+        rows(b, &peers[0], i, 1, STATUS_CRASH);
+    }
+    while (slot_of(b, &peers[0]).queued > 0)
+        end(b, &peers[0], ENDED_RETURNED);
+    assert_int_equal(slot_of(b, &peers[1]).model, 0);
+    assert_true(slot_of(b, &peers[1]).queued > 0);
+    core_selfcheck(b->core);
+}
+
 TEST(a_worker_on_which_all_fails_that_is_fine_elsewhere_is_drained)
 {
     add_models(b, 2, 8);
@@ -285,6 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instance_is_given_up_only_after_it_failed_in_two_places),
         cmocka_unit_test(a_model_that_fails_where_it_is_loaded_is_tried_elsewhere),
+        cmocka_unit_test(a_model_of_which_many_in_a_row_fail_is_tried_elsewhere),
+        cmocka_unit_test(a_slot_on_which_a_model_fails_leaves_the_only_place_that_its_cap_allows),
         cmocka_unit_test(a_worker_on_which_all_fails_that_is_fine_elsewhere_is_drained),
         cmocka_unit_test(a_model_that_starts_on_no_worker_of_a_type_is_paused_there),
         cmocka_unit_test(an_operator_ends_a_pause),
