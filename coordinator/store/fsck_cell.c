@@ -82,6 +82,7 @@ static err check_block(struct cell_check *c, struct store_cursor *cursor)
     if (number != c->blocks + 1)
         SAY(c, "block %" PRIu64 " follows block %" PRIu64, number, c->blocks);
     c->blocks = number;
+    c->f->sum->block_bytes += cursor->payload.len;
     store_chain_add(&c->chain, cursor->payload);
     for (uint32_t row = 0; row < block.rows; row++)
         check_row(c, &block, row, number);

@@ -147,9 +147,9 @@ err store_meta(struct store *s, const char *key, struct buf *out, struct errmsg 
 
 /* Verify: structure, checksums, order, membership (ids known, instances below size), each instance
  * recorded once, bitmap and tally equal to a recount, failures equal to failed rows. Each violation
- * is one call of `each`. */
+ * is one call of `each`. bytes: of pages in use; block_bytes: of the blocks that lie in them. */
 struct fsck_summary {
-    uint64_t models, tasks, cells, blocks, rows, failures, strikes, bytes, violations;
+    uint64_t models, tasks, cells, blocks, rows, failures, strikes, bytes, block_bytes, violations;
 };
 typedef void store_violation_f(void *owner, const char *sentence);
 err store_fsck(struct store *s, store_violation_f *each, void *owner, struct fsck_summary *out,

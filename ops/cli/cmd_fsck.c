@@ -32,11 +32,12 @@ static void on_violation(void *owner, const char *sentence)
 
 static void print_json(const struct fsck_summary *sum, json_t *sentences)
 {
-    json_t *o = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O}", "schema", 1, "models",
-                          (json_int_t)sum->models, "tasks", (json_int_t)sum->tasks, "cells",
-                          (json_int_t)sum->cells, "blocks", (json_int_t)sum->blocks, "rows",
-                          (json_int_t)sum->rows, "failures", (json_int_t)sum->failures, "strikes",
-                          (json_int_t)sum->strikes, "bytes", (json_int_t)sum->bytes, "violations",
+    json_t *o = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O}", "schema", 1,
+                          "models", (json_int_t)sum->models, "tasks", (json_int_t)sum->tasks,
+                          "cells", (json_int_t)sum->cells, "blocks", (json_int_t)sum->blocks,
+                          "rows", (json_int_t)sum->rows, "failures", (json_int_t)sum->failures,
+                          "strikes", (json_int_t)sum->strikes, "bytes", (json_int_t)sum->bytes,
+                          "block_bytes", (json_int_t)sum->block_bytes, "violations",
                           (json_int_t)sum->violations, "sentences", sentences);
     json_dumpf(o, stdout, JSON_INDENT(1));
     putchar('\n');

@@ -2,9 +2,10 @@
  *
  *     bench_size STORE-FOLDER
  *
- * One line of JSON: results, blocks, and in bytes a result: pages in use; the answers as they are;
- * all answers of a (model, task) in one piece as zstd -3 has them; the same with their columns
- * (status, time, scores). The store may not be open elsewhere. bench_ingest runs it. */
+ * One line of JSON: results, blocks, and in bytes a result: pages in use (used); the blocks that
+ * lie in them, as they are stored; the answers as they are; all answers of a (model, task) in one
+ * piece as zstd -3 has them (answers_zstd); the same with their columns (cells_zstd: status, time,
+ * scores). The store may not be open elsewhere. bench_ingest runs it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -94,11 +95,10 @@ int main(int argc, char **argv)
             add_cell(s, model, task, &sizes);
     store_close(s);
     double n = sizes.results > 0 ? (double)sizes.results : 1;
-    printf("{\"results\": %llu, \"blocks\": %llu, \"used\": %.2f, \"answers\": %.2f, "
-           "\"answers_zstd\": %.2f, "
-           "\"cells_zstd\": %.2f}\n",
+    printf("{\"results\": %llu, \"blocks\": %llu, \"used\": %.2f, \"stored\": %.2f, "
+           "\"answers\": %.2f, \"answers_zstd\": %.2f, \"cells_zstd\": %.2f}\n",
            (unsigned long long)sizes.results, (unsigned long long)summary.blocks,
-           (double)summary.bytes / n, (double)sizes.answers / n, (double)sizes.answers_packed / n,
-           (double)sizes.cells_packed / n);
+           (double)summary.bytes / n, (double)summary.block_bytes / n, (double)sizes.answers / n,
+           (double)sizes.answers_packed / n, (double)sizes.cells_packed / n);
     return 0;
 }

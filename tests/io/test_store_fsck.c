@@ -437,6 +437,7 @@ static void a_sound_store_is_summed_up(void **state)
     assert_int_equal(sum.failures, 5);
     assert_int_equal(sum.strikes, 1);
     assert_true(sum.bytes > 0 && sum.bytes % 4096 == 0);
+    assert_true(sum.block_bytes > 0 && sum.block_bytes < sum.bytes);
     store_close(s);
     test_rm_rf(dir);
 }
