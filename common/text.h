@@ -16,6 +16,7 @@ bool text_glob(const char *pattern, const char *name);
 /* Whether `words` stand in `name` as whole words, whatever the case: "A100" in "NVIDIA A100-SXM4",
  * but not "A10". Empty words stand in every name. */
 bool text_has_words(struct span name, const char *words);
+bool text_ends_with(const char *text, const char *end);
 /* The candidate nearest to `word` by edit distance, for "did you mean"; NULL if none is near. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);
 /* "90", "90s", "1h30m", "2d", "250ms" -> milliseconds; without a unit, seconds. Units, each at most

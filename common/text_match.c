@@ -153,3 +153,9 @@ bool text_has_words(struct span name, const char *words)
     }
     return len == 0;
 }
+
+bool text_ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}

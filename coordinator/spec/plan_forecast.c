@@ -40,6 +40,8 @@ static void add_model(const struct plan_report *r, const struct plan_report_mode
     double ms = replica_ms(m, counts), load_ms = m->times.load_ms;
     if (counts->missing == 0)
         return;
+    if (ms < 0)
+        s->unmeasured[s->unmeasured_count++] = m;
     if (ms < 0 || m->replicas_max == 0) {
         s->ends_ms = -1;
         return;
@@ -183,7 +185,10 @@ void plan_forecast(struct plan_report *r, const struct plan_question *ask)
     for (size_t i = 0; i < r->sweep_count; i++) {
         const struct spec *spec = plan_part_spec(plan, i);
         r->sweeps[i] = (struct plan_report_sweep){
-            .spec = spec, .deadline_ms = deadline_of(&spec->settings.deadline, ask->now_wall_ms)
+            .spec = spec,
+            .deadline_ms = deadline_of(&spec->settings.deadline, ask->now_wall_ms),
+            .unmeasured =
+                arena_alloc(&r->arena, plan->model_count * sizeof(struct plan_report_model *)),
         };
         if (plan->part_count > 0)
             survey_part(r, i, ask);

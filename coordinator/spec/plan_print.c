@@ -4,7 +4,7 @@
 #include "common/text.h"
 #include "coordinator/spec/plan_report_private.h"
 
-enum { COUNT_BYTES = 32, NAME_COLUMNS_MIN = 8, REVISION_SHOWN = 12 };
+enum { COUNT_BYTES = 32, NAME_COLUMNS_MIN = 8, REVISION_SHOWN = 12, UNMEASURED_NAMED = 3 };
 
 static const char *name_of(const struct plan_report_model *m)
 {
@@ -179,6 +179,29 @@ static void put_duration(struct buf *out, int64_t ms)
     buf_append_str(out, text);
 }
 
+/* "how long it takes is not known yet: a, b, c and 4 more are not measured (`estimate` tells it)".
+ * Another sweep may be the one of which that is not known. */
+static void put_unmeasured(struct buf *out, const struct plan_report_sweep *s)
+{
+    size_t named = s->unmeasured_count < UNMEASURED_NAMED ? s->unmeasured_count : UNMEASURED_NAMED;
+    size_t more = s->unmeasured_count - named;
+    buf_append_str(out, "how long it takes is not known yet");
+    for (size_t i = 0; i < named; i++)
+        buf_printf(out, "%s%s",
+                   i == 0                      ? ": "
+                   : i + 1 < named || more > 0 ? ", "
+                                               : " and ",
+                   name_of(s->unmeasured[i]));
+    if (more > 0) {
+        buf_append_str(out, " and ");
+        put_count(out, more);
+        buf_append_str(out, " more");
+    }
+    if (named > 0)
+        buf_printf(out, " %s not measured (`estimate` of a model tells it)",
+                   s->unmeasured_count == 1 ? "is" : "are");
+}
+
 /* "done in about 2h 10m, loads included; deadline in 8h 00m: in time" */
 static void put_when(struct buf *out, const struct plan_report_sweep *s)
 {
@@ -186,7 +209,7 @@ static void put_when(struct buf *out, const struct plan_report_sweep *s)
         buf_append_str(out, "done in about ");
         put_duration(out, (int64_t)s->ends_ms);
     } else {
-        buf_append_str(out, "how long it takes is not known yet (`estimate` of a model tells it)");
+        put_unmeasured(out, s);
     }
     if (s->deadline_ms == INT64_MAX)
         return;

@@ -102,7 +102,11 @@ struct plan_report_sweep {
     double work_ms;            /* slot time of what is missing, a load of each model included */
     double least_ms;           /* of one model alone, in all the slots that it may have */
     double ends_ms;            /* after the start, about, if nothing fails; -1: not known */
-    int64_t deadline_ms;       /* after the start; INT64_MAX: none */
+    /* Models with something missing of which nobody knows how long it takes, by the sweep's order.
+     */
+    const struct plan_report_model **unmeasured;
+    size_t unmeasured_count;
+    int64_t deadline_ms; /* after the start; INT64_MAX: none */
 };
 
 struct plan_report {

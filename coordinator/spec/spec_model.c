@@ -1,6 +1,8 @@
 /* One element of `models:`. */
 #include "coordinator/spec/spec_private.h"
 
+#include "common/text.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { LOAD_TIMEOUT_DEFAULT_MS = 10 * 60 * 1000 };
@@ -20,16 +22,10 @@ static const char *const role_words[SPEC_ROLE_COUNT] = {
 
 /* ---- The environment ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 static bool is_secret(const char *name)
 {
-    return ends_with(name, "KEY") || ends_with(name, "TOKEN") || ends_with(name, "SECRET") ||
-           ends_with(name, "PASSWORD");
+    return text_ends_with(name, "KEY") || text_ends_with(name, "TOKEN") ||
+           text_ends_with(name, "SECRET") || text_ends_with(name, "PASSWORD");
 }
 
 static bool is_env_name(const char *name)

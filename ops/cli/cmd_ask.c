@@ -42,6 +42,26 @@ static const char HELP[] =
     "\n"
     "Exit: 0 answered; 2 bad input; 4 no coordinator answers.\n";
 
+static bool is_called_as_a_sweep(const char *word)
+{
+    return text_ends_with(word, ".yaml") || text_ends_with(word, ".yml") ||
+           text_ends_with(word, ".muster");
+}
+
+/* `first`: of the words. The last one is what is asked about, unless it is the sweep, alone. */
+static int take_what(struct ask_options *o, int *argc, char **argv, int first, bool has_sweep)
+{
+    bool is_missing =
+        first == *argc || (first + 1 == *argc && !has_sweep && is_called_as_a_sweep(argv[first]));
+    if (is_missing)
+        return say_error(argv[0], EXIT_BAD_INPUT,
+                         "what%s%s? expected a model, worker, task, MODEL/TASK or attempt; see "
+                         "--help",
+                         first < *argc ? " of " : "", first < *argc ? argv[first] : "");
+    o->what = argv[--*argc];
+    return 0;
+}
+
 static int parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
 {
     enum { STATE = 256, CONNECT, KEY, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
@@ -76,13 +96,9 @@ static int parse(int argc, char **argv, const char *extra, const char *what, str
         default: return EXIT_BAD_INPUT;
         }
     }
-    if (strcmp(argv[0], "explain") == 0) {
-        if (optind == argc)
-            return say_error(argv[0], EXIT_BAD_INPUT,
-                             "what? expected a model, worker, task, MODEL/TASK or attempt; see "
-                             "--help");
-        o->what = argv[--argc];
-    }
+    if (strcmp(argv[0], "explain") == 0 &&
+        take_what(o, &argc, argv, optind, given || o->connect) != 0)
+        return EXIT_BAD_INPUT;
     if (o->connect && (given || optind < argc))
         return say_error(argv[0], EXIT_BAD_INPUT,
                          "--connect ENDPOINT or a sweep of this machine, not both");

@@ -5,8 +5,8 @@ import json
 import signal
 import time
 
-from muster_e2e import (DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest, kill, main,
-                        processes, sim, synthetic, wait_until)
+from muster_e2e import (BAD_INPUT, DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest,
+                        kill, main, processes, sim, synthetic, wait_until)
 
 ROWS = 100
 MANY = ("--workers", 8, "--slots", 1)  # more at a time than the slow ones: what remains is soon done
@@ -60,7 +60,7 @@ class Looking(Operated):
         why = self.muster("explain", sweep.file, "a")
         self.assertRegex(why.out, "^a (runs|loads) on ")
         self.assertIn("local-1 ", self.muster("explain", sweep.file, "local").out)
-        self.muster("explain", sweep.file, "b", expect=2)
+        self.muster("explain", sweep.file, "b", expect=BAD_INPUT)
         self.assertGreater(self.ask(sweep, "status")["decisions"]["granted_load"], 0)
         plan = json.loads(self.muster("plan", sweep.file, "--json").out)["can_run"]
         self.assertEqual(plan["instances"], ROWS)
@@ -71,6 +71,11 @@ class Looking(Operated):
             self.assertIn(said, self.muster(command, sweep.file).out)
         run.signal(signal.SIGINT)
         self.assert_ended(run, STOPPED)
+
+    def test_explain_says_what_can_be_asked(self):
+        for words, said in (([], "what? "), (["s.yaml"], "what of s.yaml? ")):
+            err = self.muster("explain", *words, expect=BAD_INPUT).err
+            self.assertIn(said + "expected a model, worker, task, MODEL/TASK or attempt", err)
 
     def test_without_a_coordinator_status_says_so(self):
         sweep = self.make([sim("a")])

@@ -203,6 +203,17 @@ static void glob_takes_no_exponential_time(void **state)
     assert_false(text_glob(pattern, name)); /* or the test runs out of time */
 }
 
+static void an_end_may_be_all_of_a_text(void **state)
+{
+    (void)state;
+    assert_true(text_ends_with("sweep.yaml", ".yaml"));
+    assert_true(text_ends_with(".yaml", ".yaml"));
+    assert_true(text_ends_with("any", ""));
+    assert_false(text_ends_with("yaml", ".yaml"));
+    assert_false(text_ends_with("sweep.yaml.bak", ".yaml"));
+    assert_false(text_ends_with("sweep.YAML", ".yaml"));
+}
+
 static void nearest_helps_with_slips_only(void **state)
 {
     (void)state;
@@ -354,6 +365,7 @@ int main(void)
         cmocka_unit_test(glob_keeps_parts_apart),
         cmocka_unit_test(glob_agrees_with_its_definition),
         cmocka_unit_test(glob_takes_no_exponential_time),
+        cmocka_unit_test(an_end_may_be_all_of_a_text),
         cmocka_unit_test(nearest_helps_with_slips_only),
         cmocka_unit_test(durations_are_parsed_strictly),
         cmocka_unit_test(whole_numbers_are_parsed_strictly),

@@ -315,6 +315,47 @@ static void what_nobody_measured_has_no_forecast(void **state)
     plan_report_release(&r);
 }
 
+static const char *when_of(const struct plan *plan, const struct plan_machine *machine)
+{
+    static char line[200];
+    struct plan_report r = report_of(plan, machine, NULL);
+    struct buf out = { 0 };
+    plan_report_text(&r, &out);
+    const char *when = strstr(buf_cstr(&out), "\nforecast for ");
+    assert_non_null(when);
+    snprintf(line, sizeof(line), "%.*s", (int)strcspn(when + 1, "\n"), when + 1);
+    buf_release(&out);
+    plan_report_release(&r);
+    return line;
+}
+
+#define NOT_KNOWN_YET "forecast for 10 slots: how long it takes is not known yet: "
+#define TELLS_IT      " not measured (`estimate` of a model tells it); the deadline is in 1m 40s"
+
+static void it_is_said_which_models_nobody_measured(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_machine no_gpus = ten_slots;
+    struct spec hurried = sweep;
+    hurried.settings.deadline = (struct yaml_deadline){ DEADLINE_AFTER, 100000 };
+    plan.spec = &hurried;
+    assert_string_equal(when_of(&plan, &ten_slots),
+                        NOT_KNOWN_YET "org/vision and fast are" TELLS_IT);
+    no_gpus.gpus_per_slot = 0;
+    assert_string_equal(when_of(&plan, &no_gpus), NOT_KNOWN_YET "fast is" TELLS_IT);
+    struct plan_model models[5];
+    for (size_t i = 0; i < 5; i++)
+        models[i] = plan.models[1];
+    plan.models = models;
+    plan.model_count = 3;
+    assert_string_equal(when_of(&plan, &ten_slots),
+                        NOT_KNOWN_YET "fast, fast and fast are" TELLS_IT);
+    plan.model_count = 5;
+    assert_string_equal(when_of(&plan, &ten_slots),
+                        NOT_KNOWN_YET "fast, fast, fast and 2 more are" TELLS_IT);
+}
+
 /* Three of the same work on ten slots, 100 s of them: ada's two share half of all, 3 to 1, with the
  * one of bob; what is over leaves its share to the others. Then a fourth, of a lower priority. */
 static void sweeps_share_by_weight_and_wait_by_priority(void **state)
@@ -506,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_cap_holds_the_forecast_up),
         cmocka_unit_test(recorded_time_counts_as_slots_take_it),
         cmocka_unit_test(what_nobody_measured_has_no_forecast),
+        cmocka_unit_test(it_is_said_which_models_nobody_measured),
         cmocka_unit_test(sweeps_share_by_weight_and_wait_by_priority),
         cmocka_unit_test(what_cannot_run_is_not_in_the_total),
         cmocka_unit_test(only_results_of_another_identity_are_outdated),
