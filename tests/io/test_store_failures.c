@@ -1,7 +1,7 @@
 /* Every call of the store to LMDB and to the system fails once, in every operation of the store:
  * what fails says so, by the name of its file, leaves no trace in the store and nothing behind in
  * memory; and the same operation done again later succeeds. */
-#include "tests/io/store_fixture.h"
+#include "tests/io/store_uses.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -129,11 +129,7 @@ static err next_step(struct store *s, struct errmsg *msg)
 
 static err retry_all(struct store *s, struct errmsg *msg)
 {
-    struct store_batch *b = store_batch_new();
-    store_batch_retry(b, 0, 0);
-    err e = store_commit(s, b, msg);
-    store_batch_free(b);
-    return e;
+    return use_retry(s, 0, 0, msg);
 }
 
 /* Rows that end strikes, that failed, and on two pages of the bitmap. */
@@ -155,64 +151,14 @@ static err end_strikes(struct store *s, struct errmsg *msg)
     return e;
 }
 
-static void ignore_model(void *owner, uint32_t id, const struct digest *identity,
-                         struct span record)
-{
-    (void)owner, (void)id, (void)identity, (void)record;
-}
-
-static err read_models(struct store *s, struct errmsg *msg)
-{
-    return store_each_model(s, ignore_model, NULL, msg);
-}
-
-static err count_results(struct store *s, struct errmsg *msg)
-{
-    uint64_t count;
-    return store_count_results(s, 1, &count, msg);
-}
-
 static err load_cell(struct store *s, struct errmsg *msg)
 {
-    struct bitmap ended;
-    struct tally tally;
-    err e = store_load_cell(s, 1, 1, SIZE, &ended, &tally, msg);
-    if (!e)
-        bitmap_release(&ended);
-    return e;
+    return use_cell(s, SIZE, msg);
 }
 
 static err recount(struct store *s, struct errmsg *msg)
 {
-    struct tally tally;
-    return store_recount(s, 1, 1, SIZE, NULL, &tally, msg);
-}
-
-static void ignore_strike(void *owner, const struct strike *strike)
-{
-    (void)owner, (void)strike;
-}
-
-static err read_strikes(struct store *s, struct errmsg *msg)
-{
-    return store_each_strike(s, ignore_strike, NULL, msg);
-}
-
-static err read_failures(struct store *s, struct errmsg *msg)
-{
-    size_t given;
-    return store_each_failure(s, 1, (struct strike){ 0 }, SIZE, ignore_strike, NULL, &given, msg);
-}
-
-static bool ignore_result(void *owner, const struct result *result)
-{
-    (void)owner, (void)result;
-    return true;
-}
-
-static err read_results(struct store *s, struct errmsg *msg)
-{
-    return store_each_result(s, 1, 1, ignore_result, NULL, msg);
+    return use_recount(s, SIZE, msg);
 }
 
 static err read_step(struct store *s, struct errmsg *msg)
@@ -233,16 +179,16 @@ static err check_all(struct store *s, struct errmsg *msg)
 
 static const struct operation {
     const char *name;
-    err (*run)(struct store *s, struct errmsg *msg);
+    store_use_f *run;
     bool writes;
 } operations[] = {
     { "model id", get_model_id, true }, { "task id", get_task_id, true },
     { "ids", get_ids, true },           { "step", next_step, true },
     { "retry", retry_all, true },       { "rows that end strikes", end_strikes, true },
-    { "models", read_models, false },   { "count", count_results, false },
+    { "models", use_models, false },    { "count", use_count, false },
     { "cell", load_cell, false },       { "recount", recount, false },
-    { "strikes", read_strikes, false }, { "failures", read_failures, false },
-    { "results", read_results, false }, { "value", read_step, false },
+    { "strikes", use_strikes, false },  { "failures", use_failures, false },
+    { "results", use_results, false },  { "value", read_step, false },
     { "fsck", check_all, false },
 };
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
@@ -391,7 +337,7 @@ static void a_map_that_cannot_grow_is_told(void **state)
     static const struct {
         const char *calls;
         int code;
-        err (*run)(struct store *s, struct errmsg *msg);
+        store_use_f *run;
     } cases[] = {
         { "mdb_txn_begin", MDB_MAP_RESIZED, load_cell },
         { "mdb_txn_begin", MDB_MAP_RESIZED, next_step },

@@ -1,7 +1,7 @@
 /* Records that are garbage, each under its right key and with its right checksum, or under a key
  * that is none: whoever comes by one says so and names it, and the check of the whole store does.
  */
-#include "tests/io/store_fixture.h"
+#include "tests/io/store_uses.h"
 
 #include <lmdb.h>
 
@@ -72,65 +72,14 @@ static err plant(struct store_txn *t, void *context, struct errmsg *msg)
 
 /* ---- Who comes by it ---- */
 
-typedef err use_f(struct store *s, struct errmsg *msg);
-
 static err load(struct store *s, struct errmsg *msg)
 {
-    struct bitmap ended;
-    struct tally tally;
-    err e = store_load_cell(s, 1, 1, SIZE, &ended, &tally, msg);
-    if (!e)
-        bitmap_release(&ended);
-    return e;
+    return use_cell(s, SIZE, msg);
 }
 
 static err recount(struct store *s, struct errmsg *msg)
 {
-    struct tally tally;
-    return store_recount(s, 1, 1, SIZE, NULL, &tally, msg);
-}
-
-static bool take_result(void *owner, const struct result *result)
-{
-    (void)owner, (void)result;
-    return true;
-}
-
-static err results(struct store *s, struct errmsg *msg)
-{
-    return store_each_result(s, 1, 1, take_result, NULL, msg);
-}
-
-static err count(struct store *s, struct errmsg *msg)
-{
-    uint64_t rows;
-    return store_count_results(s, 1, &rows, msg);
-}
-
-static void take_strike(void *owner, const struct strike *strike)
-{
-    (void)owner, (void)strike;
-}
-
-static err strikes(struct store *s, struct errmsg *msg)
-{
-    return store_each_strike(s, take_strike, NULL, msg);
-}
-
-static err failures(struct store *s, struct errmsg *msg)
-{
-    size_t given;
-    return store_each_failure(s, 1, (struct strike){ 0 }, SIZE, take_strike, NULL, &given, msg);
-}
-
-static void take_model(void *owner, uint32_t id, const struct digest *identity, struct span record)
-{
-    (void)owner, (void)id, (void)identity, (void)record;
-}
-
-static err models(struct store *s, struct errmsg *msg)
-{
-    return store_each_model(s, take_model, NULL, msg);
+    return use_recount(s, SIZE, msg);
 }
 
 static err model_id(struct store *s, struct errmsg *msg)
@@ -145,18 +94,12 @@ static err commit(struct store *s, struct errmsg *msg)
 {
     struct store_batch *b = store_batch_new();
     fixture_block(b, 1, 1, SIZE, 600, 1, 1, STATUS_OK);
-    err e = store_commit(s, b, msg);
-    store_batch_free(b);
-    return e;
+    return use_commit(s, b, msg);
 }
 
 static err retry(struct store *s, struct errmsg *msg)
 {
-    struct store_batch *b = store_batch_new();
-    store_batch_retry(b, 1, 1);
-    err e = store_commit(s, b, msg);
-    store_batch_free(b);
-    return e;
+    return use_retry(s, 1, 1, msg);
 }
 
 /* ---- That it is said ---- */
@@ -178,7 +121,7 @@ struct garbage_case {
     struct garbage garbage;
     const char *violation; /* that fsck finds, among others; NULL: none */
     struct {
-        use_f *run;
+        store_use_f *run;
         const char *words; /* NULL: it does not come by */
     } uses[4];
 };
@@ -235,16 +178,16 @@ static void garbage_among_identities_is_named(void **state)
     static const struct garbage_case cases[] = {
         { { TABLE_MODEL, .identity = "model 1", BYTES("\1") },
           "model",
-          { { models, "cannot be read" }, { model_id, "cannot be read" } } },
+          { { use_models, "cannot be read" }, { model_id, "cannot be read" } } },
         { { TABLE_MODEL, .identity = "model 3", BYTES("\7\0{}") },
           "has the id 7, which was never given or is another's",
-          { { models, NULL } } },
+          { { use_models, NULL } } },
         { { TABLE_MODEL, .identity = "model 3", .key_more = -1, BYTES("\1\0{}") },
           "cannot be read",
-          { { models, "cannot be read" } } },
+          { { use_models, "cannot be read" } } },
         { { TABLE_MODEL, .identity = "model 1", BYTES("\1\0{}"), .version = 2 },
           "was written by a newer muster",
-          { { models, "was written by a newer muster" },
+          { { use_models, "was written by a newer muster" },
             { model_id, "was written by a newer muster" } } },
         { { TABLE_TASK, .identity = "task 1", BYTES("\1\0{}") }, "has 0 instances", { { 0 } } },
         { { TABLE_TASK, .identity = "task 1", BYTES("\1\xff\xff\xff\xff\x0f{}") },
@@ -261,8 +204,8 @@ static void garbage_among_tallies_is_named(void **state)
         { { TABLE_TALLY, NULL, 1, 1, 0, 0, BYTES("") },
           "tally (model 1, task 1) cannot be read",
           { { load, "tally (model 1, task 1) cannot be read" },
-            { count, "cannot be read" },
-            { results, "cannot be read" },
+            { use_count, "cannot be read" },
+            { use_results, "cannot be read" },
             { commit, "cannot be read" } } },
         { { TABLE_TALLY, NULL, 1, 1, 0, 1, BYTES(EMPTY_TALLY) },
           "tally 000000010000000100 cannot be read",
@@ -297,7 +240,7 @@ static void garbage_among_blocks_is_named(void **state)
         { { TABLE_BLOCK, NULL, 1, 1, 4, 0, BYTES("MBK1") },
           "block (model 1, task 1, 4) cannot be read",
           { { recount, "block (model 1, task 1, 4) cannot be read" },
-            { results, "cannot be read" },
+            { use_results, "cannot be read" },
             { commit, "is there, but is not counted" } } },
         { { TABLE_BLOCK, NULL, 1, 1, 4, 1, BYTES("MBK1") },
           "cannot be read",
@@ -308,7 +251,7 @@ static void garbage_among_blocks_is_named(void **state)
         { { TABLE_BLOCK, NULL, 1, 1, 3, 0, BYTES("MBK1"), .version = 3 },
           "was written by a newer muster",
           { { recount, "was written by a newer muster" },
-            { results, "was written by a newer muster" } } },
+            { use_results, "was written by a newer muster" } } },
     };
     TRY_ALL(cases);
 }
@@ -356,14 +299,14 @@ static void garbage_among_failures_is_named(void **state)
     static const struct garbage_case cases[] = {
         { { TABLE_FAILURE, NULL, 1, 1, 102, 0, BYTES("\1") },
           "model 1, task 1: a failure of 1 bytes cannot be read",
-          { { failures, "failure (model 1, task 1, 102) cannot be read" },
+          { { use_failures, "failure (model 1, task 1, 102) cannot be read" },
             { retry, "failure (model 1, task 1, 102) cannot be read" } } },
         { { TABLE_FAILURE, NULL, 1, 1, 102, 1, BYTES("\3\0\3why") },
           "cannot be read",
-          { { failures, "cannot be read" }, { retry, "cannot be read" } } },
+          { { use_failures, "cannot be read" }, { retry, "cannot be read" } } },
         { { TABLE_FAILURE, NULL, 1, 1, 9000, 0, BYTES("\3\0\3why") },
           "instance 9000 is listed as a failure, but did not fail",
-          { { failures, NULL }, { retry, "failure (model 1, task 1, 9000) is not counted" } } },
+          { { use_failures, NULL }, { retry, "failure (model 1, task 1, 9000) is not counted" } } },
         { { TABLE_FAILURE, NULL, 1, 1, 50, 0, BYTES("\4\0\3why") },
           "instance 50 is listed as a failure, but did not fail",
           { { retry, "failure (model 1, task 1, 50) is not counted" } } },
@@ -384,25 +327,25 @@ static void garbage_among_strikes_is_named(void **state)
     static const struct garbage_case cases[] = {
         { { TABLE_STRIKE, NULL, 1, 1, 600, 0, BYTES("\1") },
           "strike (model 1, task 1, 600) cannot be read",
-          { { strikes, "strike (model 1, task 1, 600) cannot be read" } } },
+          { { use_strikes, "strike (model 1, task 1, 600) cannot be read" } } },
         { { TABLE_STRIKE, NULL, 1, 1, 600, 1, BYTES("\1\1\1why") },
           "cannot be read",
-          { { strikes, "cannot be read" }, { commit, "has an odd key" } } },
+          { { use_strikes, "cannot be read" }, { commit, "has an odd key" } } },
         { { TABLE_STRIKE, NULL, 0, 1, 600, 0, BYTES("\1\1\1why") },
           "never given",
-          { { strikes, NULL } } },
+          { { use_strikes, NULL } } },
         { { TABLE_STRIKE, NULL, 3, 1, 600, 0, BYTES("\1\1\1why") },
           "never given",
-          { { strikes, NULL } } },
+          { { use_strikes, NULL } } },
         { { TABLE_STRIKE, NULL, 1, 0, 600, 0, BYTES("\1\1\1why") },
           "never given",
-          { { strikes, NULL } } },
+          { { use_strikes, NULL } } },
         { { TABLE_STRIKE, NULL, 1, 3, 600, 0, BYTES("\1\1\1why") },
           "never given",
-          { { strikes, NULL } } },
+          { { use_strikes, NULL } } },
         { { TABLE_STRIKE, NULL, 1, 1, 500, 0, BYTES("\1\1\1why"), .version = 7 },
           "was written by a newer muster",
-          { { strikes, "was written by a newer muster" } } },
+          { { use_strikes, "was written by a newer muster" } } },
     };
     TRY_ALL(cases);
 }
@@ -414,7 +357,7 @@ static void garbage_among_what_was_opened_again_is_named(void **state)
         { { TABLE_REOPENED, NULL, 1, 1, 103, 0, BYTES("") },
           "reopened (model 1, task 1, 103) cannot be read",
           { { recount, "reopened (model 1, task 1, 103) cannot be read" },
-            { results, "cannot be read" },
+            { use_results, "cannot be read" },
             { load, NULL } } },
         { { TABLE_REOPENED, NULL, 1, 1, 103, 1, BYTES("\2") },
           "cannot be read",
@@ -446,7 +389,7 @@ static void a_store_without_a_sound_head_is_not_used(void **state)
         struct store *s = fixture_sound(dir);
         struct garbage garbage = cases[i].garbage;
         assert_int_equal(store_write(s, STORE_NEED_SMALL, plant, &garbage, NULL), OK);
-        use_f *const uses[] = { load, commit };
+        store_use_f *const uses[] = { load, commit };
         for (size_t k = 0; k < 2; k++) {
             struct errmsg msg = { "" };
             assert_int_equal(uses[k](s, &msg), cases[i].expected);
