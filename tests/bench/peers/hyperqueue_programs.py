@@ -7,7 +7,6 @@ import importlib.util
 import os
 import time
 
-
 COUNT_MIN = 5000  # the client looks once a second whether a job is done
 
 
@@ -67,7 +66,7 @@ class Peer:
         return found
 
     def memory(self, count):
-        return 0  # server, worker and client are one process here: it cannot be told apart
+        return None  # server, worker and client are one process here: it cannot be told apart
 
     def lost(self, count):
         return None

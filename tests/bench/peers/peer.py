@@ -7,7 +7,7 @@ A module NAME.py here has a class Peer with
     start(folder)     its server, and one worker for null tasks
     rate(count)       tasks a second, by its own batch interface: submitted, run, result received
     latencies(count)  seconds of single tasks, one after the other
-    memory(count)     bytes of the server for so many waiting tasks, nobody working on them
+    memory(count)     bytes of the server for so many waiting tasks, nobody working on them; None: not known
     lost(count)       tasks of `count` that wait when the server is killed with SIGKILL and started
                       again, and are gone; None: all of them, it keeps nothing
     stop()
