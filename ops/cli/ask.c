@@ -1,0 +1,185 @@
+#include "ops/cli/ask.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/file.h"
+#include "common/text.h"
+#include "coordinator/exit_code.h"
+#include "ops/cli/client.h"
+#include "ops/cli/common.h"
+
+enum {
+    ASK_TIMEOUT_MS = 5000,
+    NOBODY_TIMEOUT_MS = 1000 /* nobody runs the sweep, or is just being started again */
+};
+
+static const char HELP[] =
+    "Usage: muster %s [SWEEP.yaml | --state DIR | --connect ENDPOINT --key FILE] %s[--json]\n"
+    "\n"
+    "%s\n"
+    "\n"
+    "Asks the coordinator that runs the sweep. SWEEP.yaml stands for its state folder,\n"
+    "SWEEP.muster; without either, the only *.muster folder here is meant. From another machine:\n"
+    "the ENDPOINT of its --listen-operators, and an operator's key.\n"
+    "\n"
+    "Exit: 0 answered; 2 bad input; 4 no coordinator answers.\n";
+
+static bool is_called_as_a_sweep(const char *word)
+{
+    return text_ends_with(word, ".yaml") || text_ends_with(word, ".yml") ||
+           text_ends_with(word, ".muster");
+}
+
+/* `first`: of the words. The last one is what is asked about, unless it is the sweep, alone. */
+static int take_what(struct ask_options *o, int *argc, char **argv, int first, bool has_sweep)
+{
+    bool is_missing =
+        first == *argc || (first + 1 == *argc && !has_sweep && is_called_as_a_sweep(argv[first]));
+    if (is_missing)
+        return say_error(argv[0], EXIT_BAD_INPUT,
+                         "what%s%s? expected a model, worker, task, MODEL/TASK or attempt; see "
+                         "--help",
+                         first < *argc ? " of " : "", first < *argc ? argv[first] : "");
+    o->what = argv[--*argc];
+    return 0;
+}
+
+int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
+{
+    enum { STATE = 256, CONNECT, KEY, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
+    static const struct option options[] = {
+        { "state", required_argument, NULL, STATE },
+        { "connect", required_argument, NULL, CONNECT },
+        { "key", required_argument, NULL, KEY },
+        { "model", required_argument, NULL, MODEL },
+        { "worker", required_argument, NULL, WORKER },
+        { "limit", required_argument, NULL, LIMIT },
+        { "json", no_argument, NULL, JSON },
+        { "help", no_argument, NULL, HELP_OPTION },
+        { NULL, 0, NULL, 0 },
+    };
+    *o = (struct ask_options){ .command = argv[0], .limit = 100 };
+    const char *given = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case STATE: given = optarg; break;
+        case CONNECT: o->connect = optarg; break;
+        case KEY: o->key = optarg; break;
+        case MODEL: o->model = optarg; break;
+        case WORKER: o->worker = optarg; break;
+        case LIMIT:
+            if (!text_parse_u64(optarg, &o->limit) || o->limit == 0)
+                return say_error(argv[0], EXIT_BAD_INPUT,
+                                 "--limit: expected a whole number from 1, found \"%s\"", optarg);
+            break;
+        case JSON: o->json = true; break;
+        case HELP_OPTION: printf(HELP, argv[0], extra, what); return -1;
+        default: return EXIT_BAD_INPUT;
+        }
+    }
+    if (strcmp(argv[0], "explain") == 0 &&
+        take_what(o, &argc, argv, optind, given || o->connect) != 0)
+        return EXIT_BAD_INPUT;
+    if (o->connect && (given || optind < argc))
+        return say_error(argv[0], EXIT_BAD_INPUT,
+                         "--connect ENDPOINT or a sweep of this machine, not both");
+    if (o->key && !o->connect)
+        return say_error(argv[0], EXIT_BAD_INPUT, "--key goes with --connect tcp://HOST:PORT");
+    if (o->connect)
+        return 0;
+    if (optind < argc && !file_is_dir(argv[optind]))
+        o->sweep_file = argv[optind];
+    o->state = find_state(given, argc, argv, optind);
+    return o->state ? 0 : EXIT_BAD_INPUT;
+}
+
+bool ask_somebody_runs(const char *state)
+{
+    char *lock = file_join(state, "store/muster.lock");
+    bool held = file_is_locked(lock);
+    free(lock);
+    return held;
+}
+
+static err connect_there(const struct ask_options *o, struct client **out, struct errmsg *msg)
+{
+    struct key_file key;
+    err e = o->key ? key_read_for(KEY_OPERATOR, o->key, &key, msg) : OK;
+    if (e)
+        return e == ERR_IO ? e : ERR_INVALID; /* bad input, whatever is wrong with it */
+    e = client_connect(o->connect, o->key ? &key : NULL, out, msg);
+    if (o->key)
+        key_forget(&key);
+    return e;
+}
+
+int ask(const struct ask_options *o, json_t *question, json_t **out)
+{
+    bool may_take_long = o->connect || ask_somebody_runs(o->state);
+    int timeout_ms = may_take_long ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
+    struct errmsg msg = { 0 };
+    struct client *client = NULL;
+    err e = o->connect ? connect_there(o, &client, &msg) : client_open(o->state, &client, &msg);
+    if (!e)
+        e = client_ask(client, question, timeout_ms, out, &msg);
+    client_close(client);
+    json_decref(question);
+    if (!e)
+        return 0;
+    return say_error(o->command,
+                     e == ERR_INVALID || e == ERR_NOT_FOUND ? EXIT_BAD_INPUT : EXIT_INFRASTRUCTURE,
+                     "%s", msg.text);
+}
+
+int ask_all(const struct ask_options *o, const char *what, const char *key, json_t **out)
+{
+    int code = ask(o, json_pack("{s:s}", "ask", what), out);
+    json_t *next = code == 0 ? json_incref(json_object_get(*out, "next")) : NULL;
+    while (code == 0 && json_is_integer(next)) {
+        json_t *page = NULL;
+        code = ask(o, json_pack("{s:s,s:O}", "ask", what, "from", next), &page);
+        json_decref(next);
+        next = code == 0 ? json_incref(json_object_get(page, "next")) : NULL;
+        json_array_extend(json_object_get(*out, key), json_object_get(page, key));
+        json_decref(page);
+    }
+    json_decref(next);
+    json_object_del(*out, "next");
+    return code;
+}
+
+void ask_print_json(const json_t *o)
+{
+    json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+}
+
+long long ask_whole(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+const char *ask_text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "-";
+}
+
+void ask_print_safe(const char *s)
+{
+    struct buf out = { 0 };
+    text_append_safe(&out, span_str(s));
+    fputs(buf_cstr(&out), stdout);
+    buf_release(&out);
+}
+
+void ask_print_insecure(const json_t *reply)
+{
+    if (json_is_true(json_object_get(reply, "insecure")))
+        puts(
+            "INSECURE: it listens without keys; nothing is encrypted, whoever connects is trusted");
+}

@@ -1,0 +1,42 @@
+/* What the commands share that ask a running coordinator, or order something. */
+#ifndef MUSTER_OPS_CLI_ASK_H
+#define MUSTER_OPS_CLI_ASK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ask_options {
+    const char *command;
+    char *state;               /* the caller frees */
+    const char *connect, *key; /* at an endpoint instead of a state folder; NULL: no */
+    const char *sweep_file;    /* NULL: a state folder was named */
+    const char *model;         /* failures, pause, resume */
+    const char *worker;        /* drain */
+    const char *what;          /* explain: the last word */
+    uint64_t limit;
+    bool json;
+};
+
+/* extra: of the usage, what the command takes beyond what all take; what: what it does. 0, -1 after
+ * --help, or the exit code after saying what was expected. */
+int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o);
+
+/* Whether a coordinator has the store open. */
+bool ask_somebody_runs(const char *state);
+
+/* Takes over the question. 0, and the caller releases *out; or the exit code, after saying why. */
+int ask(const struct ask_options *o, json_t *question, json_t **out);
+/* The whole of an answer whose list `key` comes in pages. */
+int ask_all(const struct ask_options *o, const char *what, const char *key, json_t **out);
+
+/* A member of an answer: 0, or "-", if there is none. */
+long long ask_whole(const json_t *o, const char *key);
+const char *ask_text(const json_t *o, const char *key);
+
+void ask_print_json(const json_t *o);
+/* Text that came from models or workers must not steer the terminal. */
+void ask_print_safe(const char *s);
+void ask_print_insecure(const json_t *reply); /* nothing, if it is not */
+
+#endif

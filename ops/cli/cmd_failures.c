@@ -1,0 +1,71 @@
+/* muster failures: what failed for good, of a coordinator or of a store that nobody runs. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ops/cli/ask.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/stored_failures.h"
+
+static void print_failures(const json_t *list)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach(list, i, f)
+    {
+        printf("%-24s %-40s %6lld  %-9s ", ask_text(f, "model"), ask_text(f, "task"),
+               ask_whole(f, "instance"), ask_text(f, "status"));
+        ask_print_safe(ask_text(f, "reason"));
+        putchar('\n');
+    }
+    if (json_array_size(list) == 0)
+        puts("no instance has failed for good");
+}
+
+/* Pages of the coordinator's list, until there are enough or no more. */
+static int collect_failures(const struct ask_options *o, json_t *list)
+{
+    json_t *after = json_null();
+    int code = 0;
+    while (code == 0 && json_array_size(list) < o->limit) {
+        uint64_t left = o->limit - json_array_size(list);
+        json_t *question = json_pack("{s:s,s:I,s:O}", "ask", "failures", "limit",
+                                     (json_int_t)(left < 200 ? left : 200), "after", after);
+        if (o->model)
+            json_object_set_new(question, "model", json_string(o->model));
+        json_t *reply = NULL;
+        code = ask(o, question, &reply);
+        json_decref(after);
+        after = NULL;
+        if (code)
+            break;
+        json_array_extend(list, json_object_get(reply, "failures"));
+        after = json_incref(json_object_get(reply, "next"));
+        json_decref(reply);
+        if (json_is_null(after))
+            break;
+    }
+    json_decref(after);
+    return code;
+}
+
+int cmd_failures(int argc, char **argv)
+{
+    struct ask_options o;
+    int code = ask_parse(
+        argc, argv, "[--model NAME] [--limit N] ",
+        "Instances that failed for good (quarantined), and why. With SWEEP.yaml also when the\n"
+        "sweep does not run: then they are read from its store.",
+        &o);
+    json_t *list = json_array();
+    if (code == 0 && o.sweep_file && !ask_somebody_runs(o.state))
+        code = stored_failures(o.sweep_file, o.state, o.model, o.limit, list);
+    else if (code == 0)
+        code = collect_failures(&o, list);
+    if (code == 0 && o.json)
+        ask_print_json(list);
+    else if (code == 0)
+        print_failures(list);
+    json_decref(list);
+    free(o.state);
+    return code < 0 ? 0 : code;
+}
