@@ -158,8 +158,9 @@ TEST(a_slot_on_which_a_model_fails_leaves_the_only_place_that_its_cap_allows)
         assert_int_equal(slot_of(b, &peers[1]).queued, 0);
         rows(b, &peers[0], i, 1, STATUS_CRASH);
     }
-    while (slot_of(b, &peers[0]).queued > 0)
+    for (int i = 0; i < 5 && slot_of(b, &peers[0]).queued > 0; i++) /* what it has, and no more */
         end(b, &peers[0], ENDED_RETURNED);
+    assert_int_equal(slot_of(b, &peers[0]).queued, 0);
     assert_int_equal(slot_of(b, &peers[1]).model, 0);
     assert_true(slot_of(b, &peers[1]).queued > 0);
     core_selfcheck(b->core);
