@@ -21,12 +21,18 @@ bool should_let_others_try(const struct core *c, const struct slot *s);
 struct cell *choose_another(struct core *c, const struct slot *s, uint32_t *first, uint32_t *count);
 /* Whether another replica would be loaded before those there are were through. */
 bool model_is_worth_loading(const struct core *c, const struct model *m);
+/* It has something free, and nothing keeps it from the slot. */
+bool model_is_usable(const struct core *c, const struct model *m, const struct slot *s);
 /* Whether the slot could have some of its free work, now. */
 bool model_has_work_for(struct core *c, struct model *m, const struct slot *s);
 bool model_can_ever_run(const struct core *c, uint32_t model, const char **why);
 
 /* What a slot that has not the model would do of it; -INFINITY: nothing that pays. */
 double model_piece_ns(const struct core *c, const struct model *m);
+
+/* make_way.c */
+/* Whether the slot should leave its model, now, for one that nobody knew was so long. */
+bool should_make_way(const struct core *c, const struct slot *s);
 
 /* shortlist.c: slots that are alike are answered once */
 void kind_enter(struct core *c, struct slot *s); /* what it offers is known */
