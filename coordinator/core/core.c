@@ -42,6 +42,8 @@ static void free_gangs(struct worker *w)
 {
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct gang *g = w->slots[i].gang;
+        if (g && g->heir && g->heir->slots[g->heir->count - 1] == i)
+            free(g->heir);
         if (g && g->slots[g->count - 1] == i)
             free(g); /* nobody behind this slot looks at it */
     }

@@ -8,6 +8,8 @@
  * are held back: what waits behind their heads is taken back, and nothing but work of their own
  * model that will be through in time is granted to them until the last one is. It forms only if
  * that wait is no longer than the work there is for it, and gives up if it turns out to be longer.
+ * A narrower gang that is at work in its slots is held back likewise if that pays (make_way.c): the
+ * one that forms is its heir.
  *
  * A gang that has nothing to do stays together until one of its slots is wanted for something else.
  */
@@ -132,7 +134,9 @@ bool slot_is_held(const struct slot *s)
     const struct gang *g = s->gang;
     if (!g)
         return false;
-    return gang_is_forming(g) ? s->queued > 0 : gang_lead(g) != s && !is_idle(g);
+    if (gang_is_forming(g))
+        return s->queued > 0;
+    return g->heir || (gang_lead(g) != s && !is_idle(g));
 }
 
 double slot_hold_ns(const struct core *c, const struct slot *s)
@@ -166,22 +170,36 @@ static double gain_ns(const struct core *c, const struct model *m)
     return m->known_cells == 0 && ns < probe_ns ? probe_ns : ns;
 }
 
+/* Whether a gang of these slots could be the heir of a narrower one. */
+static bool could_inherit(const uint32_t *slots, uint32_t count, const struct gang *g)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count && found < g->count; i++)
+        found += slots[i] == g->slots[found];
+    return found == g->count && found < count;
+}
+
 bool gang_may_form(const struct core *c, const struct slot *s, const struct model *m,
                    double *wait_ns)
 {
     uint32_t slots[GANG_SLOTS_MAX], count = find_slots(s, m, slots);
     uint32_t model = (uint32_t)(m - c->models);
+    bool inherits = false;
     *wait_ns = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct slot *k = &s->worker->slots[slots[i]];
         if (k->is_overdue || k->state == SLOT_SICK)
             return false;
-        if (k->gang && (!is_idle(k->gang) || k->gang->model == model))
+        if (k->gang && (gang_is_forming(k->gang) || k->gang->heir || k->gang->model == model))
             return false;
+        bool runs = k->gang && !is_idle(k->gang);
+        if (runs && !could_inherit(slots, count, k->gang))
+            return false;
+        inherits |= runs;
         double ns = busy_ns(c, s->worker, slots[i]);
         *wait_ns = ns > *wait_ns ? ns : *wait_ns;
     }
-    return count > 0 && *wait_ns <= gain_ns(c, m);
+    return count > 0 && *wait_ns <= gain_ns(c, m) && (!inherits || pays_to_clear(c, s, m));
 }
 
 double gang_wait_ns(const struct core *c, const struct slot *s, const struct model *m)
@@ -224,12 +242,16 @@ static bool has_attempts(const struct gang *g)
     return false;
 }
 
-/* Nothing new is granted to it, and what waits behind its head comes back. */
+/* Nothing new is granted to it, and what waits behind its head comes back. A gang that runs keeps
+ * it until it is through with its head. */
 static void hold(struct core *c, struct gang *g, struct slot *s)
 {
-    if (s->gang)
+    if (s->gang && is_idle(s->gang))
         gang_end(c, s->gang);
-    s->gang = g;
+    if (s->gang)
+        s->gang->heir = g;
+    else
+        s->gang = g;
     list_remove(&s->in_hungry);
     for (struct list *n = s->attempts.next; n != &s->attempts; n = n->next) {
         struct attempt *a = container_of(n, struct attempt, in_slot);
@@ -284,6 +306,21 @@ struct gang *gang_adopt(struct core *c, struct slot *s, uint32_t model)
     return g;
 }
 
+/* It is its heir's now, or nobody's; or that of the gang which still runs, and has no heir. */
+static void part_with(const struct gang *g, struct slot *s)
+{
+    if (s->gang == g)
+        s->gang = g->heir;
+    else if (s->gang)
+        s->gang->heir = NULL;
+}
+
+/* Of a gang that runs: its lead's work is its own. */
+static bool is_member(const struct slot *s)
+{
+    return s->gang && !gang_is_forming(s->gang) && gang_lead(s->gang) != s;
+}
+
 void gang_end(struct core *c, struct gang *g)
 {
     struct worker *w = g->worker;
@@ -296,9 +333,10 @@ void gang_end(struct core *c, struct gang *g)
         slot_set_model(c, gang_lead(g), NONE);
     }
     for (uint32_t i = 0; i < g->count; i++)
-        w->slots[g->slots[i]].gang = NULL;
+        part_with(g, &w->slots[g->slots[i]]);
     for (uint32_t i = 0; i < g->count; i++)
-        match_slot_changed(c, w, g->slots[i]);
+        if (!is_member(&w->slots[g->slots[i]]))
+            match_slot_changed(c, w, g->slots[i]);
     free(g);
 }
 
@@ -306,6 +344,8 @@ void gang_end_idle(struct core *c, struct worker *w)
 {
     for (uint32_t i = 0; i < w->slot_count; i++) {
         struct gang *g = w->slots[i].gang;
+        if (g && g->heir)
+            gang_end(c, g->heir);
         if (g && (gang_is_forming(g) || is_idle(g)))
             gang_end(c, g);
     }
@@ -313,6 +353,8 @@ void gang_end_idle(struct core *c, struct worker *w)
 
 void gang_slot_changed(struct core *c, struct slot *s)
 {
+    if (s->gang->heir && is_idle(s->gang))
+        gang_end(c, s->gang);
     struct gang *g = s->gang;
     bool is_over = !g->worker->session || g->worker->draining || c->stopping;
     if (gang_is_forming(g) && !is_over && !has_attempts(g)) {

@@ -33,6 +33,8 @@ double model_piece_ns(const struct core *c, const struct model *m);
 /* make_way.c */
 /* Whether the slot should leave its model, now, for one that nobody knew was so long. */
 bool should_make_way(const struct core *c, const struct slot *s);
+/* Whether all slots of a gang of m with this one should leave theirs, to form it. */
+bool pays_to_clear(const struct core *c, const struct slot *s, const struct model *m);
 
 /* shortlist.c: slots that are alike are answered once */
 void kind_enter(struct core *c, struct slot *s); /* what it offers is known */

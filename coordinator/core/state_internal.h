@@ -139,8 +139,10 @@ struct gang {
     struct worker *worker;
     uint32_t model, count;
     uint32_t slots[GANG_SLOTS_MAX]; /* ascending; the first leads */
-    int64_t until_ns;               /* forming: when the last of its slots should come free */
-    struct heap_node give_up;       /* in core->forming while it forms */
+    struct gang *heir; /* a wider one that forms: it gets the slots once this one has no attempt
+                          any more. NULL: none */
+    int64_t until_ns;  /* forming: when the last of its slots should come free */
+    struct heap_node give_up; /* in core->forming while it forms */
 };
 
 struct slot {

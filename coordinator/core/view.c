@@ -143,18 +143,28 @@ static void check_worker(const struct core *c, const struct worker *w)
     }
 }
 
-/* Its slots are its own, and once it is formed only its lead has work, and only of its model. */
+/* Its slots are its own, or will be; and once it is formed only its lead has work, and only of its
+ * model. */
 static void check_gang(const struct worker *w, const struct gang *g)
 {
     bool is_formed = !gang_is_forming(g);
     check(g->worker == w && g->count >= 2);
     for (uint32_t i = 0; i < g->count; i++) {
         const struct slot *s = &w->slots[g->slots[i]];
-        check(s->gang == g && (i == 0 || g->slots[i] > g->slots[i - 1]));
+        check(s->gang == g || (!is_formed && s->gang && s->gang->heir == g));
+        check(i == 0 || g->slots[i] > g->slots[i - 1]);
         check(!is_formed || (i == 0 ? s->model == g->model : s->queued == 0 && s->model == NONE));
         bool is_waiting = !list_empty(&s->in_hungry);
         check(!is_formed || i == 0 || gang_lead(g)->queued == 0 || !is_waiting);
     }
+}
+
+/* A gang that runs, and the one that waits for its slots. */
+static void check_heir(const struct worker *w, const struct gang *g)
+{
+    check(!gang_is_forming(g) && gang_is_forming(g->heir) && g->count < g->heir->count);
+    check(gang_lead(g)->queued > 0 && list_empty(&gang_lead(g)->in_hungry));
+    check_gang(w, g->heir);
 }
 
 static void check_gangs(const struct core *c)
@@ -169,6 +179,10 @@ static void check_gangs(const struct core *c)
                 continue;
             check_gang(w, g);
             forming += gang_is_forming(g);
+            if (g->heir)
+                check_heir(w, g);
+            if (g->heir && g->heir->slots[0] == k)
+                forming++;
         }
     }
     check(forming == c->forming.count);

@@ -289,6 +289,102 @@ TEST(how_many_slots_a_need_takes)
     assert_int_equal(core_slots_needed(&(struct core_need){ .gpus = 1 }, &none), 0);
 }
 
+/* A gang of two that runs, its attempt behind that one, and what is left on a slot beside them. */
+struct heirs {
+    uint64_t running, behind, beside;
+};
+
+/* Workers of four slots: two have a gang of two and two narrow models, whose instances take 1 s;
+ * the third one a model that needs four, loads for 100 s, and turns out to take 9 s an instance, of
+ * 400: it wants one worker more until the end. The slots beside the gang of the first one are
+ * through then. Leaves that worker's session in the bench. */
+static struct heirs when_a_wider_one_wants_its_slots(struct bench *b)
+{
+    add_model(b, 4, 400);
+    add_model(b, 2, 100);
+    add_model(b, 1, 100);
+    add_model(b, 1, 100);
+    core_expect_model(b->core, 0, 100000ll * MS, 0);
+    for (uint32_t i = 1; i < 4; i++)
+        core_expect_model(b->core, i, 1000ll * MS, 1000.0 * MS);
+    step(b, (struct core_event){ .kind = CORE_PAUSE_MODEL });
+    step(b, hello("first", 1, 4));
+    uint64_t first = b->session, last = b->attempt; /* of six, two a gang or slot */
+    step(b, hello("second", 2, 4));
+    step(b, (struct core_event){ .kind = CORE_RESUME_MODEL });
+    step(b, hello("third", 3, 4));
+    struct core_event row = range(b, b->attempt - 1, 0, 1, STATUS_OK);
+    row.session = b->session;
+    b->session = first;
+    b->now_ms += 1000;
+    b->seq = 1;
+    for (uint32_t i = 0; i < 3; i++)
+        finish(b, last - 5 + i, i + 1, 0, 1);
+    struct heirs h = { .running = last - 2, .behind = b->attempt - 2 };
+    b->now_ms += 8000;
+    row.as.results.model = row.as.results.task = 0;
+    row.as.results.seq = 1;
+    step(b, row);
+    finish(b, last - 1, 2, 1, 1);
+    finish(b, last, 3, 1, 1);
+    assert_string_equal(finish(b, h.behind + 1, 2, 4, 24), "ack 12\nrevoke\n");
+    assert_string_equal(finish(b, h.behind + 2, 3, 4, 24),
+                        "ack 14\ngrant slot=3 3/3 [28,+18)\n"); /* through in time */
+    h.beside = b->attempt;
+    step(b, ended(b, h.behind, ENDED_RETURNED));
+    return h;
+}
+
+TEST(a_gang_that_runs_is_followed_by_a_wider_one)
+{
+    struct heirs h = when_a_wider_one_wants_its_slots(b);
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 1, &v);
+    assert_true(v.lead == 0 && !v.is_held); /* still the narrow one's */
+    core_slot_view(b->core, 0, 2, &v);
+    assert_true(v.lead == 0 && v.is_held);
+    assert_string_equal(finish(b, h.running, 1, 1, 1), "ack 17\n");
+    core_slot_view(b->core, 0, 1, &v);
+    assert_true(v.is_held);
+    assert_non_null(strstr(finish(b, h.beside, 3, 28, 18), "grant slot=0+1+2+3 0/0 ["));
+}
+
+TEST(a_gang_that_runs_goes_on_if_the_wider_one_gives_up)
+{
+    struct heirs h = when_a_wider_one_wants_its_slots(b);
+    const char *went_on = NULL;
+    for (int s = 0; s < 200 && decided(b, DECISION_GANG_GIVEN_UP) == 0; s++) {
+        b->now_ms += 1000;
+        step(b, beat(b, h.running));
+        step(b, beat(b, h.beside));
+        went_on = strstr(step(b, (struct core_event){ .kind = CORE_TIME }), "grant slot=0+1 1/1 [");
+    }
+    assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 1);
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 1, &v);
+    assert_true(v.lead == 0 && v.queued == 0 && !v.is_held); /* as before */
+    assert_non_null(went_on);
+}
+
+TEST(a_worker_leaves_while_a_gang_of_it_is_waited_for)
+{
+    when_a_wider_one_wants_its_slots(b);
+    struct core_event drain = { .kind = CORE_DRAIN_WORKER };
+    drain.as.order.worker = span_str("first");
+    step(b, drain);
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 2, &v);
+    assert_false(v.is_held);
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = b->session });
+}
+
+TEST(a_worker_is_lost_while_a_gang_of_it_is_waited_for)
+{
+    when_a_wider_one_wants_its_slots(b);
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = b->session });
+    assert_int_equal(decided(b, DECISION_GANG_ENDED), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +403,10 @@ int main(void)
         cmocka_unit_test(a_gang_forms_when_a_slot_that_was_sick_is_well_again),
         cmocka_unit_test(a_held_attempt_of_a_gang_goes_on_after_a_restart_of_the_coordinator),
         cmocka_unit_test(what_is_held_on_a_slot_that_could_not_lead_is_not_taken_up),
+        cmocka_unit_test(a_gang_that_runs_is_followed_by_a_wider_one),
+        cmocka_unit_test(a_gang_that_runs_goes_on_if_the_wider_one_gives_up),
+        cmocka_unit_test(a_worker_leaves_while_a_gang_of_it_is_waited_for),
+        cmocka_unit_test(a_worker_is_lost_while_a_gang_of_it_is_waited_for),
         cmocka_unit_test(cores_and_memory_make_gangs_too),
         cmocka_unit_test(how_many_slots_a_need_takes),
     };

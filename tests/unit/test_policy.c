@@ -193,6 +193,29 @@ SCENE(of_models_nobody_has_measured_the_wide_begin_first, A_PAIR_OF_SLOTS)
     assert_string_equal(loads_if(s, false), "wide@0 wide@0 narrow@110 narrow@110 end@270");
 }
 
+/* When long is measured, at 110, it wants a second worker until the end. Those who are there began
+ * when nobody knew that, and others have their models, too: they go together once the first of them
+ * is free, pairs included. */
+SCENE(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long,
+      "workers: [{count: 3, slots: 4}]\n"
+      "models:\n"
+      "  - {load: 10s, instance: 1s, spread: 0}\n"
+      "  - {match: long, load: 100s}\n")
+{
+    add_model_of(s, "two", 2, 400, 1e9);
+    add_model_of(s, "pair", 2, 400, 1e9);
+    add_model(s, "a", 400);
+    add_model(s, "b", 400);
+    add_model(s, "c", 400);
+    add_model(s, "d", 400);
+    add_model_of(s, "long", 4, 400, 10e9);
+    assert_string_equal(loads_if(s, false),
+                        "two@0 two@0 pair@0 pair@0 a@0 b@0 c@0 d@0 long@0 long@0 long@0 long@0 "
+                        "long@162 long@162 long@162 long@162 long@410 long@410 long@410 long@410 "
+                        "two@1620 two@1620 two@1620 two@1620 pair@1622 pair@1622 pair@1622 "
+                        "pair@1622 pair@1630 pair@1630 two@1630 two@1630 end@1718");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_slot_stays_with_its_model_for_as_long_as_the_load_took),
         cmocka_unit_test(what_takes_the_most_slot_time_begins_first),
         cmocka_unit_test(of_models_nobody_has_measured_the_wide_begin_first),
+        cmocka_unit_test(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
