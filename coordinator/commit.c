@@ -10,7 +10,9 @@
 #include "coordinator/exit_code.h"
 
 enum {
-    CONGESTED_BYTES = 64 << 20, /* of messages that wait for their commit */
+    /* Of what waits for its commit: records, and what is said then. A few rows may have long
+     * answers, and a full disk is waited out. */
+    CONGESTED_BYTES = 64 << 20,
     /* A commit takes what gathered during the one before, but no more than is through in about this
      * time at the rate that was seen: results must not wait long for their acknowledgement, and
      * what the coordinator does not read yet, its workers keep. */
@@ -177,7 +179,9 @@ bool commit_is_idle(const struct commit *c)
 
 bool commit_is_congested(const struct commit *c)
 {
-    return c->open->frames.len > CONGESTED_BYTES || store_batch_rows(c->open->batch) > c->rows_max;
+    const struct turn *t = c->open;
+    size_t bytes = store_batch_bytes(t->batch) + t->frames.len + t->notes.len;
+    return bytes > CONGESTED_BYTES || store_batch_rows(t->batch) > c->rows_max;
 }
 
 const char *commit_blocked(const struct commit *c)

@@ -19,6 +19,7 @@ void store_batch_clear(struct store_batch *b)
             block_release(&b->ops[i].block);
     b->count = 0;
     b->rows = 0;
+    b->decoded_bytes = 0;
     buf_clear(&b->bytes);
 }
 
@@ -35,6 +36,11 @@ void store_batch_free(struct store_batch *b)
 size_t store_batch_rows(const struct store_batch *b)
 {
     return b->rows;
+}
+
+size_t store_batch_bytes(const struct store_batch *b)
+{
+    return b->bytes.len + b->decoded_bytes + b->count * sizeof(b->ops[0]);
 }
 
 bool store_batch_empty(const struct store_batch *b)
@@ -63,6 +69,19 @@ static void append(struct store_batch *b, struct store_op *op, struct span bytes
     op->len += bytes.len;
 }
 
+/* Its columns, and what it was unpacked into, which ends with its answers. */
+static size_t decoded_bytes(const struct block *block)
+{
+    size_t row = sizeof(*block->instance) + sizeof(*block->status) + sizeof(*block->micros) +
+                 block->stat_count * sizeof(*block->stats) + sizeof(*block->answer_at) +
+                 sizeof(*block->answer_len) + sizeof(*block->is_media);
+    size_t bytes = block->rows * row;
+    if (block->unpacked && block->rows > 0)
+        bytes += (size_t)(block->answers - block->unpacked) + block->answer_at[block->rows - 1] +
+                 block->answer_len[block->rows - 1];
+    return bytes;
+}
+
 void store_batch_take(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
                       struct span block, struct block *decoded)
 {
@@ -77,6 +96,7 @@ void store_batch_take(struct store_batch *b, uint32_t model, uint32_t task, uint
     *decoded = (struct block){ 0 };
     append(b, op, block);
     b->rows += op->block.rows;
+    b->decoded_bytes += decoded_bytes(&op->block);
 }
 
 void store_batch_block(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,

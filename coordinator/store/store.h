@@ -120,6 +120,7 @@ struct store_batch *store_batch_new(void);
 void store_batch_clear(struct store_batch *b);
 void store_batch_free(struct store_batch *b);
 size_t store_batch_rows(const struct store_batch *b);
+size_t store_batch_bytes(const struct store_batch *b); /* memory that it fills, nearly */
 bool store_batch_empty(const struct store_batch *b);
 /* Each block in it, also while it is being committed; all of the block but its answers. */
 typedef void store_batch_block_f(void *owner, uint32_t model, uint32_t task,

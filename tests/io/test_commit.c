@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/io/clock.h"
+#include "common/pack/pack.h"
 #include "coordinator/commit.h"
 #include "coordinator/exit_code.h"
 #include "proto/msg.h"
@@ -184,6 +185,58 @@ static void much_that_waits_is_congestion(void **state)
     assert_false(commit_is_congested(b->commit));
 }
 
+/* A block of four rows with the longest answers that there are, as its worker sends it. */
+static void record_long_answers(struct turn *turn, uint32_t first, struct packer *packer)
+{
+    static uint8_t answer[ANSWER_BYTES_MAX - 1024]; /* four fit a block */
+    struct block_builder builder;
+    struct buf bytes = { 0 };
+    block_builder_init(&builder, FIXTURE_STATS);
+    for (uint32_t i = 0; i < 4; i++)
+        block_builder_add(&builder, &(struct result){ .instance = first + i,
+                                                      .answer = span_of(answer, sizeof(answer)) });
+    block_builder_encode(&builder, &bytes);
+    if (packer)
+        pack_block(packer, PACK_WELL, &bytes);
+    store_batch_block(turn->batch, 1, 1, TASK_SIZE, buf_span(&bytes));
+    block_builder_release(&builder);
+    buf_release(&bytes);
+}
+
+/* However few rows they are, and however small they came: they are memory until they are durable,
+ * which on a full disk may take hours. */
+static void long_answers_that_wait_are_congestion(void **state)
+{
+    struct bench *b = *state;
+    struct packer *packers[] = { NULL, packer_new() };
+    for (size_t i = 0; i < 2; i++) {
+        struct turn *turn = commit_open_turn(b->commit);
+        for (uint32_t at = 0; at < 4 * 32; at += 4)
+            record_long_answers(turn, at, packers[i]);
+        assert_false(commit_is_congested(b->commit)); /* 32 MiB */
+        for (uint32_t at = 4 * 32; at < 4 * 72; at += 4)
+            record_long_answers(turn, at, packers[i]);
+        assert_true(commit_is_congested(b->commit)); /* 72 MiB */
+        turn_clear(turn);
+        assert_false(commit_is_congested(b->commit));
+    }
+    packer_free(packers[1]);
+}
+
+/* Failures that may be tried again are no rows. */
+static void many_strikes_that_wait_are_congestion(void **state)
+{
+    struct bench *b = *state;
+    static char reason[4096];
+    struct strike strike = { .model = 1, .task = 1, .count = 1, .status = STATUS_ERROR };
+    struct turn *turn = commit_open_turn(b->commit);
+    strike.reason = span_of(reason, sizeof(reason));
+    for (; strike.instance < 20000; strike.instance++)
+        store_batch_strike(turn->batch, &strike);
+    assert_true(commit_is_congested(b->commit));
+    turn_clear(turn);
+}
+
 /* ---- The disk is full: in a child, as the limit is a process's ---- */
 
 static off_t file_bytes(const char *dir)
@@ -296,6 +349,8 @@ int main(void)
         WITH_STORE(what_comes_meanwhile_gathers_for_the_next_one),
         WITH_STORE(what_needs_no_record_waits_behind_a_flight),
         WITH_STORE(much_that_waits_is_congestion),
+        WITH_STORE(long_answers_that_wait_are_congestion),
+        WITH_STORE(many_strikes_that_wait_are_congestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
