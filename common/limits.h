@@ -25,6 +25,8 @@ enum {
     SLOTS_MAX = 1024,          /* slots of one worker */
     GANG_SLOTS_MAX = 16,       /* slots that run one model together: a node has 8 GPUs, or 16 */
     WORKERS_MAX = 16384,
+    LIFETIME_DAYS_MAX =
+        36500,         /* of a worker: as nanoseconds, added to any clock, it fits int64_t */
     HELD_MAX = 2048,   /* attempts that a hello can name */
     ENDED_MAX = 16384, /* attempts of a worker that are over, and not durable yet: 0.1 s of the
                           shortest jobs. It starts nothing while there are more */

@@ -5,7 +5,7 @@
 #include "proto/msg.h"
 #include "proto/wire.h"
 
-static const uint64_t LIFETIME_MS_MAX = INT64_MAX / 1000000; /* as nanoseconds it fits int64_t */
+static const uint64_t LIFETIME_MS_MAX = LIFETIME_DAYS_MAX * UINT64_C(86400000);
 
 /* The number under which an attempt comes to be known: 0 is none. */
 static uint64_t get_new_attempt(struct fields *f)

@@ -125,7 +125,8 @@ static bool take_path(const char *text, const char **out)
 
 static bool take_lifetime(const char *text, int64_t *out)
 {
-    return text_parse_duration_ms(text, out) && *out > 0;
+    return text_parse_duration_ms(text, out) && *out > 0 &&
+           *out <= LIFETIME_DAYS_MAX * INT64_C(86400000);
 }
 
 static bool take_flag(bool *out)

@@ -83,6 +83,19 @@ TEST(a_worker_is_drained_before_its_time_is_over)
     assert_string_equal(step(b, beat(b, b->attempt)), "beat stale=0\ndrain\n"); /* it was lost */
 }
 
+/* Of the longest that can be said: the sum with a clock that has run for years is a time, too. */
+TEST(the_longest_lifetime_has_an_end_far_away)
+{
+    add_models(b, 1, 100000);
+    b->now_ms = INT64_C(3650) * 24 * 3600 * 1000;
+    step(b, hello_for("w", 1, 1, LIFETIME_DAYS_MAX * INT64_C(86400)));
+    time_passes(b, 1);
+    struct core_worker_view v;
+    core_worker_view(b->core, 0, &v);
+    assert_false(v.draining);
+    assert_true(v.drain_mono_ns > b->now_ms * MS);
+}
+
 TEST(a_load_that_would_not_pay_is_not_begun)
 {
     add_models(b, 1, 100000);
@@ -226,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_attempt_is_expected_to_outlive_its_worker),
         cmocka_unit_test(a_worker_is_drained_before_its_time_is_over),
+        cmocka_unit_test(the_longest_lifetime_has_an_end_far_away),
         cmocka_unit_test(a_load_that_would_not_pay_is_not_begun),
         cmocka_unit_test(what_a_worker_has_no_time_for_is_left_to_the_next_one),
         cmocka_unit_test(a_model_works_in_no_more_slots_than_it_may),

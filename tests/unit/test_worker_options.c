@@ -90,6 +90,8 @@ static void test_bad_usage_names_the_option_and_what_was_expected(void **state)
         { "--cores-per-slot 0", "--cores-per-slot: expected a number from 1 to 4096, not \"0\"" },
         { "--lifetime soon", "--lifetime: expected a time, as 90s, 30m or 4h, not \"soon\"" },
         { "--lifetime 0", "--lifetime: expected a time, as 90s, 30m or 4h, not \"0\"" },
+        { "--lifetime 1000000d",
+          "--lifetime: expected a time, as 90s, 30m or 4h, not \"1000000d\"" },
         { "--log-level loud", "--log-level: expected error, warn, info or debug, not \"loud\"" },
         { "--nice 20", "--nice: expected a number from 0 to 19, not \"20\"" },
         { "--name a/b", "--name: expected a name of up to 200 bytes without \"/\", not \"a/b\"" },
