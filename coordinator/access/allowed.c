@@ -171,6 +171,19 @@ static err refuse_known(const struct allowed *a, const char *path, const struct 
     return OK;
 }
 
+/* A list that cannot be read any more would let nobody in. */
+static err check_readable(struct span text, const char *path, struct errmsg *msg)
+{
+    struct allowed again;
+    if (text.len > ALLOWED_BYTES_MAX)
+        return err_say(msg, ERR_LIMIT, "%s: it would have more than %d bytes", path,
+                       ALLOWED_BYTES_MAX);
+    err e = allowed_parse(text, path, &again, msg);
+    if (e == OK)
+        allowed_release(&again);
+    return e;
+}
+
 err allowed_add(const char *path, const struct key_file *key, struct errmsg *msg)
 {
     struct buf text = { 0 };
@@ -188,8 +201,10 @@ err allowed_add(const char *path, const struct key_file *key, struct errmsg *msg
         if (text.len > 0 && text.data[text.len - 1] != '\n')
             buf_append_byte(&text, '\n');
         buf_printf(&text, "%s %s %s\n", key_role_text(key->role), key->name, key->public_key);
-        e = file_write_atomic(path, buf_span(&text), 0600, msg);
+        e = check_readable(buf_span(&text), path, msg);
     }
+    if (e == OK)
+        e = file_write_atomic(path, buf_span(&text), 0600, msg);
     allowed_release(&known);
     buf_release(&text);
     return e;

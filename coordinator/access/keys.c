@@ -1,9 +1,11 @@
 #include "coordinator/access/keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,11 +120,10 @@ static err make_first(const char *dir, const struct key_file *own, const char *l
     return e;
 }
 
-err keys_prepare(const char *dir, struct key_file *own, struct errmsg *msg)
+/* Make what is absent of the folder, which is there. */
+static err complete(const char *dir, struct key_file *own, struct errmsg *msg)
 {
-    err e = make_private_dir(dir, msg);
-    if (e == OK)
-        e = make_or_read_own(dir, own, msg);
+    err e = make_or_read_own(dir, own, msg);
     if (e)
         return e;
     char *list = keys_path(dir, "allowed");
@@ -134,16 +135,56 @@ err keys_prepare(const char *dir, struct key_file *own, struct errmsg *msg)
     return e;
 }
 
-err keys_issue(const char *dir, enum key_role role, const char *name, const char *path,
-               struct errmsg *msg)
+/* Whoever adds a key writes the whole list anew: one at a time, or a line would be lost. A file
+ * system without locks, of a folder that was chosen with --keys, leaves that to people. Closing
+ * *out_fd gives it back. */
+static err open_locked(const char *dir, int *out_fd, struct errmsg *msg)
+{
+    err e = make_private_dir(dir, msg);
+    if (e)
+        return e;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_say(msg, ERR_IO, "cannot open the folder %s: %s", dir, strerror(errno));
+    while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    *out_fd = fd;
+    return OK;
+}
+
+err keys_prepare(const char *dir, struct key_file *own, struct errmsg *msg)
+{
+    int lock = -1;
+    err e = open_locked(dir, &lock, msg);
+    if (e)
+        return e;
+    e = complete(dir, own, msg);
+    (void)close(lock); /* nothing was written through it */
+    return e;
+}
+
+static err issue_allowed(const char *dir, enum key_role role, const char *name, const char *path,
+                         struct errmsg *msg)
 {
     struct key_file own;
-    err e = keys_prepare(dir, &own, msg);
+    err e = complete(dir, &own, msg);
     if (e)
         return e;
     char *list = keys_path(dir, "allowed");
     e = issue(&own, role, name, path, list, msg);
     free(list);
     key_forget(&own);
+    return e;
+}
+
+err keys_issue(const char *dir, enum key_role role, const char *name, const char *path,
+               struct errmsg *msg)
+{
+    int lock = -1;
+    err e = open_locked(dir, &lock, msg);
+    if (e)
+        return e;
+    e = issue_allowed(dir, role, name, path, msg);
+    (void)close(lock); /* nothing was written through it */
     return e;
 }

@@ -20,7 +20,8 @@ char *keys_path(const char *dir, const char *name);
  * or read a secret in it. */
 err keys_prepare(const char *dir, struct key_file *own, struct errmsg *msg);
 
-/* A new key for a worker or an operator: written to path, and allowed. */
+/* A new key for a worker or an operator: written to path, and allowed. Several may be made at once.
+ * ERR_LIMIT: the list is full; then there is no key. */
 err keys_issue(const char *dir, enum key_role role, const char *name, const char *path,
                struct errmsg *msg);
 

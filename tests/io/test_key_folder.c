@@ -26,18 +26,23 @@ static void write_list(const char *path, const char *text)
     assert_int_equal(file_write_atomic(path, span_str(text), 0600, NULL), OK);
 }
 
+static void append_keys(struct buf *text, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t raw[KEY_RAW_BYTES] = { (uint8_t)i, (uint8_t)(i >> 8) };
+        char key[KEY_TEXT_BYTES];
+        key_format(raw, key);
+        buf_printf(text, "worker n%u %s\n", i, key);
+    }
+}
+
 static void a_list_has_an_end(void **state)
 {
     (void)state;
     struct buf text = { 0 };
     struct allowed a;
     struct errmsg msg = { "" };
-    for (uint32_t i = 0; i < ALLOWED_MAX; i++) {
-        uint8_t raw[KEY_RAW_BYTES] = { (uint8_t)i, (uint8_t)(i >> 8) };
-        char key[KEY_TEXT_BYTES];
-        key_format(raw, key);
-        buf_printf(&text, "worker n%u %s\n", i, key);
-    }
+    append_keys(&text, ALLOWED_MAX);
     assert_int_equal(allowed_parse(buf_span(&text), "LIST", &a, &msg), OK);
     assert_int_equal(a.count, ALLOWED_MAX);
     allowed_release(&a);
@@ -45,6 +50,57 @@ static void a_list_has_an_end(void **state)
     assert_int_equal(allowed_parse(buf_span(&text), "LIST", &a, &msg), ERR_LIMIT);
     assert_non_null(strstr(msg.text, "LIST: more than 20000 keys"));
     buf_release(&text);
+}
+
+/* What could not be read again is not written: nobody would be let in any more. */
+static void a_full_list_takes_no_more(void **state)
+{
+    const char *dir = *state;
+    struct buf text = { 0 };
+    struct allowed a;
+    struct errmsg msg = { "" };
+    struct key_file own;
+    assert_int_equal(keys_prepare(dir, &own, &msg), OK);
+    append_keys(&text, ALLOWED_MAX);
+    char *list = keys_path(dir, "allowed"), *key = keys_path(dir, "more.key");
+    write_list(list, buf_cstr(&text));
+    assert_int_equal(keys_issue(dir, KEY_WORKER, "more", key, &msg), ERR_LIMIT);
+    assert_non_null(strstr(msg.text, "more than 20000 keys"));
+    assert_true(file_is_absent(key));
+    assert_int_equal(allowed_read(list, &a, &msg), OK);
+    assert_int_equal(a.count, ALLOWED_MAX);
+    allowed_release(&a);
+    free(list);
+    free(key);
+    buf_release(&text);
+}
+
+/* Each gets its line, though all of them write the list anew; the first of them makes it. */
+static void keys_that_are_made_at_once_are_all_allowed(void **state)
+{
+    enum { AT_ONCE = 12 };
+    const char *dir = *state;
+    pid_t children[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] > 0)
+            continue;
+        char name[16];
+        snprintf(name, sizeof(name), "node%d", i);
+        _exit(keys_issue(dir, KEY_WORKER, name, keys_path(dir, name), NULL) == OK ? 0 : 1);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        int ended;
+        assert_int_equal(waitpid(children[i], &ended, 0), children[i]);
+        assert_int_equal(ended, 0);
+    }
+    struct allowed a;
+    char *list = keys_path(dir, "allowed");
+    assert_int_equal(allowed_read(list, &a, NULL), OK);
+    assert_int_equal(a.count, AT_ONCE + 2); /* and those of the start */
+    allowed_release(&a);
+    free(list);
 }
 
 /* By hand it may have been emptied, or its last line have no end. */
@@ -133,6 +189,8 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_list_has_an_end),
+        T(a_full_list_takes_no_more),
+        T(keys_that_are_made_at_once_are_all_allowed),
         T(a_line_is_added_behind_what_is_there),
         T(a_folder_of_somebody_else_is_refused),
         T(a_file_in_place_of_the_folder_is_told),
