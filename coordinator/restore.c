@@ -118,6 +118,20 @@ static double mean_micros(const struct plan_model *m, const double *micros)
     return known > 0 ? sum / (double)known : 0;
 }
 
+/* Of measured times alone: the sweep file does not say on which type its own are. */
+static err expect_factors(uint32_t model, const struct catalog *catalog, struct store *store,
+                          struct core *core, struct errmsg *msg)
+{
+    struct arena arena = { 0 };
+    struct core_factor *factors;
+    size_t count;
+    err e = learned_load_factors(store, catalog->models[model].id, &arena, &factors, &count, msg);
+    if (!e)
+        core_expect_factors(core, model, factors, count);
+    arena_release(&arena);
+    return e;
+}
+
 /* What was measured before, else what the sweep file says. Cells differ as they did before. */
 static err expect(const struct plan *plan, uint32_t model, const double *micros,
                   const struct catalog *catalog, struct store *store, struct core *core,
@@ -127,6 +141,8 @@ static err expect(const struct plan *plan, uint32_t model, const double *micros,
     const struct spec_estimate *said = &m->spec->estimate;
     struct learned learned;
     err e = learned_load(store, catalog->models[model].id, &learned, msg);
+    if (!e && learned.instance_ns > 0)
+        e = expect_factors(model, catalog, store, core, msg);
     if (e)
         return e;
     if (learned.load_ns == 0)

@@ -279,9 +279,13 @@ static void out_strike(const struct translate *t, const struct core_effect *e, s
 
 static void out_learned(const struct translate *t, const struct core_effect *e, struct turn *turn)
 {
-    learned_store(turn->batch, t->catalog->models[e->as.learned.model].id,
+    uint32_t model = t->catalog->models[e->as.learned.model].id;
+    learned_store(turn->batch, model,
                   &(struct learned){ .load_ns = (uint64_t)e->as.learned.load_ns,
                                      .instance_ns = (uint64_t)e->as.learned.instance_ns });
+    if (e->as.learned.factor_count > 0)
+        learned_store_factors(turn->batch, model, e->as.learned.factors,
+                              e->as.learned.factor_count);
 }
 
 static void out_welcome(struct translate *t, const struct core_effect *e, struct turn *turn)

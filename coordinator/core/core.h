@@ -91,6 +91,9 @@ void core_add_cell(struct core *c, uint32_t model, uint32_t task, const struct b
 void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns);
 /* The same of one cell: as if it had been learned a while ago. */
 void core_expect_cell(struct core *c, uint32_t model, uint32_t task, double instance_ns);
+/* And what was learned of types of GPUs, as EFFECT_LEARNED told it. */
+void core_expect_factors(struct core *c, uint32_t model, const struct core_factor *factors,
+                         size_t count);
 /* A strike that the store remembers. Ignored for an instance that is closed. */
 void core_add_strike(struct core *c, uint32_t model, uint32_t task, uint32_t instance,
                      uint32_t count, uint64_t attempt);

@@ -22,6 +22,12 @@ enum core_effect_kind {
     EFFECT_NOTE,  /* a line for the log */
 };
 
+/* What a model takes on a type of GPU: so many times what it takes on the first one. */
+struct core_factor {
+    struct span gpu_type;
+    double factor;
+};
+
 struct core_effect {
     enum core_effect_kind kind;
     uint64_t session; /* whom to tell */
@@ -41,6 +47,9 @@ struct core_effect {
             uint32_t model;
             int64_t load_ns;     /* 0: not known */
             int64_t instance_ns; /* of a slot, the mean over its tasks; 0: not known */
+            const struct core_factor
+                *factors; /* the first type is the one that instance_ns is of */
+            size_t factor_count;
         } learned;
         struct {
             uint64_t peer;

@@ -148,10 +148,12 @@ static bool has_changed(double ns, double told_ns)
 }
 
 /* A coordinator that starts again does not begin to learn anew. */
-static void tell(struct core *c, struct model *m)
+static void tell(struct core *c, const struct slot *s, struct model *m)
 {
     double instance_ns = model_mean_ns(m);
-    if (!has_changed(m->load_ns, m->told_load_ns) && !has_changed(instance_ns, m->told_instance_ns))
+    const struct on_type *on = &m->on[s->gpu_type];
+    if (!has_changed(m->load_ns, m->told_load_ns) &&
+        !has_changed(instance_ns, m->told_instance_ns) && !has_changed(on->factor, on->told_factor))
         return;
     m->told_load_ns = m->load_ns;
     m->told_instance_ns = instance_ns;
@@ -159,6 +161,7 @@ static void tell(struct core *c, struct model *m)
     effect->as.learned.model = (uint32_t)(m - c->models);
     effect->as.learned.load_ns = (int64_t)m->load_ns;
     effect->as.learned.instance_ns = (int64_t)instance_ns;
+    gpu_type_tell(c, m, effect);
 }
 
 void core_expect_model(struct core *c, uint32_t model, int64_t load_ns, double instance_ns)
@@ -206,7 +209,7 @@ void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows
     cell->spent_rows += rows;
     if (cell->spent_ns > 0)
         set_instance_ns(c, cell, cell->spent_ns / cell->spent_rows);
-    tell(c, m);
+    tell(c, s, m);
 }
 
 /* One of its instances was closed: it takes nothing more. */
@@ -223,5 +226,5 @@ void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns)
     s->ready_ns = s->accounted_ns = c->now_ns;
     s->loading_ns = 0;
     m->load_ns = m->load_ns > 0 ? 0.5 * (m->load_ns + ns) : ns;
-    tell(c, m);
+    tell(c, s, m);
 }

@@ -33,6 +33,8 @@ bool slot_is_timed(const struct slot *s, const struct model *m); /* whether that
  * what these took, on factor 1. */
 double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t instances,
                     double base_ns);
+/* What is known of its types, to be stored. */
+void gpu_type_tell(struct core *c, struct model *m, struct core_effect *learned);
 
 /* fits.c: how many slots each model could have */
 void fits_count(struct core *c, struct worker *w); /* it is connected or draining now, or not */

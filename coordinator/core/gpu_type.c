@@ -122,6 +122,11 @@ bool slot_is_timed(const struct slot *s, const struct model *m)
     return m->on[s->gpu_type].factor > 0;
 }
 
+static double within_bounds(double factor)
+{
+    return factor > FACTOR_MAX ? FACTOR_MAX : factor < 1 / FACTOR_MAX ? 1 / FACTOR_MAX : factor;
+}
+
 double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t instances,
                     double base_ns)
 {
@@ -132,14 +137,56 @@ double learn_factor(const struct slot *s, struct model *m, double ns, uint32_t i
     }
     if (m->first_type == s->gpu_type)
         return ns;
-    double said = ns / (base_ns > 0 ? base_ns : model_mean_ns(m));
-    said = said > FACTOR_MAX ? FACTOR_MAX : said < 1 / FACTOR_MAX ? 1 / FACTOR_MAX : said;
+    double said = within_bounds(ns / (base_ns > 0 ? base_ns : model_mean_ns(m)));
     uint32_t weighty = instances < WEIGHTY_INSTANCES ? instances : WEIGHTY_INSTANCES;
     if (*factor <= 0)
         *factor = said;
     else if (base_ns > 0)
         *factor += 0.05 * weighty / WEIGHTY_INSTANCES * (said - *factor);
     return ns / *factor;
+}
+
+/* ---- From one start to the next ---- */
+
+/* The last one may stand for several, which will not be the same the next time. */
+static bool is_lasting(uint32_t type)
+{
+    return type < GPU_TYPES_MAX - 1;
+}
+
+void gpu_type_tell(struct core *c, struct model *m, struct core_effect *learned)
+{
+    struct core_factor *list =
+        arena_alloc(&c->out->arena, (c->gpu_type_count + 1) * sizeof(struct core_factor));
+    size_t count = 1;
+    for (uint32_t type = 0; type < c->gpu_type_count; type++) {
+        struct on_type *on = &m->on[type];
+        on->told_factor = on->factor;
+        if (type != m->first_type && on->factor > 0 && is_lasting(type))
+            list[count++] = (struct core_factor){ span_str(c->gpu_types[type]), on->factor };
+    }
+    if (m->first_type == NONE || !is_lasting(m->first_type))
+        return; /* that the others are compared with */
+    list[0] = (struct core_factor){ span_str(c->gpu_types[m->first_type]), 1 };
+    learned->as.learned.factors = list;
+    learned->as.learned.factor_count = count;
+}
+
+void core_expect_factors(struct core *c, uint32_t model, const struct core_factor *factors,
+                         size_t count)
+{
+    check(model < c->model_count);
+    struct model *m = &c->models[model];
+    for (size_t i = 0; i < count; i++) {
+        uint32_t type = gpu_type_find(c, factors[i].gpu_type);
+        if (i == 0 && !is_lasting(type))
+            return;
+        if (i == 0)
+            m->first_type = type;
+        double factor = type == m->first_type ? 1 : within_bounds(factors[i].factor);
+        if (is_lasting(type))
+            m->on[type].factor = m->on[type].told_factor = factor;
+    }
 }
 
 /* ---- Looking in ---- */

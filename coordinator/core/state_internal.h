@@ -55,6 +55,7 @@ struct cell {
 struct on_type {
     uint32_t fits;       /* fits.c: slots that it may run on */
     double factor;       /* durations there are so many times the model's; 0: not known yet */
+    double told_factor;  /* as last given out to be stored */
     uint32_t busy_slots; /* with attempts of it */
     /* culprit.c */
     uint32_t failures, wronged; /* in a row; of them, or before, those that were fine elsewhere */

@@ -85,6 +85,21 @@ class Looking(Operated):
             self.assertIn("no coordinator answers", ended.err)
             self.assertLess(ended.seconds, 4)
 
+    def test_what_was_measured_is_known_before_anybody_works_again(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        run.signal(signal.SIGINT)
+        self.assert_ended(run, STOPPED)
+        run = self.start(sweep, "--workers", 0)
+        status = self.wait_for_status(run, sweep, lambda s: s["state"] == "running")
+        model, = status["models"]
+        on_type, = model["gpu_types"]
+        self.assertEqual(status["workers"], 0)
+        self.assertGreater(model["instance_ms"], 1)
+        self.assertEqual(on_type["instance_ms"], model["instance_ms"])
+        run.signal(signal.SIGINT)
+        self.assert_ended(run, STOPPED)
+
     def test_a_second_run_of_the_same_state_is_refused_and_told_by_whom(self):
         sweep, run = self.slow()
         self.some_done(run, sweep)

@@ -295,6 +295,8 @@ static void check_effect(struct witness *w, uint32_t worker, const struct core_e
     case EFFECT_LEARNED:
         check(e->as.learned.model < w->model_count);
         check(e->as.learned.load_ns >= 0 && e->as.learned.instance_ns >= 0);
+        for (size_t i = 0; i < e->as.learned.factor_count; i++)
+            check(e->as.learned.factors[i].factor > 0);
         return;
     case EFFECT_WELCOME: welcome(&w->workers[worker], event, e); return;
     case EFFECT_REJECT: check(e->as.reject.code < REJECT_COUNT && e->as.reject.text); return;

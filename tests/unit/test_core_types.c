@@ -88,6 +88,50 @@ TEST(a_slower_type_gets_smaller_attempts)
     assert_true(fabs(on_slow.instance_ns / on_fast.instance_ns - 10) < 0.5);
 }
 
+/* What the slow one is given, by a core that was told, and told nothing. */
+static const char *first_grant(struct bench *b, const struct core_factor *factors, size_t count)
+{
+    one_model(b, &(struct core_need){ .gpus = 1 }, 60000);
+    core_expect_model(b->core, 0, 1000ll * MS, 100.0 * MS);
+    core_expect_cell(b->core, 0, 0, 100.0 * MS);
+    core_expect_factors(b->core, 0, factors, count);
+    return step(b, hello_of("slow", 1, "slow", NULL));
+}
+
+/* 30 s of a second each; not of 100 ms, of which it was not told where. */
+TEST(a_core_that_is_told_how_slow_a_type_is_need_not_try)
+{
+    const struct core_factor told[] = { { span_str("fast"), 1 }, { span_str("slow"), 10 } };
+    assert_non_null(strstr(first_grant(b, told, 2), "[0,+30)"));
+}
+
+TEST(what_is_told_of_other_types_says_nothing)
+{
+    const struct core_factor told[] = { { span_str("fast"), 1 }, { span_str("other"), 10 } };
+    assert_non_null(strstr(first_grant(b, told, 2), "[0,+10)")); /* a probe of a second */
+}
+
+/* There is only room for so many; the last place stands for several, and is learned anew. */
+TEST(more_types_than_are_told_apart_may_be_told)
+{
+    struct core_factor told[40];
+    char names[40][8];
+    for (int i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof(names[i]), "t%d", i);
+        told[i] = (struct core_factor){ span_str(names[i]), i == 0 ? 1 : 1e9 };
+    }
+    first_grant(b, told, 40);
+    struct core_model_on_type first, second, last;
+    uint32_t types = core_gpu_type_count(b->core);
+    core_model_on_type(b->core, 0, 1, &first);
+    core_model_on_type(b->core, 0, 2, &second);
+    core_model_on_type(b->core, 0, types - 1, &last);
+    assert_true(first.instance_ns == 100.0 * MS && last.instance_ns <= 0);
+    assert_true(second.instance_ns > first.instance_ns &&
+                second.instance_ns < 1e3 * first.instance_ns);
+    core_selfcheck(b->core);
+}
+
 /* The core tells so many kinds of slots apart, and asks once for each; there may be more of them.
  */
 TEST(slots_that_are_all_different_get_what_fits_them)
@@ -115,6 +159,9 @@ int main(void)
         cmocka_unit_test(a_model_without_gpus_runs_on_any_type),
         cmocka_unit_test(each_gpu_needs_the_memory_and_one_that_does_not_say_is_believed),
         cmocka_unit_test(a_slower_type_gets_smaller_attempts),
+        cmocka_unit_test(a_core_that_is_told_how_slow_a_type_is_need_not_try),
+        cmocka_unit_test(what_is_told_of_other_types_says_nothing),
+        cmocka_unit_test(more_types_than_are_told_apart_may_be_told),
         cmocka_unit_test(slots_that_are_all_different_get_what_fits_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

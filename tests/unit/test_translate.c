@@ -606,6 +606,23 @@ static void a_strike_is_stored_under_the_stores_ids(void **state)
     assert_int_equal(op->status, STATUS_TIMEOUT);
 }
 
+static void what_was_learned_is_stored_under_the_stores_id(void **state)
+{
+    struct bench *b = *state;
+    const struct core_factor factors[] = { { span_str("fast"), 1 }, { span_str("slow"), 2.5 } };
+    struct core_effect e = { .kind = EFFECT_LEARNED };
+    e.as.learned.model = 1;
+    e.as.learned.instance_ns = 5;
+    carry_out(b, e, NULL);
+    assert_int_equal(b->turn.batch->count, 1);
+    assert_string_equal(store_op_bytes(b->turn.batch, &b->turn.batch->ops[0]).data, "learned/12");
+    e.as.learned.factors = factors;
+    e.as.learned.factor_count = 2;
+    carry_out(b, e, NULL);
+    assert_int_equal(b->turn.batch->count, 3);
+    assert_string_equal(store_op_bytes(b->turn.batch, &b->turn.batch->ops[2]).data, "factors/12");
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -631,6 +648,7 @@ int main(void)
         ON_A_BENCH(a_whole_block_is_stored_byte_for_byte),
         ON_A_BENCH(of_a_filtered_block_only_the_kept_rows_are_stored),
         ON_A_BENCH(a_strike_is_stored_under_the_stores_ids),
+        ON_A_BENCH(what_was_learned_is_stored_under_the_stores_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
