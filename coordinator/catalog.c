@@ -81,6 +81,9 @@ err catalog_open(const struct plan *plan, struct store *store, struct catalog *o
         catalog_release(out);
         return e;
     }
+    struct store_info info;
+    store_info(store, &info);
+    out->store = info.uuid;
     enter_models(plan, ids, out);
     enter_tasks(plan, ids + plan->model_count, out);
     accounts_of(plan, &out->arena, &out->accounts);

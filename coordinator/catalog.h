@@ -19,6 +19,7 @@ struct catalog {
     uint32_t model_count, task_count;
     uint32_t *task_sizes;
     uint8_t *task_stats; /* numbers that each row of it has: its metric's */
+    struct digest store; /* that the ids are of */
     struct accounts accounts;
     struct map model_index, task_index; /* the store's id -> index + 1 */
     struct arena arena;

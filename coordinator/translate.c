@@ -294,11 +294,13 @@ static void out_welcome(struct translate *t, const struct core_effect *e, struct
     check(c);
     connection_welcomed(&t->connections, c, e->session);
     struct msg m = { .type = MSG_WELCOME, .session = c->session };
-    m.as.welcome = (struct msg_welcome){ .session = c->session,
-                                         .epoch = t->epoch,
-                                         .beat_ms = t->beat_ms,
-                                         .lease_ms = t->lease_ms,
-                                         .sweep = span_str(t->sweep_name) };
+    m.as.welcome =
+        (struct msg_welcome){ .session = c->session,
+                              .epoch = t->epoch,
+                              .beat_ms = t->beat_ms,
+                              .lease_ms = t->lease_ms,
+                              .sweep = span_str(t->sweep_name),
+                              .store = span_of(t->catalog->store.bytes, STORE_ID_BYTES) };
     connection_say(&t->connections, c, turn, &m);
 }
 

@@ -192,6 +192,11 @@ static void get_welcome(struct fields *f, struct msg_welcome *m)
     m->beat_ms = take_u32(f, "beat_ms", UINT32_MAX);
     m->lease_ms = take_u32(f, "lease_ms", UINT32_MAX);
     m->sweep = take_name(f, "sweep");
+    if (!fields_left(f))
+        return;
+    m->store = take_bytes(f, "store", STORE_ID_BYTES); /* since minor 4 */
+    if (m->store.len != 0 && m->store.len != STORE_ID_BYTES)
+        fields_refuse(f, "store", "nothing, or %d bytes", STORE_ID_BYTES);
 }
 
 static void get_define(struct fields *f, struct msg_define *m)

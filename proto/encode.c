@@ -146,12 +146,14 @@ static void put_host(msgpack_packer *p, const struct msg_host *m)
 
 static void put_welcome(msgpack_packer *p, const struct msg_welcome *m)
 {
-    put_array(p, 5);
+    check(m->store.len == 0 || m->store.len == STORE_ID_BYTES);
+    put_array(p, 6);
     put_uint(p, m->session);
     put_uint(p, m->epoch);
     put_uint(p, m->beat_ms);
     put_uint(p, m->lease_ms);
     put_name(p, m->sweep);
+    put_bytes(p, m->store);
 }
 
 static void put_define(msgpack_packer *p, const struct msg_define *m)

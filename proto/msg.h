@@ -17,7 +17,7 @@
 #include "common/limits.h"
 #include "common/place.h"
 
-enum { MSG_MAJOR = 1, MSG_MINOR = 3, MSG_HEAD_BYTES = 22 };
+enum { MSG_MAJOR = 1, MSG_MINOR = 4, MSG_HEAD_BYTES = 22 };
 
 /* X(name, value, text, who may send it: 'w' worker, 'c' coordinator, 'o' operator) */
 #define MSG_LIST(X)                                                                                \
@@ -48,7 +48,7 @@ enum msg_type {
 const char *msg_type_text(enum msg_type type); /* NULL: no such type */
 char msg_sender(enum msg_type type);           /* 'w', 'c', 'o'; 0: no such type */
 
-enum { WORKER_ID_BYTES = 16 };
+enum { WORKER_ID_BYTES = 16, STORE_ID_BYTES = 16 };
 
 /* A share of a worker, as it tells the coordinator. */
 struct msg_slot {
@@ -171,6 +171,7 @@ struct msg_welcome {
     uint32_t beat_ms;  /* how often to beat */
     uint32_t lease_ms; /* a lease not renewed for so long is over */
     struct span sweep; /* its name */
+    struct span store; /* whose ids and attempts there are: STORE_ID_BYTES. Empty: not said */
 };
 
 /* Definitions come before the first grant that needs them; ids are the store's. */

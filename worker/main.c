@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/io/clock.h"
 #include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
@@ -154,19 +155,36 @@ static int print_plan(const struct topology *topology, bool json)
     return complete ? 0 : EXIT_FAILED;
 }
 
-static int run_worker(const struct worker_config *config, struct errmsg *msg)
+static err run_worker(const struct worker_config *config, enum worker_end *end, struct errmsg *msg)
 {
     struct worker *worker = NULL;
     struct signals signals;
-    if (worker_new(config, &worker, msg) != OK)
-        return fail(EXIT_FAILED, msg);
+    err e = worker_new(config, &worker, msg);
+    if (e)
+        return e;
     start_signals(&signals, config->loop, worker);
     log_info("worker_started name=%s version=%s slots=%zu connect=%s", config->name, MUSTER_VERSION,
              config->topology->slot_count, config->endpoint);
-    enum worker_end end = worker_run(worker);
+    *end = worker_run(worker);
     stop_signals(&signals);
     worker_free(worker);
     log_info("worker_ended");
+    return OK;
+}
+
+/* One worker after the other, as long as each is welcomed elsewhere than before. */
+static int run_workers(struct worker_config config, struct errmsg *msg)
+{
+    int64_t ends_mono_ns = clock_mono_ns() + config.lifetime_ms * 1000000;
+    enum worker_end end;
+    do {
+        if (run_worker(&config, &end, msg) != OK)
+            return fail(EXIT_FAILED, msg);
+        if (config.lifetime_ms > 0) {
+            int64_t left_ms = (ends_mono_ns - clock_mono_ns()) / 1000000;
+            config.lifetime_ms = left_ms > 0 ? left_ms : 1;
+        }
+    } while (end == WORKER_ELSEWHERE);
     return end == WORKER_REJECTED ? EXIT_VERSION : 0;
 }
 
@@ -209,7 +227,7 @@ static int serve(const struct worker_options *o, const struct topology *topology
              prepare_state(o, config.name, &config, &lock_fd, &arena, &msg) != OK)
         (void)fail(code, &msg);
     else
-        code = run_worker(&config, &msg);
+        code = run_workers(config, &msg);
     (void)uv_loop_close(&loop); /* busy only if a process could not be killed */
     if (lock_fd >= 0)
         (void)close(lock_fd);

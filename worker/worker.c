@@ -63,6 +63,8 @@ static void worker_on_shut(uv_timer_t *timer)
         return;
     }
     log_error("processes_left: some process of a model does not die of SIGKILL");
+    if (w->end == WORKER_ELSEWHERE)
+        w->end = WORKER_LEFT; /* its slot is of no use to another */
     worker_close(w);
 }
 
@@ -89,6 +91,8 @@ static void worker_on_orphan(uv_timer_t *timer)
 
 void worker_stop(struct worker *w)
 {
+    if (w->end == WORKER_ELSEWHERE)
+        w->end = WORKER_LEFT;
     if (!w->is_draining) {
         worker_drain(w, "a signal; the next one stops everything at once");
         if (w->config.parent && getppid() != w->config.parent)

@@ -29,8 +29,9 @@ struct worker_config {
 
 /* Why it ended. */
 enum worker_end {
-    WORKER_LEFT,    /* drained, or told twice to stop */
-    WORKER_REJECTED /* the coordinator speaks another version */
+    WORKER_LEFT,     /* drained, or told twice to stop */
+    WORKER_REJECTED, /* the coordinator speaks another version */
+    WORKER_ELSEWHERE /* the coordinator has another store: what this one knows is nothing there */
 };
 
 err worker_new(const struct worker_config *config, struct worker **out, struct errmsg *msg);

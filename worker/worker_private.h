@@ -26,7 +26,9 @@ struct worker {
     enum worker_end end;
     bool is_draining; /* the agent has been told */
     uint8_t id[WORKER_ID_BYTES];
-    int64_t ends_mono_ns; /* of the lifetime; INT64_MAX: none */
+    bool has_store;
+    uint8_t store[STORE_ID_BYTES]; /* that all ids and attempts are of */
+    int64_t ends_mono_ns;          /* of the lifetime; INT64_MAX: none */
     struct agent *agent;
     struct agent_effects effects;
     struct inbox inbox;

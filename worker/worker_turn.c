@@ -226,8 +226,34 @@ static void worker_complete_grant(struct worker *w, struct agent_event *e, struc
         e->as.grant.refusal = span_str(why->text);
 }
 
+/* A coordinator of before 1.4 does not say. */
+static bool worker_is_elsewhere(struct worker *w, struct span store)
+{
+    if (store.len == 0)
+        return false;
+    if (!w->has_store)
+        memcpy(w->store, store.data, STORE_ID_BYTES);
+    w->has_store = true;
+    return memcmp(w->store, store.data, STORE_ID_BYTES) != 0;
+}
+
+/* The same numbers mean other models, tasks and attempts there: not a message may leave. */
+static void worker_leave_for_another(struct worker *w, const struct msg_welcome *welcome)
+{
+    log_warn("another_store sweep=\"%.*s\" unacked_messages=%zu: what is here is of no use there",
+             (int)welcome->sweep.len, (const char *)welcome->sweep.data, spool_count(w->spool));
+    link_set_session(w->link, 0);
+    if (!w->is_draining)
+        w->end = WORKER_ELSEWHERE;
+    worker_shut(w);
+}
+
 static void worker_on_welcome(struct worker *w, const struct msg_welcome *welcome, bool packs)
 {
+    if (worker_is_elsewhere(w, welcome->store)) {
+        worker_leave_for_another(w, welcome);
+        return;
+    }
     link_set_session(w->link, welcome->session);
     spool_set_packing(w->spool, packs);
     log_info("welcomed epoch=%" PRIu64 " sweep=\"%.*s\" unacked_messages=%zu", welcome->epoch,
@@ -251,7 +277,7 @@ void worker_on_message(void *owner, const struct msg *m)
         worker_on_welcome(w, &m->as.welcome, msg_takes_packed(m));
     else if (m->type == MSG_ACK)
         spool_ack(w->spool, m->as.ack.seq);
-    if (!translate_message(m, &e))
+    if (w->state != WORKER_RUNNING || !translate_message(m, &e))
         return;
     if (e.kind == AGENT_ON_DRAIN) {
         worker_drain(w, "the coordinator says so");

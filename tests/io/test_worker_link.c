@@ -65,6 +65,64 @@ static void test_unacked_results_are_sent_again_to_the_next_coordinator(void **s
     stop(f);
 }
 
+/* The same numbers mean other models, tasks and attempts there. */
+static void test_nothing_of_one_store_comes_to_another(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_synthetic_task(f, "3000");
+    use_sim(f);
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1000);
+    script_expect(s, MSG_ENDED); /* not acked */
+    script_vanish(s);
+    memset(s->seen, 0, sizeof s->seen);
+    s->store[0] = 1;
+    script_return(s);
+
+    struct msg before = script_expect(s, MSG_HELLO);
+    uint8_t id[WORKER_ID_BYTES];
+    memcpy(id, before.as.hello.worker_id, sizeof id);
+    assert_int_equal(before.as.hello.held_count, 1);
+    script_welcome(s, 12, 200);
+    struct msg hello = script_expect(s, MSG_HELLO);
+    assert_memory_not_equal(hello.as.hello.worker_id, id, sizeof id);
+    assert_int_equal(hello.as.hello.held_count, 0);
+    assert_int_equal(hello.seq, 1);
+
+    script_welcome(s, 13, 200);
+    f->model.sim.failure_rate = 1; /* another model, by the number of the one before */
+    script_define_model(s, MODEL, &f->model);
+    script_define_task(s, TASK, &f->task);
+    script_grant(s, 7, MODEL, TASK, 1000, 1000);
+    expect_ended(f, ENDED_DONE);
+    for (unsigned i = 0; i < 2000; i++)
+        assert_int_equal(s->seen[i], i >= 1000);
+    assert_int_equal(s->rows[1000].status, STATUS_ERROR);
+    stop(f);
+}
+
+/* Whoever stops it while it starts over wants no worker any more. */
+static void test_a_worker_that_starts_over_can_be_stopped(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, "import json, os, time\n"
+                   "os.write(3, b'{\"hello\": 1}\\n')\n"
+                   "time.sleep(1000)\n"); /* it does not go when it is asked to */
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1);
+    script_expect(s, MSG_HOST);
+    s->store[0] = 1;
+    script_welcome(s, 12, 200);
+    usleep(200000);
+    kill(s->worker, SIGTERM);
+    usleep(100000);
+    kill(s->worker, SIGTERM); /* at once: without the seconds that its model is left */
+    assert_int_equal(script_wait_worker(s), 0);
+}
+
 static void test_work_goes_on_while_the_coordinator_is_away(void **state)
 {
     struct fixture *f = *state;
@@ -235,6 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_hello_says_who_it_is_and_what_it_has),
         CASE(test_unacked_results_are_sent_again_to_the_next_coordinator),
+        CASE(test_nothing_of_one_store_comes_to_another),
+        CASE(test_a_worker_that_starts_over_can_be_stopped),
         CASE(test_work_goes_on_while_the_coordinator_is_away),
         CASE(test_silence_of_the_coordinator_is_noticed),
         CASE(test_an_unknown_session_says_hello_again),

@@ -24,6 +24,7 @@ struct script {
     char endpoint[256];
     struct zpeer peer; /* the last that sent something */
     uint64_t session;
+    uint8_t store[STORE_ID_BYTES];
     struct arena arena; /* of the message at hand, and the one before */
     zmq_msg_t body;
     bool has_body;
@@ -214,6 +215,7 @@ static inline void script_welcome(struct script *s, uint64_t session, uint32_t b
     m.as.welcome.beat_ms = beat_ms;
     m.as.welcome.lease_ms = 30000;
     m.as.welcome.sweep = span_str("test");
+    m.as.welcome.store = span_of(s->store, sizeof s->store);
     script_send(s, &m);
 }
 

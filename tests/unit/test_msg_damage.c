@@ -333,6 +333,8 @@ static void a_field_of_the_wrong_kind_or_range_is_named(void **state)
         { MSG_GOODBYE, "[1]", "reason: expected text of at most 262144 bytes" },
         { MSG_WELCOME, "[\"\", 1, 1, 1, \"s\"]", "session: " U64 },
         { MSG_WELCOME, "[1, 1, 4294967296, 1, \"s\"]", "beat_ms: " U32 },
+        { MSG_WELCOME, "[1, 1, 1, 1, \"s\", 1]", "store: expected at most 16 bytes" },
+        { MSG_WELCOME, "[1, 1, 1, 1, \"s\", #1011]", "store: expected nothing, or 16 bytes" },
         { MSG_WELCOME, "[1, 1, 1, 1, \"\x1b[2J\"]",
           "sweep: expected UTF-8 without control characters" },
         { MSG_DEFINE_MODEL, "[4294967296, \"{}\"]", "id: " U32 },
