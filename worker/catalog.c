@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "common/digest.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
 
 struct definition {
-    err error; /* OK: one of the two is valid */
+    struct digest text; /* of its JSON */
+    err error;          /* OK: one of the two is valid */
     struct errmsg why;
     union {
         struct model_definition model;
@@ -55,13 +57,16 @@ void catalog_free(struct catalog *c)
     free(c);
 }
 
-/* A new entry, unless there is a good one. */
-static struct definition *catalog_add(struct catalog *c, struct map *map, uint32_t id)
+/* A new entry, unless this very one is there: each session brings them all. */
+static struct definition *catalog_add(struct catalog *c, struct map *map, uint32_t id,
+                                      struct span json)
 {
+    struct digest text = digest_of(json);
     struct definition *d = map_find(map, id);
-    if (d && d->error == OK)
+    if (d && digest_equal(&d->text, &text))
         return NULL;
     d = arena_alloc(&c->arena, sizeof *d);
+    d->text = text;
     list_init(&d->used);
     map_put(map, id, d);
     return d;
@@ -69,14 +74,14 @@ static struct definition *catalog_add(struct catalog *c, struct map *map, uint32
 
 void catalog_define_model(struct catalog *c, uint32_t id, struct span json)
 {
-    struct definition *d = catalog_add(c, &c->models, id);
+    struct definition *d = catalog_add(c, &c->models, id, json);
     if (d)
         d->error = model_definition_decode(json, &c->arena, &d->as.model, &d->why);
 }
 
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json)
 {
-    struct definition *d = catalog_add(c, &c->tasks, id);
+    struct definition *d = catalog_add(c, &c->tasks, id, json);
     if (d)
         d->error = task_definition_decode(json, &c->arena, &d->as.task, &d->why);
 }

@@ -11,12 +11,15 @@ struct catalog;
 struct catalog *catalog_new(size_t open_max);
 void catalog_free(struct catalog *c);
 
-/* A definition that comes again replaces nothing: an id means the same thing for ever. One that
- * cannot be read is kept as such: whoever asks for it is told why. */
+/* An id means the same thing for ever, but how it is run may change between two runs: time limits,
+ * resources, where files lie. So the newest definition is the one that is found; a host that runs
+ * goes on as it was started. One that cannot be read is kept as such: whoever asks for it is told
+ * why. */
 void catalog_define_model(struct catalog *c, uint32_t id, struct span json);
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json);
 
-/* Live as long as the catalog. ERR_NOT_FOUND: not defined; ERR_INVALID: cannot be read. */
+/* Live as long as the catalog, also when a newer one has come. ERR_NOT_FOUND: not defined;
+ * ERR_INVALID: cannot be read. */
 err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
                   struct errmsg *msg);
 err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,

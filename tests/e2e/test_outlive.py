@@ -46,7 +46,7 @@ class Outlive(SweepTest):
 
     def test_another_sweep_gets_nothing_of_the_one_before(self):
         self.assert_as_if_alone(
-            self.make([sim("good", quality=1.0, duration="30ms")], name="first"),
+            self.make([sim("good", quality=1.0, duration="150ms")], name="first"),
             self.make([sim("bad", quality=0.1, seed=8, duration="5ms")], name="second"))
 
 

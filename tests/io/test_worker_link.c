@@ -102,6 +102,32 @@ static void test_nothing_of_one_store_comes_to_another(void **state)
     stop(f);
 }
 
+/* What is no part of what a model is, as its time limit, may be another the next time it is run. */
+static void test_a_definition_that_has_changed_is_the_one_that_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    import time; time.sleep(0.5)\n" SHOUT);
+    f->model.timeout_ms = 100;
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(s->rows[0].status, STATUS_TIMEOUT);
+    script_vanish(s);
+    script_return(s);
+
+    script_expect(s, MSG_HELLO);
+    script_welcome(s, 12, 200);
+    f->model.timeout_ms = 10000;
+    script_define_model(s, MODEL, &f->model);
+    script_define_task(s, TASK, &f->task);
+    script_grant(s, 8, MODEL, TASK, 1, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(s->rows[1].status, STATUS_OK);
+    stop(f);
+}
+
 /* Whoever stops it while it starts over wants no worker any more. */
 static void test_a_worker_that_starts_over_can_be_stopped(void **state)
 {
@@ -294,6 +320,7 @@ int main(void)
         CASE(test_hello_says_who_it_is_and_what_it_has),
         CASE(test_unacked_results_are_sent_again_to_the_next_coordinator),
         CASE(test_nothing_of_one_store_comes_to_another),
+        CASE(test_a_definition_that_has_changed_is_the_one_that_counts),
         CASE(test_a_worker_that_starts_over_can_be_stopped),
         CASE(test_work_goes_on_while_the_coordinator_is_away),
         CASE(test_silence_of_the_coordinator_is_noticed),
