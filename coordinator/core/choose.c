@@ -33,12 +33,12 @@ static double width_weight(const struct model *m)
 double model_piece_ns(const struct core *c, const struct model *m)
 {
     double load_ns = model_load_ns(c, m);
-    double rest_ns = plan_shortage_ns(c, m), most_ns = plan_left_ns(c) - load_ns;
+    double rest_ns = plan_shortage_ns(c, m), left_ns = plan_left_ns(c);
     bool is_served = m->taken_count > 0 && rest_ns <= 0 && !plan_is_urgent(c, m) &&
                      !model_needs_other_place(c, m);
     if (is_served || !model_is_worth_loading(c, m))
         return -INFINITY;
-    return load_ns + (rest_ns < most_ns ? rest_ns : most_ns);
+    return load_ns + rest_ns < left_ns ? load_ns + rest_ns : left_ns;
 }
 
 /* Within an account: between them the shares decide. */
@@ -124,14 +124,19 @@ struct cell *choose_loaded(struct core *c, struct slot *s, uint32_t *first, uint
     return carve_model(c, &c->models[s->model], s, first, count);
 }
 
-/* By priority, then for the account that is further behind, then for what takes longest. */
+/* By priority, then for the account that is further behind, then for what takes longest. Often
+ * several would take until the plan ends: of these, for the one that is short of more yet. */
 static bool is_preferred(const struct core *c, const struct model *m, double worth,
                          const struct model *to, double its_worth)
 {
     if (m->rules.priority != to->rules.priority)
         return m->rules.priority > to->rules.priority;
     int behind = share_compare(c, m, to);
-    return behind != 0 ? behind < 0 : worth > its_worth;
+    if (behind != 0)
+        return behind < 0;
+    if (worth > its_worth || worth < its_worth)
+        return worth > its_worth;
+    return plan_shortage_ns(c, m) * width_weight(m) > plan_shortage_ns(c, to) * width_weight(to);
 }
 
 /* Work of the model that is most worth loading. */

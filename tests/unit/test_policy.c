@@ -212,8 +212,8 @@ SCENE(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long,
     assert_string_equal(loads_if(s, false),
                         "two@0 two@0 pair@0 pair@0 a@0 b@0 c@0 d@0 long@0 long@0 long@0 long@0 "
                         "long@162 long@162 long@162 long@162 long@410 long@410 long@410 long@410 "
-                        "two@1620 two@1620 two@1620 two@1620 pair@1622 pair@1622 pair@1622 "
-                        "pair@1622 pair@1630 pair@1630 two@1630 two@1630 end@1718");
+                        "two@1620 two@1620 pair@1620 pair@1620 two@1622 two@1622 pair@1622 "
+                        "pair@1622 two@1630 two@1630 pair@1630 pair@1630 end@1717");
 }
 
 int main(void)
