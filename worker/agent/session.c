@@ -5,6 +5,7 @@
 
 enum {
     HELLO_BACKOFF_MAX = 4, /* 1, 2, 4, 8, 16 s between hellos, each times 0.5 to 1.5 */
+    HELLOS_SILENT = 4,     /* so many may have no answer before it is said; a power of two */
     BEATS_LOST = 3         /* so many beats without an answer: the link is lost */
 };
 
@@ -120,9 +121,22 @@ void session_acked(struct turn *t, uint64_t seq)
     session_free_ended(a, seq);
 }
 
+/* After about 15 seconds, and then each time that twice as many had no answer: whoever looks why a
+ * worker does nothing finds it, and a long absence does not fill the disk. */
+static void session_say_unanswered(struct turn *t)
+{
+    unsigned hellos = t->agent->session.hellos;
+    if (hellos >= HELLOS_SILENT && (hellos & (hellos - 1)) == 0)
+        turn_note(t, true,
+                  "no_coordinator hellos=%u: none of them was answered; does a coordinator listen "
+                  "at that address, and may this worker's key connect? It is tried again",
+                  hellos);
+}
+
 static void session_say_hello(struct turn *t)
 {
     struct session *s = &t->agent->session;
+    session_say_unanswered(t);
     unsigned doublings = s->hellos < HELLO_BACKOFF_MAX ? s->hellos : HELLO_BACKOFF_MAX;
     double wait_ns = (double)(SECOND_NS << doublings) * (0.5 + rng_unit(&s->rng));
     s->hellos++;

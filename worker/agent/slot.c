@@ -1,4 +1,5 @@
 /* The life of the host in a slot. slot_set_phase is the only writer of slot->phase. */
+#include "common/text.h"
 #include "worker/agent/private.h"
 
 #define BIT(phase) (1u << (phase))
@@ -208,9 +209,10 @@ void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, s
 
 static void slot_load_timeout(struct turn *t, struct slot *s)
 {
-    double seconds = (double)(t->now - s->started_mono_ns) / (double)SECOND_NS;
+    char waited[32];
+    text_format_duration(waited, sizeof waited, (t->now - s->started_mono_ns) / 1000000);
     slot_stop(t, s, AGENT_STOP_KILL);
-    slot_count_failure(t, s, turn_format(t, "it said no hello within %g s", seconds));
+    slot_count_failure(t, s, turn_format(t, "it said no hello within %s", waited));
 }
 
 static void slot_sicken(struct turn *t, struct slot *s)
