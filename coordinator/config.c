@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/io/zsock.h"
 #include "common/limits.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
@@ -136,14 +137,9 @@ static bool read_level(const char *text, enum log_level *out)
     return false;
 }
 
-static bool starts_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static int take_endpoint(const char *option, const char **list, size_t *count)
 {
-    if (!starts_with(optarg, "tcp://") && !starts_with(optarg, "ipc://"))
+    if (!zsock_is_endpoint(optarg))
         return wrong(option, optarg, "tcp://ADDRESS:PORT or ipc://PATH");
     if (*count == LISTEN_MAX)
         return wrong(option, optarg, "at most 16 endpoints");

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "common/io/zsock.h"
 #include "common/limits.h"
 #include "common/text.h"
 #include "worker/topology/topology.h"
@@ -107,7 +108,7 @@ static bool take_level(const char *text, enum log_level *out)
 static bool take_endpoint(const char *text, const char **out)
 {
     *out = text;
-    return strncmp(text, "tcp://", 6) == 0 || strncmp(text, "ipc://", 6) == 0;
+    return zsock_is_endpoint(text);
 }
 
 static bool take_name(const char *text, const char **out)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zmq.h>
 
 #include "common/check.h"
@@ -9,6 +10,7 @@
 #include "common/io/zsock_private.h"
 #include "common/mem.h"
 #include "common/rng.h"
+#include "common/text.h"
 
 enum {
     LINGER_MS = 1000, /* what a peer gets to take the last messages */
@@ -227,6 +229,19 @@ err zsock_open(uv_loop_t *loop, const struct zsock_config *config, struct zsock 
     }
     *out = z;
     return OK;
+}
+
+bool zsock_is_endpoint(const char *text)
+{
+    if (strncmp(text, "ipc://", 6) == 0)
+        return text[6] != '\0';
+    if (strncmp(text, "tcp://", 6) != 0)
+        return false;
+    const char *colon = strrchr(text + 6, ':');
+    if (!colon || colon == text + 6)
+        return false;
+    uint64_t port;
+    return strcmp(colon + 1, "*") == 0 || (text_parse_u64(colon + 1, &port) && port <= UINT16_MAX);
 }
 
 err zsock_say_endpoint(struct errmsg *msg, const char *what, const char *endpoint)

@@ -66,6 +66,9 @@ err zsock_bind(struct zsock *z, const char *endpoint, struct errmsg *msg);
  * answered in the same context; while nobody does, nobody gets in. */
 err zsock_bind_with_keys(struct zsock *z, const char *endpoint, const struct key_file *key,
                          const char *domain, struct errmsg *msg);
+/* "tcp://HOST:PORT" with a port that there is, or "*" for any, or "ipc://PATH"? For options: what
+ * ZeroMQ does with a port over 65535 is to take another one. */
+bool zsock_is_endpoint(const char *text);
 /* A DEALER's endpoint; one a socket. */
 err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg);
 /* The bound endpoint with its port filled in, after zsock_bind to tcp port "*". */
