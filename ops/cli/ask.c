@@ -64,7 +64,7 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
     *o = (struct ask_options){ .command = argv[0], .limit = 100 };
     const char *given = NULL;
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: given = optarg; break;
         case CONNECT: o->connect = optarg; break;
@@ -78,7 +78,7 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
             break;
         case JSON: o->json = true; break;
         case HELP_OPTION: printf(HELP, argv[0], extra, what); return -1;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     if (strcmp(argv[0], "explain") == 0 &&

@@ -21,13 +21,13 @@ static void print_failures(const json_t *list)
         puts("no instance has failed for good");
 }
 
-/* Pages of the coordinator's list, until there are enough or no more. */
-static int collect_failures(const struct ask_options *o, json_t *list)
+/* Pages of the coordinator's list, until there are `max` or no more. */
+static int collect_failures(const struct ask_options *o, size_t max, json_t *list)
 {
     json_t *after = json_null();
     int code = 0;
-    while (code == 0 && json_array_size(list) < o->limit) {
-        uint64_t left = o->limit - json_array_size(list);
+    while (code == 0 && json_array_size(list) < max) {
+        size_t left = max - json_array_size(list);
         json_t *question = json_pack("{s:s,s:I,s:O}", "ask", "failures", "limit",
                                      (json_int_t)(left < 200 ? left : 200), "after", after);
         if (o->model)
@@ -48,19 +48,34 @@ static int collect_failures(const struct ask_options *o, json_t *list)
     return code;
 }
 
+/* One more than wanted was asked for, to know. On stderr: programs read the list. */
+static void cut_to_limit(const struct ask_options *o, json_t *list)
+{
+    if (json_array_size(list) <= o->limit)
+        return;
+    while (json_array_size(list) > o->limit)
+        json_array_remove(list, json_array_size(list) - 1);
+    fprintf(stderr, "muster failures: these are the first %llu, there are more; --limit N for N\n",
+            (unsigned long long)o->limit);
+}
+
 int cmd_failures(int argc, char **argv)
 {
     struct ask_options o;
     int code = ask_parse(
         argc, argv, "[--model NAME] [--limit N] ",
         "Instances that failed for good (quarantined), and why. With SWEEP.yaml also when the\n"
-        "sweep does not run: then they are read from its store.",
+        "sweep does not run: then they are read from its store. The first 100, if --limit does\n"
+        "not say how many.",
         &o);
+    size_t max = o.limit < SIZE_MAX ? (size_t)o.limit + 1 : SIZE_MAX;
     json_t *list = json_array();
     if (code == 0 && o.sweep_file && !ask_somebody_runs(o.state))
-        code = stored_failures(o.sweep_file, o.state, o.model, o.limit, list);
+        code = stored_failures(o.sweep_file, o.state, o.model, max, list);
     else if (code == 0)
-        code = collect_failures(&o, list);
+        code = collect_failures(&o, max, list);
+    if (code == 0)
+        cut_to_limit(&o, list);
     if (code == 0 && o.json)
         ask_print_json(list);
     else if (code == 0)

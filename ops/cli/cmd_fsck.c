@@ -89,12 +89,12 @@ int cmd_fsck(int argc, char **argv)
     const char *given = NULL;
     bool json = false;
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: given = optarg; break;
         case JSON: json = true; break;
         case HELP_OPTION: fputs(HELP, stdout); return 0;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     char *state = find_state(given, argc, argv, optind);

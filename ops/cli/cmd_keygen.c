@@ -107,7 +107,7 @@ static int parse(int argc, char **argv, struct keygen *k)
         { NULL, 0, NULL, 0 },
     };
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case ROLE:
             if (!key_role_parse(span_str(optarg), &k->role) || k->role == KEY_COORDINATOR)
@@ -119,7 +119,7 @@ static int parse(int argc, char **argv, struct keygen *k)
         case COORDINATOR: k->coordinator = optarg; break;
         case OUT: k->out = optarg; break;
         case HELP_OPTION: fputs(HELP, stdout); return -1;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     if (optind + 1 != argc)

@@ -211,7 +211,7 @@ static int parse(int argc, char **argv, struct options *o)
                                              { NULL, 0, NULL, 0 } };
     *o = (struct options){ 0 };
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: o->state = optarg; break;
         case SLOTS:
@@ -222,7 +222,7 @@ static int parse(int argc, char **argv, struct options *o)
         case CLUSTER: o->cluster = optarg; break;
         case JSON: o->json = true; break;
         case HELP_OPTION: fputs(HELP, stdout); return -1;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     if (optind >= argc || argc - optind > SWEEPS_MAX)

@@ -59,12 +59,12 @@ int cmd_report(int argc, char **argv)
     const char *given = NULL;
     bool quiet = false;
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: given = optarg; break;
         case QUIET: quiet = true; break;
         case HELP_OPTION: fputs(HELP, stdout); return 0;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     struct sweep sweep;

@@ -37,10 +37,9 @@ enum {
 static const char HELP[] =
     "Usage: muster run SWEEP.yaml... [options]\n"
     "\n"
-    "Runs what is missing of a sweep on this machine, and ends with its report. Several sweeps "
-    "share\n"
-    "the machine by their weights and priorities. Run it again to go\n"
-    "on: after Ctrl-C, a crash, or with more models or tasks in the file.\n"
+    "Runs what is missing of a sweep on this machine, and ends with its report. Several sweeps\n"
+    "share the machine by their weights and priorities. Run it again to go on: after Ctrl-C, a\n"
+    "crash, or with more models or tasks in the file.\n"
     "Ctrl-C lets running instances finish and stops; a second Ctrl-C stops at once. Neither loses\n"
     "a result.\n"
     "\n"
@@ -311,9 +310,10 @@ static void print_report(const struct run *r, size_t sweep)
                      : xformat("%s/report/summary.txt", r->state);
     struct buf text = { 0 };
     struct errmsg msg = { 0 };
-    if (file_read(path, 64 << 20, &text, &msg) == OK)
+    err e = file_read(path, 64 << 20, &text, &msg);
+    if (e == OK)
         fwrite(text.data, 1, text.len, stdout);
-    else
+    else if (e != ERR_NOT_FOUND) /* it ended before its first report, and has said why */
         fprintf(stderr, "muster: %s\n", msg.text);
     buf_release(&text);
     free(path);
@@ -457,7 +457,7 @@ static int parse(int argc, char **argv, struct run *r)
         { NULL, 0, NULL, 0 },
     };
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: r->state = xstrdup(optarg); break;
         case SLOTS:
@@ -477,7 +477,7 @@ static int parse(int argc, char **argv, struct run *r)
         case RETRY: r->retry_failures = true; break;
         case QUIET: r->quiet = true; break;
         case HELP_OPTION: fputs(HELP, stdout); return -1;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     if (optind >= argc || argc - optind > SWEEPS_MAX)

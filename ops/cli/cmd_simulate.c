@@ -106,7 +106,7 @@ static int parse(int argc, char **argv, struct arguments *a)
                                              { NULL, 0, NULL, 0 } };
     *a = (struct arguments){ .policies = { POLICY_MUSTER }, .policy_count = 1 };
     int option, code = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while (code == 0 && (option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case CLUSTER: a->cluster = optarg; break;
         case POLICY: code = parse_policy(optarg, a); break;
@@ -120,7 +120,7 @@ static int parse(int argc, char **argv, struct arguments *a)
         case TIMELINE: a->timeline = optarg; break;
         case HTML: a->html = optarg; break;
         case HELP_OPTION: fputs(HELP, stdout); return -1;
-        default: return EXIT_BAD_INPUT;
+        default: return say_bad_option(argv, option);
         }
     }
     return code ? code : check_arguments(argc, argv, a);

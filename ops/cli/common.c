@@ -1,5 +1,6 @@
 #include "ops/cli/common.h"
 
+#include <getopt.h>
 #include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,6 +117,18 @@ int say_error(const char *command, int code, const char *format, ...)
     fputc('\n', stderr);
     va_end(args);
     return code;
+}
+
+int say_bad_option(char **argv, int option)
+{
+    const char *word = argv[optind - 1];
+    if (option == ':')
+        return say_error(argv[0], EXIT_BAD_INPUT, "%s needs a value; see --help", word);
+    if (optopt >= 256) /* known, so it is what follows "=" that is wrong */
+        return say_error(argv[0], EXIT_BAD_INPUT, "%s takes no value; see --help", word);
+    if (optopt != 0) /* a letter; its word is not always passed yet */
+        return say_error(argv[0], EXIT_BAD_INPUT, "unknown option -%c; see --help", optopt);
+    return say_error(argv[0], EXIT_BAD_INPUT, "unknown option %s; see --help", word);
 }
 
 bool format_use(const json_t *o, char text[USE_TEXT_BYTES])

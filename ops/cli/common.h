@@ -52,4 +52,8 @@ void append_model_state(struct buf *out, const json_t *model);
 int say_error(const char *command, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What is wrong, where getopt_long returned `option` for options whose values are from 256, and was
+ * called with ":", so that it says nothing itself. Returns the exit code. */
+int say_bad_option(char **argv, int option);
+
 #endif

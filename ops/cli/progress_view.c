@@ -30,14 +30,15 @@ static void append_counts(struct buf *out, const json_t *status)
     text_format_count(done, sizeof(done), (uint64_t)ended);
     text_format_count(total, sizeof(total), (uint64_t)all);
     const json_t *left = json_object_get(status, "eta_s");
-    if (json_is_number(left))
+    const char *state = json_string_value(json_object_get(status, "state"));
+    bool is_stalled = state && strcmp(state, "stalled") == 0; /* nothing that could run is left */
+    if (json_is_number(left) && !is_stalled)
         text_format_duration(eta, sizeof(eta), (int64_t)(json_number_value(left) * 1000));
     double rate = json_number_value(json_object_get(status, "rate_per_s"));
     buf_printf(out, "%s/%s  %5.1f%%  %.1f/s  eta %s  %lld failed  ", done, total,
                all ? 100.0 * (double)ended / (double)all : 100.0, rate, ended == all ? "0s" : eta,
                (long long)whole(status, "failed"));
     append_fleet(out, status);
-    const char *state = json_string_value(json_object_get(status, "state"));
     const char *blocked = json_string_value(json_object_get(status, "blocked"));
     if (whole(status, "workers") == 0 && ended < all)
         buf_append_str(out, "  no worker yet");

@@ -3,9 +3,10 @@
 
 import json
 import signal
+import socket
 import time
 
-from muster_e2e import (BAD_INPUT, DONE, INFRASTRUCTURE, STATE_HELD, STOPPED, Program, SweepTest,
+from muster_e2e import (BAD_INPUT, DONE, INFRASTRUCTURE, SOME_FAILED, STATE_HELD, STOPPED, Program, SweepTest,
                         kill, main, processes, sim, synthetic, wait_until)
 
 ROWS = 100
@@ -76,6 +77,41 @@ class Looking(Operated):
         for words, said in (([], "what? "), (["s.yaml"], "what of s.yaml? ")):
             err = self.muster("explain", *words, expect=BAD_INPUT).err
             self.assertIn(said + "expected a model, worker, task, MODEL/TASK or attempt", err)
+
+    def test_what_is_wrong_with_an_option_is_said_with_the_command(self):
+        for command in ("run", "plan", "simulate", "status", "failures", "report", "keygen",
+                        "fsck"):
+            for words, said in ((["--bogus"], "unknown option --bogus"), (["-b"], "unknown option -b"),
+                                (["--help=yes"], "--help=yes takes no value")):
+                self.assertEqual(self.muster(command, *words, expect=BAD_INPUT).err,
+                                 f"muster {command}: {said}; see --help\n")
+        self.assertEqual(self.muster("run", "--state", expect=BAD_INPUT).err,
+                         "muster run: --state needs a value; see --help\n")
+
+    def test_failures_that_are_not_shown_are_told_of(self):
+        sweep = self.make([sim("a", failure_rate=1)])
+        self.run_sweep(sweep, expect=SOME_FAILED)
+        cut = self.muster("failures", sweep.file, "--limit", ROWS - 1, "--json")
+        self.assertEqual(len(json.loads(cut.out)), ROWS - 1)
+        self.assertIn(f"the first {ROWS - 1}, there are more", cut.err)
+        whole = self.muster("failures", sweep.file, "--json")
+        self.assertEqual((len(json.loads(whole.out)), whole.err), (ROWS, ""))
+
+    def test_a_port_that_is_none_is_refused(self):
+        sweep = self.make([sim("a")])
+        for endpoint in ("tcp://127.0.0.1:99999", "tcp://127.0.0.1", "tcp://127.0.0.1:"):
+            ended = self.muster("run", sweep.file, "--insecure", "--listen", endpoint,
+                                expect=BAD_INPUT)
+            self.assertIn("expected tcp://ADDRESS:PORT or ipc://PATH", ended.err)
+
+    def test_a_port_that_is_taken_is_all_that_is_said(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = "tcp://127.0.0.1:%d" % taken.getsockname()[1]
+            sweep = self.make([sim("a")])
+            ended = self.muster("run", sweep.file, "--insecure", "--listen", endpoint,
+                                expect=INFRASTRUCTURE)
+        self.assertIn("is another one running?", ended.err)
+        self.assertNotIn("summary", ended.err)
 
     def test_without_a_coordinator_status_says_so(self):
         sweep = self.make([sim("a")])
