@@ -175,7 +175,7 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
     char *temporary = xformat("%s.%016" PRIx64 ".tmp", path, unique);
     err e = OK;
     if (write_new(temporary, bytes, (mode_t)mode) != 0) {
-        e = say_errno(msg, "write", temporary);
+        e = say_errno(msg, "write", path); /* what the caller asked for; the other is made up */
     } else if (rename(temporary, path) != 0) {
         e = say_errno(msg, "replace", path);
         (void)unlink(temporary); /* the first failure is the one to report */

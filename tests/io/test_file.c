@@ -147,6 +147,7 @@ static void a_folder_is_not_replaced_by_a_file(void **state)
     assert_true(file_is_dir(f->path));
     assert_int_equal(entries(f->dir), 1);
     assert_int_equal(file_write_atomic(in(f, "no/such"), span_str("x"), 0600, &msg), ERR_NOT_FOUND);
+    assert_non_null(strstr(msg.text, "no/such'")); /* and not the name of a temporary file */
 }
 
 static void a_folder_that_is_not_there_cannot_be_synced(void **state)
