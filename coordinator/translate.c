@@ -200,6 +200,7 @@ err translate_in(struct translate *t, const struct msg *m, const struct outbox_p
                  int64_t now_mono_ns, struct incoming *out, struct errmsg *msg)
 {
     out->peer = *peer;
+    out->session = m->session;
     const struct connection *c = connection_of(&t->connections, m->session, peer);
     out->event = (struct core_event){ .now_mono_ns = now_mono_ns, .session = c ? c->session : 0 };
     switch (m->type) {
@@ -340,7 +341,7 @@ static void out_reject(struct translate *t, const struct core_effect *e, const s
                        struct turn *turn)
 {
     check(in);
-    struct msg m = { .type = MSG_REJECT, .session = e->session };
+    struct msg m = { .type = MSG_REJECT, .session = in->session };
     m.as.reject = (struct msg_reject){ e->as.reject.code, span_str(e->as.reject.text) };
     turn_say(turn, &in->peer, &m);
     struct connection *refused =

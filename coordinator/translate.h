@@ -22,6 +22,7 @@ struct incoming {
     struct span encoded; /* the same, as it came: perhaps packed */
     bool has_block;
     struct outbox_peer peer; /* where it came from */
+    uint64_t session;        /* that it says it is of, known or not; 0: none */
     struct arena arena;
 };
 

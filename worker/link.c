@@ -102,9 +102,10 @@ static void link_before_sleep(void *owner)
     link_pump(owner);
 }
 
+/* What is refused of a session before this one says nothing of this one. */
 static bool link_is_current(const struct link *l, const struct msg *m)
 {
-    if (m->type == MSG_WELCOME || m->type == MSG_REJECT)
+    if (m->type == MSG_WELCOME || (m->type == MSG_REJECT && m->session == 0))
         return true;
     return l->session != 0 && m->session == l->session;
 }

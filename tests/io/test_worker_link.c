@@ -205,6 +205,29 @@ static void test_an_unknown_session_says_hello_again(void **state)
     stop(f);
 }
 
+/* A worker whose hellos are answered late has said several, and beats in between: what is refused
+ * of the sessions before says nothing of the one that it has. */
+static void test_what_is_said_of_an_older_session_is_nothing_to_the_newest(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    start(f);
+    script_expect(s, MSG_HELLO);
+    script_welcome(s, 11, 100);
+    script_welcome(s, 12, 100);
+    struct msg m = { .type = MSG_REJECT, .session = 11 };
+    m.as.reject.code = REJECT_SESSION;
+    script_send(s, &m);
+    struct msg next;
+    for (int beats = 0; beats < 15;) { /* a hello would come within a second */
+        assert_true(script_receive(s, &next, SCRIPT_WAIT_MS));
+        assert_int_equal(next.type, MSG_BEAT);
+        script_note(s, &next);
+        beats += next.session == 12;
+    }
+    stop(f);
+}
+
 static void test_another_version_ends_the_worker(void **state)
 {
     struct fixture *f = *state;
@@ -327,6 +350,7 @@ int main(void)
         CASE(test_work_goes_on_while_the_coordinator_is_away),
         CASE(test_silence_of_the_coordinator_is_noticed),
         CASE(test_an_unknown_session_says_hello_again),
+        CASE(test_what_is_said_of_an_older_session_is_nothing_to_the_newest),
         CASE(test_another_version_ends_the_worker),
         CASE(test_draining_gives_back_and_leaves),
         CASE(test_a_second_signal_stops_at_once),

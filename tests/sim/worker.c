@@ -247,7 +247,7 @@ static void on_deadline(struct world *w, void *owner, uint64_t serial)
 
 static bool is_current(const struct sim_worker *k, const struct msg *m)
 {
-    return m->type == MSG_WELCOME || m->type == MSG_REJECT ||
+    return m->type == MSG_WELCOME || (m->type == MSG_REJECT && m->session == 0) ||
            (k->session != 0 && m->session == k->session);
 }
 

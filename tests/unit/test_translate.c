@@ -137,6 +137,8 @@ static void append_said(struct bench *b, const struct outbox_peer *to, struct sp
         if (m.type == MSG_DEFINE_MODEL || m.type == MSG_DEFINE_TASK)
             buf_printf(text, " %u %.*s", m.as.define.id, (int)m.as.define.json.len,
                        (const char *)m.as.define.json.data);
+        if (m.type == MSG_REJECT && m.session)
+            buf_printf(text, " session %llx", (unsigned long long)m.session);
         if (m.type == MSG_ACK)
             buf_printf(text, " %u", (unsigned)m.as.ack.seq);
         if (m.type == MSG_GRANT)
@@ -410,8 +412,8 @@ static void a_rejection_answers_the_message_where_it_came_from(void **state)
     e.as.reject.code = REJECT_SESSION;
     e.as.reject.text = "say hello again";
     carry_out(b, e, &b->in);
-    assert_string_equal(said(b), "98 reject\n");
-    assert_int_equal(take(b, 'a', &m)->session, SESSION_A); /* untouched */
+    assert_string_equal(said(b), "98 reject session 700000001\n"); /* which it is about */
+    assert_int_equal(take(b, 'a', &m)->session, SESSION_A);        /* untouched */
 }
 
 static void a_refused_hello_leaves_no_connection(void **state)
