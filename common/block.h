@@ -87,6 +87,7 @@ struct block {
     uint8_t *is_media;
     const uint8_t *answers;
     uint8_t *unpacked; /* owned: what the answers lie in, if the block came packed (common/pack) */
+    size_t unpacked_len; /* 0: it did not */
 };
 
 /* Checks everything: magic, counts against the bytes left before anything is allocated, order,

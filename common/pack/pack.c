@@ -127,9 +127,11 @@ err pack_decode(struct span bytes, struct block *out)
     if (!plain)
         return ERR_CORRUPT;
     err e = block_decode(span_of(plain, len), out);
-    if (e)
+    if (e) {
         free(plain);
-    else
-        out->unpacked = plain;
-    return e;
+        return e;
+    }
+    out->unpacked = plain;
+    out->unpacked_len = len;
+    return OK;
 }

@@ -69,17 +69,13 @@ static void append(struct store_batch *b, struct store_op *op, struct span bytes
     op->len += bytes.len;
 }
 
-/* Its columns, and what it was unpacked into, which ends with its answers. */
+/* Its columns, and what it was unpacked into. */
 static size_t decoded_bytes(const struct block *block)
 {
     size_t row = sizeof(*block->instance) + sizeof(*block->status) + sizeof(*block->micros) +
                  block->stat_count * sizeof(*block->stats) + sizeof(*block->answer_at) +
                  sizeof(*block->answer_len) + sizeof(*block->is_media);
-    size_t bytes = block->rows * row;
-    if (block->unpacked && block->rows > 0)
-        bytes += (size_t)(block->answers - block->unpacked) + block->answer_at[block->rows - 1] +
-                 block->answer_len[block->rows - 1];
-    return bytes;
+    return block->rows * row + block->unpacked_len;
 }
 
 void store_batch_take(struct store_batch *b, uint32_t model, uint32_t task, uint32_t size,
