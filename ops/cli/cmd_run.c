@@ -15,7 +15,6 @@
 #include "coordinator/endpoints.h"
 #include "coordinator/exit_code.h"
 #include "coordinator/sweeps.h"
-#include "ops/cli/ask.h"
 #include "ops/cli/children.h"
 #include "ops/cli/client.h"
 #include "ops/cli/commands.h"
@@ -32,9 +31,7 @@ enum {
     SIGNALLED = 128,      /* exit codes of children above it are signals */
     KILL_AFTER_MS = 5000, /* a stopped process that does not go */
     ORPHAN_LOOK_MS = 20,  /* between two looks at what a dead child left behind, ... */
-    ORPHAN_LOOKS = 100,   /* ... at the end of a run: so many */
-    EARLIER_MS = 8000,    /* what the coordinator of a killed run may take to end */
-    EARLIER_LOOK_MS = 50
+    ORPHAN_LOOKS = 100    /* ... at the end of a run: so many */
 };
 
 static const char HELP[] =
@@ -391,19 +388,6 @@ static void close_handles(struct run *r)
     check(uv_loop_close(&r->loop) == 0);
 }
 
-/* After a kill -9 the coordinator goes by itself, but hears its workers out first. If it is that of
- * a run that nobody killed, ours says so and ends. */
-static void await_earlier_run(const struct run *r)
-{
-    int64_t until_ns = clock_mono_ns() + EARLIER_MS * 1000000ll;
-    if (!ask_somebody_runs(r->state))
-        return;
-    fprintf(stderr, "muster: %s is in use; waiting, as an earlier run may be about to end\n",
-            r->state);
-    while (ask_somebody_runs(r->state) && clock_mono_ns() < until_ns)
-        uv_sleep(EARLIER_LOOK_MS);
-}
-
 static int supervise(struct run *r)
 {
     struct errmsg msg = { 0 };
@@ -524,10 +508,8 @@ int cmd_run(int argc, char **argv)
             r->state = default_state(r->sweep_files[0]);
         code = load_specs(r);
     }
-    if (code == 0) {
-        await_earlier_run(r);
+    if (code == 0)
         code = supervise(r);
-    }
     for (size_t i = 0; i < r->sweep_count; i++)
         spec_release(&r->specs[i]);
     free(r->state);

@@ -202,15 +202,6 @@ class Stopping(Operated):
         self.muster("report", sweep.file, "--quiet")
         self.assert_goes_on(sweep)
 
-    def test_a_run_waits_for_what_a_killed_one_left_behind(self):
-        sweep, run = self.slow()
-        self.some_done(run, sweep)
-        run.signal(signal.SIGKILL)
-        run.wait()
-        ended = self.run_sweep(sweep, *MANY)
-        self.assertIn("waiting, as an earlier run may be about to end", ended.err)
-        self.assert_stored(sweep, 100)
-
     def test_workers_go_when_nobody_comes_for_what_they_have(self):
         """The run is killed while its coordinator does not answer: their results are not durable."""
         sweep, run = self.slow()
