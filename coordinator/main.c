@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "common/io/parent.h"
 #include "common/mem.h"
 #include "coordinator/access/keys.h"
 #include "coordinator/config.h"
@@ -222,13 +221,6 @@ static void release(struct coordinator *c)
     sweeps_release(&c->sweeps);
 }
 
-/* False: the parent ended before the kernel was asked to tell. */
-static bool tie_to_parent(const struct config *config)
-{
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return config->parent == 0 || getppid() == config->parent;
-}
-
 int main(int argc, char **argv)
 {
     struct coordinator c = { 0 };
@@ -238,7 +230,7 @@ int main(int argc, char **argv)
         return code - 1;
     json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
     signal(SIGPIPE, SIG_IGN);
-    if (c.config.die_with_parent && !tie_to_parent(&c.config))
+    if (c.config.die_with_parent && !parent_tie((pid_t)c.config.parent))
         return EXIT_STOPPED;
     code = descriptors_raise(DESCRIPTORS_NEEDED, &msg) ? EXIT_INFRASTRUCTURE : 0;
     if (!code)

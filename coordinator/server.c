@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
+#include "common/io/parent.h"
 #include "common/mem.h"
 #include "coordinator/exit_code.h"
 #include "coordinator/server_private.h"
@@ -143,21 +144,40 @@ static void on_tick(uv_timer_t *timer)
         end_turn(s);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static bool is_ending(const struct server *s)
 {
-    struct server *s = handle->data;
     struct core_totals t;
     core_totals(s->config->core, &t);
-    log_info("signal number=%d", number);
-    if (s->closing)
-        return;
-    if (t.state == SWEEP_DRAINING || s->finishing) {
-        server_stop_now(s);
-        return;
-    }
+    return t.state == SWEEP_DRAINING || s->finishing;
+}
+
+static void drain(struct server *s)
+{
     server_step(s, &(struct core_event){ .kind = CORE_DRAIN, .now_mono_ns = clock_mono_ns() },
                 NULL);
     end_turn(s);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *s = handle->data;
+    log_info("signal number=%d", number);
+    if (s->closing)
+        return;
+    if (is_ending(s))
+        server_stop_now(s);
+    else
+        drain(s);
+}
+
+static void on_parent_ended(uv_signal_t *handle, int number)
+{
+    struct server *s = handle->data;
+    (void)number;
+    if (s->closing || is_ending(s))
+        return;
+    log_info("parent_ended");
+    drain(s);
 }
 
 static bool is_shut_out(const void *owner, const struct outbox_peer *peer)
@@ -213,15 +233,17 @@ static err open_sockets(struct server *s, struct errmsg *msg)
 
 static void start_handles(struct server *s)
 {
-    s->tick.data = s->sigint.data = s->sigterm.data = s->sighup.data = s;
+    s->tick.data = s->sigint.data = s->sigterm.data = s->sighup.data = s->parent_ended.data = s;
     check(uv_timer_init(&s->loop, &s->tick) == 0);
     check(uv_timer_start(&s->tick, on_tick, 1, TICK_MS) == 0);
     check(uv_signal_init(&s->loop, &s->sigint) == 0);
     check(uv_signal_init(&s->loop, &s->sigterm) == 0);
     check(uv_signal_init(&s->loop, &s->sighup) == 0);
+    check(uv_signal_init(&s->loop, &s->parent_ended) == 0);
     check(uv_signal_start(&s->sighup, on_hangup, SIGHUP) == 0);
     check(uv_signal_start(&s->sigint, on_signal, SIGINT) == 0);
     check(uv_signal_start(&s->sigterm, on_signal, SIGTERM) == 0);
+    check(uv_signal_start(&s->parent_ended, on_parent_ended, PARENT_ENDED) == 0);
 }
 
 static void start_admin(struct server *s)
@@ -287,6 +309,7 @@ static void close_all(struct server *s)
     uv_close((uv_handle_t *)&s->sigint, NULL);
     uv_close((uv_handle_t *)&s->sigterm, NULL);
     uv_close((uv_handle_t *)&s->sighup, NULL);
+    uv_close((uv_handle_t *)&s->parent_ended, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&s->loop) == 0);
     door_close(&s->door);

@@ -25,7 +25,7 @@ struct server {
     unsigned turn_frames;     /* of workers, read in this turn */
     struct arena scratch;
     uv_timer_t tick;
-    uv_signal_t sigint, sigterm, sighup;
+    uv_signal_t sigint, sigterm, sighup, parent_ended;
     int64_t over_since_ns; /* when the sweep was found to be over; 0: it is not */
     bool finishing;        /* workers were told to go */
     enum sweep_state ended_as;

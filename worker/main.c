@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/check.h"
@@ -14,6 +13,7 @@
 #include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "common/io/parent.h"
 #include "common/mem.h"
 #include "worker/child/reap.h"
 #include "worker/options.h"
@@ -25,7 +25,7 @@ enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and one model */
 
 /* Signals reach the worker through the loop. */
 struct signals {
-    uv_signal_t term, interrupt;
+    uv_signal_t term, interrupt, parent_ended;
     struct worker *worker;
 };
 
@@ -108,11 +108,8 @@ static err prepare_process(const struct worker_options *o, pid_t parent, struct 
     (void)signal(SIGPIPE, SIG_IGN);
     if (descriptors_raise(DESCRIPTORS_NEEDED, msg) != OK)
         return ERR_LIMIT;
-    if (o->die_with_parent) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != (o->parent ? (pid_t)o->parent : parent))
-            return err_say(msg, ERR_CLOSED, "the process that started this one is gone already");
-    }
+    if (o->die_with_parent && !parent_tie(o->parent ? (pid_t)o->parent : parent))
+        return err_say(msg, ERR_CLOSED, "the process that started this one is gone already");
     if (log_open(o->log, o->log_level) != 0)
         return err_say(msg, ERR_IO, "--log %s: %s", o->log, strerror(errno));
     return reap_init(msg);
@@ -125,19 +122,29 @@ static void on_signal(uv_signal_t *handle, int number)
     worker_stop(signals->worker);
 }
 
+static void on_parent_ended(uv_signal_t *handle, int number)
+{
+    struct signals *signals = handle->data;
+    (void)number;
+    worker_orphan(signals->worker);
+}
+
 static void start_signals(struct signals *s, uv_loop_t *loop, struct worker *worker)
 {
     s->worker = worker;
-    s->term.data = s->interrupt.data = s;
-    check(uv_signal_init(loop, &s->term) == 0 && uv_signal_init(loop, &s->interrupt) == 0);
+    s->term.data = s->interrupt.data = s->parent_ended.data = s;
+    check(uv_signal_init(loop, &s->term) == 0 && uv_signal_init(loop, &s->interrupt) == 0 &&
+          uv_signal_init(loop, &s->parent_ended) == 0);
     check(uv_signal_start(&s->term, on_signal, SIGTERM) == 0 &&
-          uv_signal_start(&s->interrupt, on_signal, SIGINT) == 0);
+          uv_signal_start(&s->interrupt, on_signal, SIGINT) == 0 &&
+          uv_signal_start(&s->parent_ended, on_parent_ended, PARENT_ENDED) == 0);
 }
 
 static void stop_signals(struct signals *s)
 {
     uv_close((uv_handle_t *)&s->term, NULL);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->parent_ended, NULL);
 }
 
 /* --- what it is asked to do --- */
@@ -217,7 +224,6 @@ static int serve(const struct worker_options *o, const struct topology *topology
         .topology = topology,
         .lifetime_ms = o->lifetime_ms,
         .nice = o->nice,
-        .parent = o->die_with_parent ? parent : 0,
     };
     struct key_file key = { .role = KEY_WORKER };
     check(uv_loop_init(&loop) == 0);

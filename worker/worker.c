@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/check.h"
 #include "common/io/clock.h"
@@ -76,9 +75,8 @@ void worker_shut(struct worker *w)
     uv_timer_start(&w->shut, worker_on_shut, SHUT_ASK_MS, 0);
 }
 
-/* Its parent has ended, and with it most likely the coordinator. Another run of the sweep takes
- * what this worker has; if none comes, it goes. Nobody was promised anything: its work is done
- * again. */
+/* With its parent the coordinator has most likely ended, too. Another run of the sweep takes what
+ * this worker has; if none comes, it goes. Nobody was promised anything: its work is done again. */
 static void worker_on_orphan(uv_timer_t *timer)
 {
     struct worker *w = container_of(timer, struct worker, orphan);
@@ -95,13 +93,20 @@ void worker_stop(struct worker *w)
         w->end = WORKER_LEFT;
     if (!w->is_draining) {
         worker_drain(w, "a signal; the next one stops everything at once");
-        if (w->config.parent && getppid() != w->config.parent)
-            uv_timer_start(&w->orphan, worker_on_orphan, ORPHAN_LOOK_MS, ORPHAN_LOOK_MS);
     } else if (w->state == WORKER_RUNNING || w->state == WORKER_SHUTTING) {
         log_warn("worker_stopped unacked_messages=%zu", spool_count(w->spool));
         worker_shut_slots(w, true);
         uv_timer_start(&w->shut, worker_on_shut, SHUT_KILL_MS, 0);
     }
+}
+
+void worker_orphan(struct worker *w)
+{
+    if (w->end == WORKER_ELSEWHERE)
+        w->end = WORKER_LEFT;
+    worker_drain(w, "the process that started it has ended");
+    if (w->state == WORKER_RUNNING && !uv_is_active((uv_handle_t *)&w->orphan))
+        uv_timer_start(&w->orphan, worker_on_orphan, ORPHAN_LOOK_MS, ORPHAN_LOOK_MS);
 }
 
 /* --- the loop --- */

@@ -24,7 +24,6 @@ struct worker_config {
     const struct topology *topology; /* lives as long as the worker */
     int64_t lifetime_ms;             /* from now on; 0: unlimited */
     int nice;
-    pid_t parent; /* drains it by a signal when it ends (--die-with-parent); 0: nobody */
 };
 
 /* Why it ended. */
@@ -41,6 +40,10 @@ enum worker_end worker_run(struct worker *w);
 
 /* The first time: finish what runs, give back the rest, leave. The second: now. */
 void worker_stop(struct worker *w);
+
+/* Who started it has ended; may be told several times. Finish what runs, give back the rest, and
+ * leave, even if no coordinator comes for the results. */
+void worker_orphan(struct worker *w);
 
 void worker_free(struct worker *w); /* after worker_run, or NULL; runs the loop once more */
 

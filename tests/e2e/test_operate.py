@@ -202,6 +202,19 @@ class Stopping(Operated):
         self.muster("report", sweep.file, "--quiet")
         self.assert_goes_on(sweep)
 
+    def test_the_run_is_killed_and_what_runs_is_finished(self):
+        """Its end is told to its children once for each of its threads: that is one order to
+        drain, and not a second one, to stop at once."""
+        sweep = self.make([sim("a", duration="800ms")], [synthetic(self.folder, [3, 3])])
+        run = self.start(sweep, "--slots", 1)
+        done = self.wait_for_status(run, sweep, lambda s: s["done"] > 0)["done"]
+        run.signal(signal.SIGKILL)
+        run.wait()
+        self.assert_nobody_left(seconds=15)
+        self.assertIn("sweep_over", sweep.log())
+        self.assertNotIn("worker_stopped", sweep.log("worker-1"))
+        self.assertGreater(self.fsck(sweep)["rows"], done)
+
     def test_workers_go_when_nobody_comes_for_what_they_have(self):
         """The run is killed while its coordinator does not answer: their results are not durable."""
         sweep, run = self.slow()
