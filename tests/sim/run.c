@@ -56,6 +56,16 @@ static int64_t bound_ns(const struct world *w)
     return (int64_t)work_ns(w) + 20 * w->load.lease_ns + 400 * SIM_SECOND;
 }
 
+/* From the end on: who runs a copy still when the first result is there goes when it is through. */
+static int64_t leave_ns(const struct world *w)
+{
+    int64_t timeout_ns = 0;
+    for (uint32_t i = 0; i < w->load.model_count; i++)
+        if (w->load.models[i].timeout_ns > timeout_ns)
+            timeout_ns = w->load.models[i].timeout_ns;
+    return LEAVE_NS + timeout_ns;
+}
+
 static const char *const state_texts[] = {
 #define X(name, text) [name] = text,
     SWEEP_STATE_LIST(X)
@@ -88,7 +98,7 @@ static void check_liveness(struct world *w)
         trace_the_rest(w);
         world_fail(w, "%.0f s after everything healed, the sweep is not done", (double)since / 1e9);
     }
-    if (w->phase == SIM_ENDING && since > LEAVE_NS)
+    if (w->phase == SIM_ENDING && since > leave_ns(w))
         world_fail(w, "%.0f s after the sweep was done, a worker is still there",
                    (double)since / 1e9);
     if (w->steps > STEPS_MAX)

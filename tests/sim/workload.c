@@ -62,6 +62,34 @@ static void draw_runs(struct workload *l)
         l->machines[i].is_old = rng_below(&r, 6) == 0;
 }
 
+/* In one sweep of six a model turns out to be far longer than the others: slots make way for it. In
+ * half of these it needs whole machines, on which another model runs in pairs: gangs are cleared
+ * for it. */
+static void draw_long(struct workload *l)
+{
+    struct rng r;
+    rng_seed(&r, rng_mix(l->seed, 15, 0, 0));
+    if (rng_below(&r, 6) > 0)
+        return;
+    uint32_t at = (uint32_t)rng_below(&r, l->model_count);
+    struct sim_model *m = &l->models[at];
+    for (uint32_t i = 0; i < l->model_count; i++)
+        if (i != at)
+            l->models[i].load_ns /= 40; /* to load once more costs less than to wait */
+    m->instance_ns *= (int64_t)draw(&r, 4, 12);
+    m->timeout_ns = 8 * m->instance_ns + 5 * SIM_SECOND;
+    if (rng_below(&r, 2) > 0)
+        return;
+    l->models[(at + 1) % l->model_count].gpus = 2;
+    m->gpus = SIM_SLOTS_MAX;
+    for (uint32_t i = 0; i < l->model_count; i++) /* only for who ranks no higher */
+        l->models[i].rules.priority = 0, l->models[i].rules.account = m->rules.account;
+    for (uint32_t i = 0; i < l->machine_count; i++) {
+        l->machines[i].gpus = 1;
+        l->machines[i].slot_count = SIM_SLOTS_MAX;
+    }
+}
+
 /* Half of the sweeps share: two users, of whom one has two sweeps, and perhaps shares of models. */
 static void draw_accounts(struct workload *l)
 {
@@ -189,6 +217,7 @@ void workload_init(struct workload *l, const struct sim_options *options,
     draw_accounts(l);
     draw_machines(l, &r, machines);
     draw_runs(l);
+    draw_long(l);
     draw_tasks(l, &r, instances);
     draw_cells(l, &r);
     fill_catalog(l);
