@@ -110,7 +110,7 @@ class ThroughProxy(Network):
                 times += 1
                 time.sleep(0.5)
             return times
-        self.through("F16", "partitions, also one-way, longer than a lease", pick(3, 25), spoil,
+        self.through("F16", "partitions, also one-way, longer than a lease", pick(3, 45), spoil,
                      wanted)
 
     def test_delayed_and_slow(self):
