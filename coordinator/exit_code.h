@@ -10,7 +10,7 @@ enum {
         4,            /* instances are missing: no worker could run them, or something broke */
     EXIT_STOPPED = 5, /* stopped early, by a person or a signal: run again to go on */
     EXIT_STORE_FAILED = 74, /* as EX_IOERR of sysexits.h */
-    EXIT_STATE_HELD = 75    /* as EX_TEMPFAIL: another coordinator holds the state */
+    EXIT_STATE_HELD = 75    /* as EX_TEMPFAIL: another run or coordinator has the state */
 };
 
 #endif

@@ -22,6 +22,7 @@
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_VERSION = 4 };
 enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and one model */
+enum { FOLDER_LOOK_MS = 50 };     /* whether an earlier worker has left it */
 
 /* Signals reach the worker through the loop. */
 struct signals {
@@ -72,6 +73,20 @@ static err make_folder(const char *path, const char **out, struct arena *arena, 
     return OK;
 }
 
+/* Of workers that one process starts, two do not have one folder: who still has it was started by
+ * one that was killed, and is draining. Signals end the wait, with the process. */
+static err take_folder(const char *lock, bool waits, int *fd, struct errmsg *msg)
+{
+    err e = file_lock(lock, fd, msg);
+    if (e == ERR_BUSY && waits)
+        fprintf(stderr, "muster-worker: %s; waiting for its end\n", msg->text);
+    while (e == ERR_BUSY && waits) {
+        uv_sleep(FOLDER_LOOK_MS);
+        e = file_lock(lock, fd, msg);
+    }
+    return e;
+}
+
 /* The folders, absolute, since models are started in others; and the lock that keeps a second
  * worker out of them. */
 static err prepare_state(const struct worker_options *o, const char *name,
@@ -85,7 +100,7 @@ static err prepare_state(const struct worker_options *o, const char *name,
     config->tmp_dir = arena_format(arena, "%s/tmp", state);
     config->work_dir = arena_format(arena, "%s/work", state);
     const char *media = o->media ? o->media : arena_format(arena, "%s/media", state);
-    e = file_lock(arena_format(arena, "%s/lock", state), lock_fd, msg);
+    e = take_folder(arena_format(arena, "%s/lock", state), o->die_with_parent, lock_fd, msg);
     if (e == OK)
         e = make_folder(media, &config->media_dir, arena, msg);
     if (e == OK)

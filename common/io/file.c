@@ -347,13 +347,15 @@ err file_lock(const char *path, int *out_fd, struct errmsg *msg)
     return OK;
 }
 
-bool file_is_locked(const char *path)
+bool file_is_locked(const char *path, struct buf *holder)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return false;
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    if (held && holder)
+        read_holder(fd, holder);
     (void)close(fd);
     return held;
 }

@@ -40,8 +40,8 @@ char *file_program_dir(void);
 /* An exclusive open-file-description lock on path (made if absent, mode 0600), held until the
  * descriptor is closed. The holder writes "pid host\n" into it. ERR_BUSY: msg names the holder. */
 err file_lock(const char *path, int *out_fd, struct errmsg *msg);
-/* Whether a process has it now. */
-bool file_is_locked(const char *path);
+/* Whether a process has it now. holder: who it is, safe for people, is appended; may be NULL. */
+bool file_is_locked(const char *path, struct buf *holder);
 
 /* ERR_UNSUPPORTED if path lies on a network or FUSE file system (NFS, Lustre, GPFS, BeeGFS, CIFS,
  * 9p, ...), msg names it. */

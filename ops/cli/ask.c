@@ -97,10 +97,10 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
     return o->state ? 0 : EXIT_BAD_INPUT;
 }
 
-bool ask_somebody_runs(const char *state)
+bool ask_somebody_runs(const char *state, struct buf *holder)
 {
     char *lock = file_join(state, "store/muster.lock");
-    bool held = file_is_locked(lock);
+    bool held = file_is_locked(lock, holder);
     free(lock);
     return held;
 }
@@ -119,7 +119,7 @@ static err connect_there(const struct ask_options *o, struct client **out, struc
 
 int ask(const struct ask_options *o, json_t *question, json_t **out)
 {
-    bool may_take_long = o->connect || ask_somebody_runs(o->state);
+    bool may_take_long = o->connect || ask_somebody_runs(o->state, NULL);
     int timeout_ms = may_take_long ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
     struct errmsg msg = { 0 };
     struct client *client = NULL;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
+
 struct ask_options {
     const char *command;
     char *state;               /* the caller frees */
@@ -22,8 +24,8 @@ struct ask_options {
  * --help, or the exit code after saying what was expected. */
 int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o);
 
-/* Whether a coordinator has the store open. */
-bool ask_somebody_runs(const char *state);
+/* Whether a coordinator has the store open. holder: its pid and host are appended; may be NULL. */
+bool ask_somebody_runs(const char *state, struct buf *holder);
 
 /* Takes over the question. 0, and the caller releases *out; or the exit code, after saying why. */
 int ask(const struct ask_options *o, json_t *question, json_t **out);

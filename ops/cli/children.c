@@ -80,16 +80,17 @@ static void on_child_exit(uv_process_t *process, int64_t code, int number)
 static void spawn(struct child *child)
 {
     /* A session of its own: Ctrl-C at the terminal is for `muster run` alone, which drains. */
-    uv_stdio_container_t stdio[3] = {
+    uv_stdio_container_t stdio[] = {
         { .flags = UV_IGNORE },
         { .flags = UV_INHERIT_FD, .data.fd = 2 }, /* the screen of a run is its own */
         { .flags = UV_INHERIT_FD, .data.fd = 2 },
+        { .flags = UV_INHERIT_FD, .data.fd = child->inherited_fd },
     };
     uv_process_options_t options = { .exit_cb = on_child_exit,
                                      .file = child->args[0],
                                      .args = child->args,
                                      .flags = UV_PROCESS_DETACHED,
-                                     .stdio_count = 3,
+                                     .stdio_count = child->inherited_fd < 0 ? 3 : 4,
                                      .stdio = stdio };
     child->process.data = child;
     int failed = uv_spawn(child->owner->loop, &child->process, &options);
@@ -104,11 +105,12 @@ static void spawn(struct child *child)
     child->running = true;
 }
 
-void children_start(struct children *c, const char *title, const char *const *args, size_t count)
+void children_start(struct children *c, const char *title, const char *const *args, size_t count,
+                    int inherited_fd)
 {
     check(c->count < CHILDREN_MAX && count <= CHILD_ARGS_MAX);
     struct child *child = &c->list[c->count++];
-    *child = (struct child){ .title = xstrdup(title), .owner = c };
+    *child = (struct child){ .title = xstrdup(title), .inherited_fd = inherited_fd, .owner = c };
     for (size_t i = 0; i < count; i++)
         child->args[i] = xstrdup(args[i]);
     check(uv_timer_init(c->loop, &child->again) == 0);

@@ -17,7 +17,8 @@ struct child {
     uv_timer_t again;       /* pending restart */
     bool running, finished; /* finished: ended as it should, exit_code says how */
     int exit_code;
-    unsigned deaths; /* since the last progress */
+    unsigned deaths;  /* since the last progress */
+    int inherited_fd; /* -1: none */
     struct children *owner;
 };
 
@@ -41,9 +42,11 @@ struct children {
 
 void children_init(struct children *c, uv_loop_t *loop, void *owner, child_is_final_f *is_final,
                    children_changed_f *changed);
-/* Add and start; after giving up only add. args: program first; copied. A program that cannot be
- * started gives the run up. */
-void children_start(struct children *c, const char *title, const char *const *args, size_t count);
+/* Add and start; after giving up only add. args: program first; copied. inherited_fd: one that the
+ * program keeps open without knowing of it, for a lock that is to last as long; -1: none. A program
+ * that cannot be started gives the run up. */
+void children_start(struct children *c, const char *title, const char *const *args, size_t count,
+                    int inherited_fd);
 /* It will be started again without this argument, if it has it. */
 void child_forget_arg(struct child *child, const char *arg);
 /* One that is finished after all is not; soon. */

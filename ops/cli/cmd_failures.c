@@ -70,7 +70,7 @@ int cmd_failures(int argc, char **argv)
         &o);
     size_t max = o.limit < SIZE_MAX ? (size_t)o.limit + 1 : SIZE_MAX;
     json_t *list = json_array();
-    if (code == 0 && o.sweep_file && !ask_somebody_runs(o.state))
+    if (code == 0 && o.sweep_file && !ask_somebody_runs(o.state, NULL))
         code = stored_failures(o.sweep_file, o.state, o.model, max, list);
     else if (code == 0)
         code = collect_failures(&o, max, list);

@@ -16,6 +16,7 @@
 #include "coordinator/exit_code.h"
 #include "coordinator/sweeps.h"
 #include "ops/cli/children.h"
+#include "ops/cli/claim.h"
 #include "ops/cli/client.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
@@ -31,7 +32,8 @@ enum {
     SIGNALLED = 128,      /* exit codes of children above it are signals */
     KILL_AFTER_MS = 5000, /* a stopped process that does not go */
     ORPHAN_LOOK_MS = 20,  /* between two looks at what a dead child left behind, ... */
-    ORPHAN_LOOKS = 100    /* ... at the end of a run: so many */
+    ORPHAN_LOOKS = 100,   /* ... at the end of a run: so many */
+    PATIENCE_MS = 60000   /* with what a killed run left: an instance may take a while */
 };
 
 static const char HELP[] =
@@ -41,7 +43,7 @@ static const char HELP[] =
     "share the machine by their weights and priorities. Run it again to go on: after Ctrl-C, a\n"
     "crash, or with more models or tasks in the file.\n"
     "Ctrl-C lets running instances finish and stops; a second Ctrl-C stops at once. Neither loses\n"
-    "a result.\n"
+    "a result. After kill -9 running instances finish, too, and the next run waits for them.\n"
     "\n"
     "  --state DIR        where results are kept (default: SWEEP.muster beside the file)\n"
     "  --slots N          model processes at a time (default: one a GPU, or by cores)\n"
@@ -56,7 +58,8 @@ static const char HELP[] =
     "  --help\n"
     "\n"
     "Exit: 0 done; 2 bad input; 3 some instances failed; 4 infrastructure failed; 5 stopped "
-    "early.\n";
+    "early;\n"
+    "75 it runs already.\n";
 
 struct run {
     char *const *sweep_files; /* those of the command line */
@@ -67,6 +70,7 @@ struct run {
     unsigned workers;
     bool insecure, retry_failures, quiet;
 
+    struct claim claim;
     struct spec specs[SWEEPS_MAX];
     struct machine machine;
     uv_loop_t loop;
@@ -123,7 +127,7 @@ static void start_coordinator(struct run *r)
         args[count++] = "--insecure";
     if (r->retry_failures)
         args[count++] = "--retry-failures";
-    children_start(&r->children, "coordinator", args, count);
+    children_start(&r->children, "coordinator", args, count, r->claim.coordinator_fd);
     free(path);
     free(tie);
 }
@@ -148,7 +152,7 @@ static void start_worker(struct run *r, const char *endpoint, unsigned index)
         args[count++] = "--slots";
         args[count++] = slot_text;
     }
-    children_start(&r->children, title, args, count);
+    children_start(&r->children, title, args, count, -1);
     char *all[] = { path, name, title, dir, media, log, gpu_text, cpu_text, slot_text, tie };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         free(all[i]);
@@ -388,6 +392,15 @@ static void close_handles(struct run *r)
     check(uv_loop_close(&r->loop) == 0);
 }
 
+static int take_state(struct run *r)
+{
+    struct errmsg msg = { 0 };
+    if (machine_of_this_host(r->specs, r->sweep_count, r->slots, &r->machine, &msg) ||
+        file_make_dir(r->state, 0700, &msg))
+        return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
+    return claim_take(r->state, PATIENCE_MS, &r->claim);
+}
+
 static int supervise(struct run *r)
 {
     struct errmsg msg = { 0 };
@@ -397,9 +410,8 @@ static int supervise(struct run *r)
                                      .keys = r->keys,
                                      .state = r->state,
                                      .insecure = r->insecure };
-    if (machine_of_this_host(r->specs, r->sweep_count, r->slots, &r->machine, &msg) ||
-        file_make_dir(r->state, 0700, &msg) || invite(&invitation, &msg) ||
-        endpoints_of(r->state, &endpoints, &msg) || client_open(r->state, &r->client, &msg))
+    if (invite(&invitation, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
+        client_open(r->state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
     r->last_done = -1;
     progress_view_init(&r->view);
@@ -502,6 +514,7 @@ int cmd_run(int argc, char **argv)
 {
     struct run *r = xcalloc(1, sizeof(*r));
     r->workers = 1;
+    r->claim = (struct claim){ -1, -1 };
     int code = parse(argc, argv, r);
     if (code == 0) {
         if (!r->state)
@@ -509,7 +522,10 @@ int cmd_run(int argc, char **argv)
         code = load_specs(r);
     }
     if (code == 0)
+        code = take_state(r);
+    if (code == 0)
         code = supervise(r);
+    claim_release(&r->claim);
     for (size_t i = 0; i < r->sweep_count; i++)
         spec_release(&r->specs[i]);
     free(r->state);

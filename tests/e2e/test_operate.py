@@ -2,6 +2,7 @@
 """A sweep while it runs: looked at, stopped, drained, paused, and held by one at a time."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -147,6 +148,19 @@ class Looking(Operated):
         self.assert_stored(sweep, ROWS)
 
 
+    def test_a_coordinator_that_was_started_by_hand_is_not_waited_for(self):
+        sweep = self.make([sim("a")])
+        coordinator = Program(["muster-coordinator", "--sweep", sweep.file, "--state", sweep.state],
+                              self.folder)
+        self.wait_for_status(coordinator, sweep, lambda s: True)
+        ended = self.start(sweep).wait()
+        self.assertEqual(ended.code, STATE_HELD, ended)
+        self.assertRegex(ended.err, rf"runs already: .*\b{coordinator.pid}\b")
+        self.assertNotIn("waiting", ended.err)
+        coordinator.signal(signal.SIGTERM)
+        coordinator.wait()
+
+
 class Stopping(Operated):
     def test_ctrl_c_lets_running_instances_finish(self):
         sweep, run = self.slow()
@@ -214,6 +228,38 @@ class Stopping(Operated):
         self.assertIn("sweep_over", sweep.log())
         self.assertNotIn("worker_stopped", sweep.log("worker-1"))
         self.assertGreater(self.fsck(sweep)["rows"], done)
+
+    def test_a_run_goes_on_right_after_one_was_killed(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        run.signal(signal.SIGKILL)
+        run.wait()
+        ended = self.run_sweep(sweep, *MANY)
+        self.assertIn("an earlier run was killed; waiting", ended.err)
+        recorded = re.findall(r"sweep_over .* recorded=(\d+)", sweep.log())
+        self.assertEqual((len(recorded), sum(map(int, recorded))), (2, ROWS), recorded)
+        self.assert_stored(sweep, ROWS)
+
+    def test_a_worker_waits_for_the_one_before_it(self):
+        """The run and its coordinator are killed, their worker is left: it hands over what it has
+        to the next coordinator, and the next worker takes its place."""
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        worker = run.children("muster-worker")[0].pid
+        coordinator = run.children("muster-coordinator")[0].pid
+        for pid, number in ((worker, signal.SIGSTOP), (run.pid, signal.SIGKILL),
+                            (coordinator, signal.SIGKILL)):
+            kill(pid, number)
+        run.wait()
+        run = self.start(sweep)
+        self.assertTrue(wait_until(lambda: "waiting for its end" in run.said()))
+        self.assertRegex(run.said(), rf"\b{worker}\b")
+        kill(worker, signal.SIGCONT)
+        ended = self.assert_ended(run, DONE)
+        self.assertNotIn("starting it again", ended.err)
+        hellos = sweep.log().count(" worker_hello worker=local-1 ")
+        self.assertGreaterEqual(hellos, 3)  # one in the first run, and both in the second
+        self.assert_stored(sweep, ROWS)
 
     def test_workers_go_when_nobody_comes_for_what_they_have(self):
         """The run is killed while its coordinator does not answer: their results are not durable."""

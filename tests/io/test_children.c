@@ -76,7 +76,7 @@ static int teardown(void **state)
 static void start(struct run *r, const char *title, const char *script)
 {
     char *line = xformat("printf x >> '%s'; %s", r->count_file, script);
-    children_start(&r->children, title, (const char *const[]){ "/bin/sh", "-c", line }, 3);
+    children_start(&r->children, title, (const char *const[]){ "/bin/sh", "-c", line }, 3, -1);
     free(line);
 }
 
@@ -181,7 +181,7 @@ static void progress_forgives_deaths(void **state)
 static void a_program_that_cannot_be_started_is_said(void **state)
 {
     struct run *r = *state;
-    children_start(&r->children, "coordinator", (const char *const[]){ "/absent/program" }, 1);
+    children_start(&r->children, "coordinator", (const char *const[]){ "/absent/program" }, 1, -1);
     assert_true(r->children.given_up);
     assert_int_equal(r->changes, 1);
     assert_non_null(strstr(r->children.error.text, "/absent/program"));
@@ -192,7 +192,7 @@ static void a_program_that_cannot_be_started_is_said(void **state)
 static void nothing_is_started_after_giving_up(void **state)
 {
     struct run *r = *state;
-    children_start(&r->children, "coordinator", (const char *const[]){ "/absent/program" }, 1);
+    children_start(&r->children, "coordinator", (const char *const[]){ "/absent/program" }, 1, -1);
     start(r, "worker local-1", WAITING);
     assert_int_equal(children_running(&r->children), 0);
     assert_int_equal(starts(r), 0);
@@ -220,7 +220,7 @@ static void an_argument_can_be_forgotten_for_the_next_start(void **state)
 {
     struct run *r = *state;
     const char *const args[] = { "/bin/sh", "-c", TRUE, "--retry-failures", "last" };
-    children_start(&r->children, "coordinator", args, 5);
+    children_start(&r->children, "coordinator", args, 5, -1);
     struct child *child = &r->children.list[0];
     child_forget_arg(child, "--retry-failures");
     assert_string_equal(child->args[3], "last");
