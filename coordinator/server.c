@@ -134,9 +134,7 @@ static void on_turn(void *owner)
 static void on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
-    struct core_totals t;
-    core_totals(s->config->core, &t);
-    progress_sample(&s->admin.progress, clock_mono_ns(), t.ended);
+    admin_sample(&s->admin, clock_mono_ns());
     s->door.handshakes_failed =
         zsock_handshakes_failed(s->workers) + zsock_handshakes_failed(s->operators);
     door_tick(&s->door);

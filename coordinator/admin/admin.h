@@ -39,4 +39,7 @@ struct admin_order {
 bool admin_answer(struct admin *a, struct span ask, struct arena *arena, struct buf *out,
                   struct admin_order *order);
 
+/* Twice a second or so: how far it is, for the rate that status tells. Of what is durable alone. */
+void admin_sample(struct admin *a, int64_t now_mono_ns);
+
 #endif

@@ -18,7 +18,8 @@ struct progress {
 };
 
 void progress_start(struct progress *p, int64_t now_ns, uint64_t ended);
-/* As often as you like: what comes within half a second of the newest sample is left out. */
+/* As often as you like: what comes within half a second of the newest sample is left out. `ended`
+ * never falls. */
 void progress_sample(struct progress *p, int64_t now_ns, uint64_t ended);
 double progress_rate(const struct progress *p); /* instances a second; 0: nothing to say yet */
 

@@ -126,6 +126,13 @@ static void durable_totals(const struct admin *a, struct core_totals *t)
         t->state = SWEEP_RUNNING;
 }
 
+/* What the core counts would be ahead of it, and looks of both kinds together a rate below 0. */
+void admin_sample(struct admin *a, int64_t now_mono_ns)
+{
+    uint64_t recorded = commit_counters(a->commit)->rows;
+    progress_sample(&a->progress, now_mono_ns, a->progress.ended_at_start + recorded);
+}
+
 static json_t *fleet(const struct admin *a)
 {
     struct core_fleet_view v;
@@ -168,7 +175,7 @@ json_t *admin_status(struct admin *a, const json_t *ask)
     waiting_collect(a, &waiting);
     a->waiting = &waiting;
     durable_totals(a, &t);
-    progress_sample(&a->progress, a->now_mono_ns, t.ended);
+    admin_sample(a, a->now_mono_ns);
     double rate = progress_rate(&a->progress);
     double elapsed = (double)(a->now_mono_ns - a->progress.started_ns) * 1e-9;
     const char *blocked = commit_blocked(a->commit);

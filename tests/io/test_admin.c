@@ -340,6 +340,28 @@ static void a_sweep_is_not_done_before_its_last_result_is_durable(void **state)
     json_decref(o);
 }
 
+/* The loop looks twice a second while a disk takes nothing. What waits counted at one look and not
+ * at the next was a rate below nothing, told as 18 million million million a second. */
+static void what_waits_is_in_no_rate(void **state)
+{
+    struct bench *b = *state;
+    fixture_ids(b->admin.store, 2, 1, TASK_SIZE);
+    connect_worker(b, "gpu-1", 1);
+    take_results(b);
+    for (int64_t ms = 1000; ms <= 40000; ms += 500)
+        admin_sample(&b->admin, ms * MS);
+    b->admin.now_mono_ns = 41000ll * MS;
+    json_t *o = ask(b, "{\"ask\": \"status\"}");
+    assert_true(json_number_value(json_object_get(o, "rate_per_s")) == 0);
+    assert_true(json_is_null(json_object_get(o, "eta_s")));
+    json_decref(o);
+    make_durable(b);
+    b->admin.now_mono_ns = 42000ll * MS;
+    o = ask(b, "{\"ask\": \"status\"}");
+    assert_true(json_number_value(json_object_get(o, "rate_per_s")) > 0);
+    json_decref(o);
+}
+
 /* Of two sweeps that want different instances of one cell. */
 static void what_waits_is_known_by_instance(void **state)
 {
@@ -652,6 +674,7 @@ int main(void)
         ON_A_BENCH(a_hostile_name_is_still_a_text),
         ON_A_BENCH(a_result_runs_until_it_is_durable),
         ON_A_BENCH(a_sweep_is_not_done_before_its_last_result_is_durable),
+        ON_A_BENCH(what_waits_is_in_no_rate),
         ON_A_BENCH(what_waits_is_known_by_instance),
         ON_A_BENCH(other_answers_wait_for_their_commit),
         ON_A_BENCH(workers_are_told_with_their_slots),
