@@ -230,6 +230,7 @@ int main(int argc, char **argv)
         return code - 1;
     json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until there is an allow list that could be read again */
     if (c.config.die_with_parent && !parent_tie((pid_t)c.config.parent))
         return EXIT_STOPPED;
     code = descriptors_raise(DESCRIPTORS_NEEDED, &msg) ? EXIT_INFRASTRUCTURE : 0;

@@ -307,6 +307,7 @@ static void close_all(struct server *s)
     uv_close((uv_handle_t *)&s->sigint, NULL);
     uv_close((uv_handle_t *)&s->sigterm, NULL);
     uv_close((uv_handle_t *)&s->sighup, NULL);
+    signal(SIGHUP, SIG_IGN); /* libuv leaves what ends the process, and reports are still to come */
     uv_close((uv_handle_t *)&s->parent_ended, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&s->loop) == 0);

@@ -225,6 +225,21 @@ class Changes(Keys):
         self.assertEqual(self.run_.wait().code, DONE)
         self.assertEqual(worker.wait().code, 0)
 
+    def test_reading_the_list_again_is_asked_for_at_any_time(self):
+        """Before there is one in force, and while the reports are written, it is for nothing; it
+        ended the coordinator."""
+        sweep = self.make([sim("a")])
+        coordinator = Program(["muster-coordinator", "--sweep", sweep.file, "--state", sweep.state,
+                               "--exit-when-done"], self.folder)
+        self.assertTrue(wait_until((sweep.state / "log/coordinator.log").exists, every=0.001))
+        self.worker(connect=f"ipc://{sweep.state}/run/workers")
+        while coordinator.runs():
+            coordinator.signal(signal.SIGHUP)
+            time.sleep(0.001)
+        self.assertEqual(coordinator.wait().code, DONE)
+        self.assertIn("allow_list_not_used", sweep.log())
+        self.assert_stored(sweep, ROWS)
+
     def test_a_coordinators_key_made_anew_is_told_to_workers(self):
         self.listen()
         self.end()
