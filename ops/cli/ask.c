@@ -47,6 +47,17 @@ static int take_what(struct ask_options *o, int *argc, char **argv, int first, b
     return 0;
 }
 
+/* JSON has nothing else, and nothing has such a name. */
+static int check_names(const struct ask_options *o)
+{
+    const char *const names[] = { o->model, o->worker, o->what };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i] && !text_is_utf8(span_str(names[i])))
+            return say_error(o->command, EXIT_BAD_INPUT,
+                             "expected a name in UTF-8, found bytes that are none");
+    return 0;
+}
+
 int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
 {
     enum { STATE = 256, CONNECT, KEY, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
@@ -83,6 +94,8 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
     }
     if (strcmp(argv[0], "explain") == 0 &&
         take_what(o, &argc, argv, optind, given || o->connect) != 0)
+        return EXIT_BAD_INPUT;
+    if (check_names(o) != 0)
         return EXIT_BAD_INPUT;
     if (o->connect && (given || optind < argc))
         return say_error(argv[0], EXIT_BAD_INPUT,

@@ -89,6 +89,14 @@ class Looking(Operated):
         self.assertEqual(self.muster("run", "--state", expect=BAD_INPUT).err,
                          "muster run: --state needs a value; see --help\n")
 
+    def test_a_name_that_is_no_text_is_refused(self):
+        sweep = self.make([sim("a")])
+        sweep.state.mkdir()
+        for words in (["pause", "--model", "\udcff"], ["drain", "--worker", "\udcff"],
+                      ["explain", "\udcff"], ["failures", "--model", "\udcff"]):
+            ended = self.muster(*words, "--state", sweep.state, expect=BAD_INPUT)
+            self.assertIn("expected a name in UTF-8", ended.err)
+
     def test_failures_that_are_not_shown_are_told_of(self):
         sweep = self.make([sim("a", failure_rate=1)])
         self.run_sweep(sweep, expect=SOME_FAILED)
