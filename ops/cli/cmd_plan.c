@@ -119,8 +119,9 @@ static struct store *open_existing(const char *state, struct errmsg *msg)
     char *path = file_join(state, "store");
     struct store *store = NULL;
     struct store_config config = { .path = path, .read_only = true, .allow_network_fs = true };
-    if (file_is_dir(path))
-        (void)store_open(&config, &store, msg); /* msg says why it stays NULL */
+    err e = store_open(&config, &store, msg); /* msg says why it stays NULL */
+    if (e == ERR_NOT_FOUND) /* also while a first run, or one that was cut short, makes it */
+        msg->text[0] = '\0';
     free(path);
     return store;
 }

@@ -88,6 +88,12 @@ class AChangedFile(SweepTest):
         self.assertEqual(recorded(sweep), ROWS)
         self.assert_stored(sweep, 2 * ROWS)
 
+    def test_where_no_store_was_made_yet_all_is_missing(self):
+        """The folder comes first: a start was cut short, or is just being made."""
+        sweep = self.make([sim("a")])
+        (sweep.state / "store").mkdir(parents=True)
+        self.assertEqual(self.planned(sweep), [("a", 0, ROWS)])
+
     def planned(self, sweep):
         models = json.loads(self.muster("plan", sweep.file, "--json").out)["models"]
         return [(m["name"], m["done"], m["missing"]) for m in models]
