@@ -5,9 +5,18 @@ enum { FAILURES_MAX = 200 };
 
 struct failure_list {
     const struct catalog *catalog;
+    const struct plan *plan; /* NULL: not known, all are told */
     json_t *list;
     struct strike last;
 };
+
+/* An earlier form of the sweep may have asked for more instances. */
+static bool is_wanted(const struct failure_list *f, uint32_t model, uint32_t task,
+                      uint32_t instance)
+{
+    const struct bitmap *wanted = f->plan ? plan_wanted_of(f->plan, model, task) : NULL;
+    return !f->plan || (wanted && bitmap_get(wanted, instance));
+}
 
 static void add_failure(void *owner, const struct strike *s)
 {
@@ -15,8 +24,8 @@ static void add_failure(void *owner, const struct strike *s)
     uint32_t model = catalog_model_index(f->catalog, s->model);
     uint32_t task = catalog_task_index(f->catalog, s->task);
     f->last = *s;
-    if (model == UINT32_MAX || task == UINT32_MAX)
-        return; /* of an earlier form of the sweep */
+    if (model == UINT32_MAX || task == UINT32_MAX || !is_wanted(f, model, task, s->instance))
+        return;
     json_t *o = json_object();
     json_object_set_new(o, "model", admin_name(&f->catalog->models[model]));
     json_object_set_new(o, "task", admin_name(&f->catalog->tasks[task]));
@@ -46,7 +55,7 @@ json_t *admin_failures(struct admin *a, const json_t *ask)
     struct strike from = { .model = admin_u32(after, "model"),
                            .task = admin_u32(after, "task"),
                            .instance = admin_u32(after, "instance") };
-    struct failure_list f = { .catalog = a->catalog, .list = json_array() };
+    struct failure_list f = { .catalog = a->catalog, .plan = a->plan, .list = json_array() };
     struct errmsg msg = { 0 };
     size_t given = 0;
     err e = store_each_failure(a->store, name ? a->catalog->models[model].id : 0, from, max,

@@ -294,3 +294,19 @@ void plan_release(struct plan *p)
     arena_release(&p->arena);
     *p = (struct plan){ 0 };
 }
+
+const struct bitmap *plan_wanted_of(const struct plan *p, uint32_t model, uint32_t task)
+{
+    const struct plan_model *m = &p->models[model];
+    size_t low = m->first_cell, high = m->first_cell + m->cell_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (p->cells[middle].task == task)
+            return plan_wanted(p, middle);
+        if (p->cells[middle].task < task)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}

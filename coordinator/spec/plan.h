@@ -115,6 +115,9 @@ static inline const struct bitmap *plan_wanted(const struct plan *p, size_t cell
     return p->cell_wanted ? p->cell_wanted[cell] : &p->tasks[p->cells[cell].task].wanted;
 }
 
+/* The same of a model and a task, by their indexes; NULL: the model does not do the task. */
+const struct bitmap *plan_wanted_of(const struct plan *p, uint32_t model, uint32_t task);
+
 static inline const struct spec *plan_part_spec(const struct plan *p, size_t part)
 {
     return p->part_count > 0 ? p->parts[part].plan->spec : p->spec;

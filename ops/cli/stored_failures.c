@@ -53,6 +53,9 @@ static void add(void *owner, const struct strike *s)
     r->last = *s;
     if (!model || !task || json_array_size(r->list) == r->max)
         return; /* of an earlier form of the sweep; or enough */
+    const struct bitmap *wanted = plan_wanted_of(r->plan, (uint32_t)model - 1, (uint32_t)task - 1);
+    if (!wanted || !bitmap_get(wanted, s->instance))
+        return; /* that earlier form asked for more */
     const char *name = r->plan->models[model - 1].spec->definition.name;
     if (r->model && strcmp(name, r->model) != 0)
         return;

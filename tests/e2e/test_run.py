@@ -162,6 +162,20 @@ class Failures(SweepTest):
         self.assertEqual(ended.code, SOME_FAILED, ended)
         self.assertEqual(json.loads(self.muster("failures", sweep.file, "--json").out), listed)
 
+    def test_failures_that_a_smaller_sample_leaves_out_are_not_listed(self):
+        sweep = self.make([sim("a", failure_rate=1)], strikes=1)
+        self.run_sweep(sweep, expect=SOME_FAILED)
+        sweep.settings["limit"] = 5
+        sweep.models.append(sim("slow", duration="300ms", tasks=["nlp/**"]))
+        sweep.write()
+        run = self.start(sweep, "--slots", 1)
+        self.wait_for_status(run, sweep, lambda s: s["failed"] == 5 * 5)
+        listed = self.ask(sweep, "failures")
+        self.assertEqual(len(listed), 5 * 5)
+        self.assertEqual(run.wait().code, SOME_FAILED)
+        self.assertEqual(json.loads(self.muster("failures", sweep.file, "--json").out), listed)
+        self.assertEqual(self.fsck(sweep)["failures"], ROWS)  # kept for who asks for all again
+
     def test_failures_are_tried_again_when_asked_for(self):
         sweep = self.frail()
         self.run_sweep(sweep, expect=SOME_FAILED)

@@ -228,6 +228,12 @@ static void pairs_are_cells_or_gaps(void **state)
     assert_int_equal(p.plan.cells[2].model, 1);
     assert_int_equal(fast->gap_count, 0);
     assert_int_equal(p.plan.cell_count + p.plan.gap_count, 8);
+    for (uint32_t task = 0; task < 4; task++) {
+        const struct bitmap *wanted = &p.plan.tasks[task].wanted;
+        bool is_gap = task == 1 || task == 2;
+        assert_ptr_equal(plan_wanted_of(&p.plan, 0, task), is_gap ? NULL : wanted);
+        assert_ptr_equal(plan_wanted_of(&p.plan, 1, task), wanted);
+    }
     release(&p);
     free(text);
 }
