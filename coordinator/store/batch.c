@@ -19,6 +19,7 @@ void store_batch_clear(struct store_batch *b)
             block_release(&b->ops[i].block);
     b->count = 0;
     b->rows = 0;
+    b->retries = 0;
     b->decoded_bytes = 0;
     buf_clear(&b->bytes);
 }
@@ -119,6 +120,7 @@ void store_batch_strike(struct store_batch *b, const struct strike *strike)
 void store_batch_retry(struct store_batch *b, uint32_t model, uint32_t task)
 {
     struct store_op *op = add(b, OP_RETRY);
+    b->retries++;
     op->model = model;
     op->task = task;
 }

@@ -27,6 +27,7 @@ struct store_batch {
     struct store_op *ops;
     size_t count, capacity;
     size_t rows;
+    size_t retries;       /* of the ops */
     size_t decoded_bytes; /* of the blocks of all ops */
     struct buf bytes;
 };

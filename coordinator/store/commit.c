@@ -115,17 +115,40 @@ static err apply_batch(struct store_txn *t, void *context, struct errmsg *msg)
     return e;
 }
 
+/* A sweep asks for a retry of each of its pairs. Where nothing failed it writes nothing: so many
+ * change something at most. */
+static err count_retries(struct store *s, const struct store_batch *b, uint64_t *out,
+                         struct errmsg *msg)
+{
+    struct store_txn t;
+    uint64_t failures;
+    *out = 0;
+    if (b->retries == 0)
+        return OK;
+    err e = store_read_begin(s, &t, msg);
+    if (e)
+        return e;
+    e = store_count(&t, TABLE_FAILURE, &failures, msg);
+    store_read_end(&t);
+    if (!e)
+        *out = b->retries < failures + b->rows ? b->retries : failures + b->rows;
+    return e;
+}
+
 /* What the batch may take at most, nearly always: the bytes, rounded to pages, and the paths of
  * LMDB's trees that each operation copies. Set aside, not used up. */
-static uint64_t need_of(const struct store_batch *b)
+static uint64_t need_of(const struct store_batch *b, uint64_t retries)
 {
     enum { BYTES_AN_OP = 16 << 10 };
-    return STORE_NEED_SMALL + 2 * (uint64_t)b->bytes.len + (uint64_t)b->count * BYTES_AN_OP;
+    uint64_t ops = b->count - b->retries + retries;
+    return STORE_NEED_SMALL + 2 * (uint64_t)b->bytes.len + ops * BYTES_AN_OP;
 }
 
 err store_commit(struct store *s, const struct store_batch *b, struct errmsg *msg)
 {
     if (store_batch_empty(b))
         return OK;
-    return store_write(s, need_of(b), apply_batch, (void *)(uintptr_t)b, msg);
+    uint64_t retries;
+    err e = count_retries(s, b, &retries, msg);
+    return e ? e : store_write(s, need_of(b, retries), apply_batch, (void *)(uintptr_t)b, msg);
 }
