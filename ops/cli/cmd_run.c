@@ -77,6 +77,8 @@ struct run {
     struct children children;
     struct client *client;
     struct progress_view view;
+    struct invitation invitation;
+    bool invited;
     uv_timer_t ask, kill;
     int64_t asked_ns;       /* when the ask was sent that waits for its answer; 0: none waits */
     int64_t child_ended_ns; /* the last one that did */
@@ -253,6 +255,9 @@ static bool call_workers_back(struct run *r)
 static void on_status(struct run *r, const json_t *status)
 {
     int64_t done = count_of(status, "done");
+    if (!r->invited)
+        invite(&r->invitation); /* who answers listens at every endpoint */
+    r->invited = true;
     if (done > r->last_done)
         children_progressed(&r->children);
     r->last_done = done;
@@ -405,12 +410,12 @@ static int supervise(struct run *r)
 {
     struct errmsg msg = { 0 };
     struct endpoints endpoints;
-    struct invitation invitation = { .listen = r->listen,
-                                     .listen_operators = r->listen_operators,
-                                     .keys = r->keys,
-                                     .state = r->state,
-                                     .insecure = r->insecure };
-    if (invite(&invitation, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
+    r->invitation = (struct invitation){ .listen = r->listen,
+                                         .listen_operators = r->listen_operators,
+                                         .keys = r->keys,
+                                         .state = r->state,
+                                         .insecure = r->insecure };
+    if (invite_prepare(&r->invitation, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
         client_open(r->state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
     r->last_done = -1;

@@ -50,20 +50,31 @@ static err make_keys(const char *dir, struct errmsg *msg)
     return e;
 }
 
-err invite(const struct invitation *i, struct errmsg *msg)
+static bool is_open(const struct invitation *i)
 {
-    if (!is_tcp(i->listen) && !is_tcp(i->listen_operators))
+    return is_tcp(i->listen) || is_tcp(i->listen_operators);
+}
+
+err invite_prepare(const struct invitation *i, struct errmsg *msg)
+{
+    if (!is_open(i) || i->insecure)
         return OK;
     char *dir = keys_dir(i->keys, i->state);
-    err e = i->insecure ? OK : make_keys(dir, msg);
-    if (e == OK && i->insecure)
+    err e = make_keys(dir, msg);
+    free(dir);
+    return e;
+}
+
+void invite(const struct invitation *i)
+{
+    char *dir = keys_dir(i->keys, i->state);
+    if (is_open(i) && i->insecure)
         fprintf(stderr,
                 "muster: INSECURE: nothing is encrypted, and whoever connects is trusted\n");
-    if (e == OK && is_tcp(i->listen))
+    if (is_tcp(i->listen))
         say_how("workers", "muster-worker", i->listen, i->insecure ? NULL : dir, "worker.key");
-    if (e == OK && is_tcp(i->listen_operators))
+    if (is_tcp(i->listen_operators))
         say_how("operators", "muster status", i->listen_operators, i->insecure ? NULL : dir,
                 "operator.key");
     free(dir);
-    return e;
 }

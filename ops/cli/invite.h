@@ -13,8 +13,10 @@ struct invitation {
     bool insecure;
 };
 
-/* Make the keys that are needed, and say on stderr what to type elsewhere. Nothing for a run that
- * does not listen with TCP. */
-err invite(const struct invitation *i, struct errmsg *msg);
+/* Make the keys that are needed: none for a run that does not listen with TCP. */
+err invite_prepare(const struct invitation *i, struct errmsg *msg);
+/* Say on stderr what to type elsewhere; once the coordinator listens, else nobody answers whoever
+ * does it. Nothing for a run that does not listen with TCP. */
+void invite(const struct invitation *i);
 
 #endif

@@ -104,7 +104,7 @@ class RightKey(Keys):
     def test_two_commands_run_a_sweep_over_tcp(self):
         status = self.listen()
         self.assertFalse(status["insecure"])
-        self.assertIn("muster-worker --connect", self.run_.said())
+        self.assertTrue(wait_until(lambda: "muster-worker --connect" in self.run_.said()))
         worker = self.worker(self.keys / "worker.key")
         ended = self.run_.wait()
         self.assertEqual(ended.code, DONE, ended)
@@ -308,7 +308,7 @@ class Insecure(Keys):
         status = self.listen("--insecure", duration="100ms")
         self.assertTrue(status["insecure"])
         self.assertFalse(self.keys.exists())
-        self.assertIn("INSECURE", self.run_.said())
+        self.assertTrue(wait_until(lambda: "INSECURE" in self.run_.said()))
         self.assertIn("listening_insecure", self.sweep.log())
         for command in ("status", "workers"):
             self.assertIn("INSECURE", self.muster(command, "--state", self.sweep.state).out)

@@ -121,6 +121,7 @@ class Looking(Operated):
                                 expect=INFRASTRUCTURE)
         self.assertIn("is another one running?", ended.err)
         self.assertNotIn("summary", ended.err)
+        self.assertNotIn("muster-worker --connect", ended.err)  # nobody listens there
 
     def test_without_a_coordinator_status_says_so(self):
         sweep = self.make([sim("a")])
