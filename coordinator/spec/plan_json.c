@@ -7,6 +7,7 @@ static void key_counts(struct buf *out, const struct plan_counts *c)
     json_put_u64(out, "tasks", c->tasks);
     json_put_u64(out, "instances", c->instances);
     json_put_u64(out, "done", c->done);
+    json_put_u64(out, "failed", c->failed);
     json_put_u64(out, "missing", c->missing);
     json_put_u64(out, "jobs", c->jobs);
     json_put_text(out, "jobs_basis", c->jobs_are_bound ? "at_most" : "durations");

@@ -68,6 +68,24 @@ static void put_heading(struct buf *out, bool *is_put, const char *heading)
     *is_put = true;
 }
 
+static void put_failed(struct buf *out, const struct plan_report *r)
+{
+    bool is_put = false;
+    for (size_t i = 0; i < r->plan->model_count; i++) {
+        const struct plan_report_model *m = &r->models[i];
+        if (m->counts.failed == 0)
+            continue;
+        put_heading(out, &is_put,
+                    "failed for good (muster failures says why, muster run --retry-failures tries "
+                    "again)");
+        buf_printf(out, "  %s: ", name_of(m));
+        put_count(out, m->counts.failed);
+        buf_append_str(out, " of the ");
+        put_count(out, m->counts.done);
+        buf_append_str(out, " done\n");
+    }
+}
+
 static void put_obstacles(struct buf *out, const struct plan_report *r)
 {
     bool is_put = false;
@@ -327,6 +345,7 @@ void plan_report_text(const struct plan_report *r, struct buf *out)
     put_things(out, r->plan->cell_count, "pair");
     buf_append_str(out, "\n\n");
     put_table(out, r);
+    put_failed(out, r);
     put_obstacles(out, r);
     put_all_fits(out, r);
     put_all_rules(out, r);

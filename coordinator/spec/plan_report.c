@@ -26,6 +26,7 @@ static void count_done(struct plan_counts *c, uint32_t wanted, const struct plan
     c->tasks++;
     c->instances += wanted;
     c->done += wanted - missing;
+    c->failed += done->failed;
     c->missing += missing;
     c->jobs += jobs_of(missing, done, &c->jobs_are_bound);
     if (done->rows == 0) {
@@ -43,6 +44,7 @@ void plan_add_counts(struct plan_counts *to, const struct plan_counts *from)
     to->tasks += from->tasks;
     to->instances += from->instances;
     to->done += from->done;
+    to->failed += from->failed;
     to->missing += from->missing;
     to->jobs += from->jobs;
     to->missing_ms += from->missing_ms;

@@ -27,7 +27,8 @@ struct plan_machine {
 
 /* What a store holds of a cell. */
 struct plan_done {
-    uint32_t ended;  /* of the instances that the sweep asks for */
+    uint32_t ended;  /* of the instances that the sweep asks for, ... */
+    uint32_t failed; /* ... and these of them for good */
     uint64_t rows;   /* all that were ever recorded, with ... */
     uint64_t micros; /* ... the model time that they took together */
 };
@@ -70,6 +71,7 @@ struct plan_outdated {
 
 struct plan_counts {
     uint64_t tasks, instances, done, missing;
+    uint64_t failed; /* for good; they count as done, as everywhere */
     uint64_t jobs;
     double missing_ms;    /* model time of what is missing, where durations are known */
     uint64_t unmeasured;  /* missing instances of tasks without a duration */

@@ -40,6 +40,28 @@ struct options {
 
 /* ---- A look into the store ---- */
 
+struct failed_count {
+    const struct bitmap *wanted;
+    uint32_t count;
+};
+
+static void count_wanted(void *owner, const struct strike *failure)
+{
+    struct failed_count *c = owner;
+    c->count += bitmap_get(c->wanted, failure->instance) ? 1 : 0;
+}
+
+/* Of those that are wanted: an earlier form of the sweep may have asked for more. */
+static uint32_t count_failed(struct store *store, uint32_t model, uint32_t task, uint64_t failed,
+                             const struct bitmap *wanted)
+{
+    struct failed_count c = { .wanted = wanted };
+    struct strike before = { .model = model, .task = task - 1, .instance = UINT32_MAX };
+    size_t given = 0; /* fewer are for fsck to tell */
+    (void)store_each_failure(store, model, before, failed, count_wanted, &c, &given, NULL);
+    return c.count;
+}
+
 static void done_of(void *owner, const struct plan_model *m, const struct plan_task *t,
                     const struct bitmap *wanted, struct plan_done *out)
 {
@@ -59,6 +81,9 @@ static void done_of(void *owner, const struct plan_model *m, const struct plan_t
     for (int s = 0; s < STATUS_COUNT; s++)
         out->rows += tally.count[s];
     out->micros = tally.micros;
+    uint64_t failed = out->rows - tally.count[STATUS_OK];
+    if (failed > 0)
+        out->failed = count_failed(store, model, task, failed, wanted);
     bitmap_release(&missing);
     bitmap_release(&ended);
 }

@@ -144,6 +144,7 @@ class Failures(SweepTest):
         self.assertIn("failed, and are not scored", ended.out)
         stored = self.fsck(sweep)["failures"]
         self.assertEqual(sweep.report()["failed"], stored)
+        self.assertIn(f" {stored} of the ", self.muster("plan", sweep.file).out)
         listed = json.loads(self.muster("failures", sweep.file, "--json").out)
         self.assertEqual(len(listed), stored)
         self.assertEqual({f["status"] for f in listed}, {"error", "crash"})
@@ -174,6 +175,8 @@ class Failures(SweepTest):
         self.assertEqual(len(listed), 5 * 5)
         self.assertEqual(run.wait().code, SOME_FAILED)
         self.assertEqual(json.loads(self.muster("failures", sweep.file, "--json").out), listed)
+        plan = json.loads(self.muster("plan", sweep.file, "--json").out)["models"][0]
+        self.assertEqual((plan["done"], plan["failed"]), (5 * 5, 5 * 5))
         self.assertEqual(self.fsck(sweep)["failures"], ROWS)  # kept for who asks for all again
 
     def test_failures_are_tried_again_when_asked_for(self):

@@ -449,7 +449,7 @@ static void the_text_says_it_all(void **state)
     (void)state;
     struct plan plan = make_plan();
     struct plan_machine no_gpus = { .slots = 4, .cores_per_slot = 8 };
-    struct fake_store store = { .done = { .ended = 900, .rows = 900, .micros = 900 },
+    struct fake_store store = { .done = { .ended = 900, .failed = 12, .rows = 900, .micros = 900 },
                                 .earlier = earlier,
                                 .earlier_count = COUNT(earlier) };
     struct plan_report r = report_of(&plan, &no_gpus, &store);
@@ -463,6 +463,10 @@ static void the_text_says_it_all(void **state)
         "org/vision         2         1,020           900           120             3 at most\n"
         "fast               3         1,520           900           620            35 at most\n"
         "can run            3         1,520           900           620            35 at most\n"
+        "\n"
+        "failed for good (muster failures says why, muster run --retry-failures tries again):\n"
+        "  org/vision: 12 of the 900 done\n"
+        "  fast: 12 of the 900 done\n"
         "\n"
         "cannot run here:\n"
         "  org/vision: a replica needs 2 GPUs, a slot has 0\n"
@@ -501,7 +505,8 @@ static void the_json_says_the_same(void **state)
         "{\"sweep\":\"trial\",\"pairs\":5,\"models\":["
         "{\"name\":\"org/vision\",\"role\":\"generalist\","
         "\"identity\":\"01000000000000000000000000000000\",\"revision\":\"4f2a90c1\",\"tasks\":2,"
-        "\"instances\":1020,\"done\":0,\"missing\":1020,\"jobs\":65,\"jobs_basis\":\"at_most\","
+        "\"instances\":1020,\"done\":0,\"failed\":0,\"missing\":1020,\"jobs\":65,\"jobs_basis\":"
+        "\"at_most\","
         "\"cannot_run\":\"a replica needs 2 GPUs, a slot has 0\","
         "\"needs\":{\"gpus\":2,\"cpus\":4,\"memory_bytes\":8589934592,"
         "\"gpu_memory_bytes\":42949672960,\"gpu_types\":[\"A100\"]},"
@@ -515,7 +520,8 @@ static void the_json_says_the_same(void **state)
         "\"changed\":[\"decoding.temperature\",\"files.m.py\",\"revision\",\"precision\"]}]},"
         "{\"name\":\"fast\",\"role\":\"specialist\","
         "\"identity\":\"02000000000000000000000000000000\",\"revision\":null,\"tasks\":3,"
-        "\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,\"jobs_basis\":\"at_most\","
+        "\"instances\":1520,\"done\":0,\"failed\":0,\"missing\":1520,\"jobs\":97,\"jobs_basis\":"
+        "\"at_most\","
         "\"cannot_run\":null,\"needs\":{\"gpus\":0,\"cpus\":1,\"memory_bytes\":null,"
         "\"gpu_memory_bytes\":null,\"gpu_types\":[]},"
         "\"fits\":[{\"group\":null,\"workers\":1,\"slots\":4,\"slots_of_a_replica\":1,"
@@ -524,7 +530,8 @@ static void the_json_says_the_same(void **state)
         "\"load_seconds\":30.0,\"instance_seconds\":0.5,\"left_out\":{\"not_among_its_tasks\":0,"
         "\"no_scorer\":0},"
         "\"outdated\":[]}],"
-        "\"can_run\":{\"tasks\":3,\"instances\":1520,\"done\":0,\"missing\":1520,\"jobs\":97,"
+        "\"can_run\":{\"tasks\":3,\"instances\":1520,\"done\":0,\"failed\":0,\"missing\":1520,"
+        "\"jobs\":97,"
         "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020,\"slots\":4,\"sweeps\":["
         "{\"name\":\"trial\",\"user\":\"\",\"weight\":1.0,\"priority\":50,\"fair_models\":false,"
         "\"instances\":1520,\"missing\":1520,\"takes_seconds\":220.0,\"deadline_seconds\":215.0,"
