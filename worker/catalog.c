@@ -13,6 +13,7 @@ struct definition {
     struct digest text; /* of its JSON */
     err error;          /* OK: one of the two is valid */
     struct errmsg why;
+    struct definition *readable; /* the newest that is: this one, or one before; NULL: none was */
     union {
         struct model_definition model;
         struct task_definition task;
@@ -62,28 +63,36 @@ static struct definition *catalog_add(struct catalog *c, struct map *map, uint32
                                       struct span json)
 {
     struct digest text = digest_of(json);
-    struct definition *d = map_find(map, id);
-    if (d && digest_equal(&d->text, &text))
+    struct definition *before = map_find(map, id);
+    if (before && digest_equal(&before->text, &text))
         return NULL;
-    d = arena_alloc(&c->arena, sizeof *d);
+    struct definition *d = arena_alloc(&c->arena, sizeof *d);
     d->text = text;
+    d->readable = before ? before->readable : NULL;
     list_init(&d->used);
     map_put(map, id, d);
     return d;
+}
+
+static void definition_read(struct definition *d, err e)
+{
+    d->error = e;
+    if (e == OK)
+        d->readable = d;
 }
 
 void catalog_define_model(struct catalog *c, uint32_t id, struct span json)
 {
     struct definition *d = catalog_add(c, &c->models, id, json);
     if (d)
-        d->error = model_definition_decode(json, &c->arena, &d->as.model, &d->why);
+        definition_read(d, model_definition_decode(json, &c->arena, &d->as.model, &d->why));
 }
 
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json)
 {
     struct definition *d = catalog_add(c, &c->tasks, id, json);
     if (d)
-        d->error = task_definition_decode(json, &c->arena, &d->as.task, &d->why);
+        definition_read(d, task_definition_decode(json, &c->arena, &d->as.task, &d->why));
 }
 
 static err catalog_find(const struct map *map, const char *what, uint32_t id,
@@ -99,8 +108,8 @@ static err catalog_find(const struct map *map, const char *what, uint32_t id,
     return OK;
 }
 
-err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
-                  struct errmsg *msg)
+err catalog_find_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
+                       struct errmsg *msg)
 {
     struct definition *d = NULL;
     err e = catalog_find(&c->models, "model", id, &d, msg);
@@ -109,14 +118,31 @@ err catalog_model(const struct catalog *c, uint32_t id, const struct model_defin
     return e;
 }
 
-err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
-                 struct errmsg *msg)
+err catalog_find_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
+                      struct errmsg *msg)
 {
     struct definition *d = NULL;
     err e = catalog_find(&c->tasks, "task", id, &d, msg);
     if (e == OK)
         *out = &d->as.task;
     return e;
+}
+
+static struct definition *catalog_get(const struct map *map, uint32_t id)
+{
+    struct definition *d = map_find(map, id);
+    check(d && d->readable);
+    return d->readable;
+}
+
+const struct model_definition *catalog_get_model(const struct catalog *c, uint32_t id)
+{
+    return &catalog_get(&c->models, id)->as.model;
+}
+
+const struct task_definition *catalog_get_task(const struct catalog *c, uint32_t id)
+{
+    return &catalog_get(&c->tasks, id)->as.task;
 }
 
 static err catalog_open_data(struct catalog *c, struct definition *d, struct errmsg *msg)
@@ -133,15 +159,11 @@ static err catalog_open_data(struct catalog *c, struct definition *d, struct err
 err catalog_data(struct catalog *c, uint32_t task, uint32_t first, uint32_t count,
                  struct task_data **out, struct errmsg *msg)
 {
-    struct definition *d = NULL;
-    err e = catalog_find(&c->tasks, "task", task, &d, msg);
-    if (e)
-        return e == ERR_INVALID ? ERR_CORRUPT : e;
+    struct definition *d = catalog_get(&c->tasks, task);
     if (count > d->as.task.task.size || first > d->as.task.task.size - count)
         return err_say(msg, ERR_LIMIT, "instances %" PRIu32 "+%" PRIu32 " of a task with %" PRIu32,
                        first, count, d->as.task.task.size);
-    if (!d->data)
-        e = catalog_open_data(c, d, msg);
+    err e = d->data ? OK : catalog_open_data(c, d, msg);
     if (e)
         return e;
     list_remove(&d->used);

@@ -12,21 +12,26 @@ struct catalog *catalog_new(size_t open_max);
 void catalog_free(struct catalog *c);
 
 /* An id means the same thing for ever, but how it is run may change between two runs: time limits,
- * resources, where files lie. So the newest definition is the one that is found; a host that runs
- * goes on as it was started. One that cannot be read is kept as such: whoever asks for it is told
- * why. */
+ * resources, where files lie. So the newest definition counts. One that cannot be read (of a later
+ * release) is kept as such: nothing new is taken on by it, and what was taken on before goes on by
+ * the one before it. */
 void catalog_define_model(struct catalog *c, uint32_t id, struct span json);
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json);
 
-/* Live as long as the catalog, also when a newer one has come. ERR_NOT_FOUND: not defined;
- * ERR_INVALID: cannot be read. */
-err catalog_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
-                  struct errmsg *msg);
-err catalog_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
-                 struct errmsg *msg);
+/* For a grant: the newest. Live as long as the catalog, also when a newer one has come.
+ * ERR_NOT_FOUND: not defined; ERR_INVALID: cannot be read. */
+err catalog_find_model(const struct catalog *c, uint32_t id, const struct model_definition **out,
+                       struct errmsg *msg);
+err catalog_find_task(const struct catalog *c, uint32_t id, const struct task_definition **out,
+                      struct errmsg *msg);
 
-/* The data of a task that has the instances first to first + count; opens them if need be (this
- * reads and checks them: it may take a while). Borrowed until the next call. Never ERR_INVALID. */
+/* Of what was granted: the newest that can be read; there is one. */
+const struct model_definition *catalog_get_model(const struct catalog *c, uint32_t id);
+const struct task_definition *catalog_get_task(const struct catalog *c, uint32_t id);
+
+/* The data of a granted task that has the instances first to first + count; opens them if need be
+ * (this reads and checks them: it may take a while). Borrowed until the next call. Never
+ * ERR_INVALID. */
 err catalog_data(struct catalog *c, uint32_t task, uint32_t first, uint32_t count,
                  struct task_data **out, struct errmsg *msg);
 /* One instance of it. Borrowed until the next call. ERR_INVALID: this instance alone is unusable;

@@ -112,9 +112,7 @@ static const char *slot_log_path(const struct worker_slot *s, const char *model,
 static err slot_open_host(struct worker_slot *s, uint32_t model, struct host_place place,
                           struct errmsg *msg)
 {
-    err e = catalog_model(s->config.catalog, model, &s->model, msg);
-    if (e)
-        return e;
+    s->model = catalog_get_model(s->config.catalog, model);
     s->model_id = model;
     place.log_path = slot_log_path(s, s->model->name, &s->arena);
     struct host_config config = {
@@ -175,16 +173,12 @@ void worker_slot_request(struct worker_slot *s, const struct agent_effect *effec
         return;
     }
     check(r->count == 1);
-    const struct task_definition *task;
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
     struct instance instance;
     struct errmsg msg = { "" };
     arena_clear(&s->arena);
-    err e = catalog_task(s->config.catalog, r->task, &task, &msg);
+    err e = slot_check_scorable(s, task, &msg);
     if (e == OK)
-        e = slot_check_scorable(s, task, &msg);
-    if (e)
-        e = e == ERR_INVALID ? ERR_CORRUPT : e; /* of the task, not of the instance */
-    else
         e = catalog_instance(s->config.catalog, r->task, r->instance, &instance, &msg);
     if (e) {
         slot_finish_unreadable(s, r, e, &msg);

@@ -81,12 +81,10 @@ static void slot_finish_scored(struct worker_slot *s, struct open_request *r,
                                const struct host_reply *said, struct span recorded, bool is_media,
                                uint32_t micros)
 {
-    const struct task_definition *task;
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
     struct instance instance;
     struct errmsg msg = { "" };
-    err e = catalog_task(s->config.catalog, r->task, &task, &msg);
-    if (e == OK)
-        e = catalog_instance(s->config.catalog, r->task, r->instance, &instance, &msg);
+    err e = catalog_instance(s->config.catalog, r->task, r->instance, &instance, &msg);
     if (e) {
         slot_finish_unreadable(s, r, e, &msg);
         return;
@@ -149,9 +147,7 @@ static void slot_take_ok(struct worker_slot *s, struct open_request *r,
         }
         recorded = span_str(words);
     }
-    const struct task_definition *task;
-    err e = catalog_task(s->config.catalog, r->task, &task, &msg);
-    check(e == OK); /* it was found when the request was made */
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
     if (task->scorer_count > 0 && !reply->has_score)
         slot_submit(s, r, task, recorded, path, reply->micros);
     else
@@ -182,11 +178,9 @@ bool slot_on_ask(void *owner, uint64_t job, struct host_request *out)
     struct open_request *r = slot_find(s, job);
     if (!r)
         return false;
-    const struct task_definition *task;
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
     struct errmsg msg = { "" };
-    err e = catalog_task(s->config.catalog, r->task, &task, &msg);
-    if (e == OK)
-        e = catalog_instance(s->config.catalog, r->task, r->instance, &s->at_scorer, &msg);
+    err e = catalog_instance(s->config.catalog, r->task, r->instance, &s->at_scorer, &msg);
     if (e) {
         slot_finish_unreadable(s, r, e, &msg);
         return false;

@@ -57,11 +57,9 @@ static err run_answer_one(struct worker_slot *s, const struct task_definition *t
 static err run_answer(struct worker_slot *s, const struct open_request *r, struct errmsg *msg)
 {
     struct slot_runs *runs = &s->runs;
-    const struct task_definition *task;
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
     struct task_data *data;
-    err e = catalog_task(s->config.catalog, r->task, &task, msg);
-    if (e == OK)
-        e = catalog_data(s->config.catalog, r->task, r->instance, r->count, &data, msg);
+    err e = catalog_data(s->config.catalog, r->task, r->instance, r->count, &data, msg);
     if (e)
         return e;
     buf_clear(&runs->answers);

@@ -80,9 +80,7 @@ static void worker_say_host(struct worker *w, const struct agent_effect *e)
 
 static void worker_record(struct worker *w, const struct agent_effect *e)
 {
-    const struct task_definition *task;
-    err found = catalog_task(w->catalog, e->as.record.task, &task, NULL);
-    check(found == OK); /* grants of tasks that are not defined are refused */
+    const struct task_definition *task = catalog_get_task(w->catalog, e->as.record.task);
     spool_record(w->spool, e->as.record.attempt, task->task.metric->stat_count, e->as.record.rows,
                  e->as.record.count);
 }
@@ -212,10 +210,10 @@ static void worker_complete_grant(struct worker *w, struct agent_event *e, struc
 {
     const struct model_definition *model;
     const struct task_definition *task;
-    err found = catalog_model(w->catalog, e->as.grant.model, &model, why);
+    err found = catalog_find_model(w->catalog, e->as.grant.model, &model, why);
     if (found == OK) {
         e->as.grant.needs = translate_needs(model);
-        found = catalog_task(w->catalog, e->as.grant.task, &task, why);
+        found = catalog_find_task(w->catalog, e->as.grant.task, &task, why);
     }
     if (found == OK && (e->as.grant.first > task->task.size ||
                         e->as.grant.count > task->task.size - e->as.grant.first))

@@ -130,6 +130,33 @@ static void test_a_definition_that_has_changed_is_the_one_that_counts(void **sta
     stop(f);
 }
 
+/* As of a coordinator of a later release. What was granted before goes on as it was understood. */
+static void test_a_definition_that_cannot_be_read_harms_nothing_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    import time; time.sleep(0.3)\n" SHOUT);
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 2);
+    struct msg host = script_expect(s, MSG_HOST);
+    assert_true(host.as.host.ready);
+    struct msg m = { .type = MSG_DEFINE_TASK };
+    m.as.define.id = TASK;
+    m.as.define.json = span_str("{\"of\": \"another release\"}");
+    script_send(s, &m);
+    m.type = MSG_DEFINE_MODEL;
+    m.as.define.id = MODEL;
+    script_send(s, &m);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(s->rows[0].status, STATUS_OK);
+    assert_int_equal(s->rows[1].status, STATUS_OK);
+    script_grant(s, 8, MODEL, TASK, 2, 2);
+    struct msg ended = expect_ended(f, ENDED_REFUSED);
+    assert_non_null(strstr((const char *)ended.as.ended.text.data, "cannot be read"));
+    stop(f);
+}
+
 /* Whoever stops it while it starts over wants no worker any more. */
 static void test_a_worker_that_starts_over_can_be_stopped(void **state)
 {
@@ -347,6 +374,7 @@ int main(void)
         CASE(test_unacked_results_are_sent_again_to_the_next_coordinator),
         CASE(test_nothing_of_one_store_comes_to_another),
         CASE(test_a_definition_that_has_changed_is_the_one_that_counts),
+        CASE(test_a_definition_that_cannot_be_read_harms_nothing_under_way),
         CASE(test_a_worker_that_starts_over_can_be_stopped),
         CASE(test_work_goes_on_while_the_coordinator_is_away),
         CASE(test_silence_of_the_coordinator_is_noticed),
