@@ -81,11 +81,34 @@ static void definition_read(struct definition *d, err e)
         d->readable = d;
 }
 
-void catalog_define_model(struct catalog *c, uint32_t id, struct span json)
+/* What a host is started with: neither how long it may take, nor what its slots must have. */
+static void append_start(const struct model_definition *m, struct buf *out)
+{
+    struct model_definition start = *m;
+    start.timeout_ms = start.load_timeout_ms = 0;
+    start.resources = (struct model_resources){ 0 };
+    model_definition_encode(&start, out);
+}
+
+static bool starts_otherwise(const struct model_definition *a, const struct model_definition *b)
+{
+    struct buf one = { 0 }, other = { 0 };
+    append_start(a, &one);
+    append_start(b, &other);
+    bool differs = !span_equal(buf_span(&one), buf_span(&other));
+    buf_release(&one);
+    buf_release(&other);
+    return differs;
+}
+
+bool catalog_define_model(struct catalog *c, uint32_t id, struct span json)
 {
     struct definition *d = catalog_add(c, &c->models, id, json);
-    if (d)
-        definition_read(d, model_definition_decode(json, &c->arena, &d->as.model, &d->why));
+    if (!d)
+        return false;
+    const struct definition *before = d->readable;
+    definition_read(d, model_definition_decode(json, &c->arena, &d->as.model, &d->why));
+    return before && d->error == OK && starts_otherwise(&before->as.model, &d->as.model);
 }
 
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json)

@@ -15,7 +15,8 @@ void catalog_free(struct catalog *c);
  * resources, where files lie. So the newest definition counts. One that cannot be read (of a later
  * release) is kept as such: nothing new is taken on by it, and what was taken on before goes on by
  * the one before it. */
-void catalog_define_model(struct catalog *c, uint32_t id, struct span json);
+/* True: a host of the model that was started before would be started otherwise now. */
+bool catalog_define_model(struct catalog *c, uint32_t id, struct span json);
 void catalog_define_task(struct catalog *c, uint32_t id, struct span json);
 
 /* For a grant: the newest. Live as long as the catalog, also when a newer one has come.

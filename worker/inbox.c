@@ -44,6 +44,7 @@ void inbox_put(struct inbox *in, const struct agent_event *e)
     case AGENT_ON_BEAT_REPLY:
     case AGENT_ON_GRANT:
     case AGENT_ON_REVOKE:
+    case AGENT_ON_REDEFINED:
     case AGENT_ON_ACKED:
     case AGENT_ON_DRAIN:
     case AGENT_EVENT_COUNT: check(!"an event of a slot");

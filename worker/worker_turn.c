@@ -258,6 +258,15 @@ static void worker_on_welcome(struct worker *w, const struct msg_welcome *welcom
              (int)welcome->sweep.len, (const char *)welcome->sweep.data, spool_count(w->spool));
 }
 
+static void worker_on_define_model(struct worker *w, const struct msg_define *define)
+{
+    if (!catalog_define_model(w->catalog, define->id, define->json))
+        return;
+    struct agent_event e = { .kind = AGENT_ON_REDEFINED, .now_mono_ns = clock_mono_ns() };
+    e.as.redefined.model = define->id;
+    worker_on_event(w, &e);
+}
+
 void worker_on_message(void *owner, const struct msg *m)
 {
     struct worker *w = owner;
@@ -266,7 +275,7 @@ void worker_on_message(void *owner, const struct msg *m)
     if (w->state != WORKER_RUNNING)
         return;
     if (m->type == MSG_DEFINE_MODEL)
-        catalog_define_model(w->catalog, m->as.define.id, m->as.define.json);
+        worker_on_define_model(w, &m->as.define);
     else if (m->type == MSG_DEFINE_TASK)
         catalog_define_task(w->catalog, m->as.define.id, m->as.define.json);
     else if (m->type == MSG_REJECT)

@@ -130,6 +130,29 @@ static void test_a_definition_that_has_changed_is_the_one_that_counts(void **sta
     stop(f);
 }
 
+/* What is running was loaded with what the definition said then: the next instance is for a host
+ * that is loaded with what it says now. */
+static void test_a_model_that_is_to_be_started_otherwise_is_loaded_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    struct env_entry word = { "WORD", "old" };
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    reply(id=id, answer=os.environ['WORD'])\n");
+    f->model.env = &word;
+    f->model.env_count = 1;
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_string_equal(s->answers[0], "old");
+    word.value = "new";
+    script_define_model(s, MODEL, &f->model);
+    script_grant(s, 8, MODEL, TASK, 1, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_string_equal(s->answers[1], "new");
+    stop(f);
+}
+
 /* As of a coordinator of a later release. What was granted before goes on as it was understood. */
 static void test_a_definition_that_cannot_be_read_harms_nothing_under_way(void **state)
 {
@@ -374,6 +397,7 @@ int main(void)
         CASE(test_unacked_results_are_sent_again_to_the_next_coordinator),
         CASE(test_nothing_of_one_store_comes_to_another),
         CASE(test_a_definition_that_has_changed_is_the_one_that_counts),
+        CASE(test_a_model_that_is_to_be_started_otherwise_is_loaded_anew),
         CASE(test_a_definition_that_cannot_be_read_harms_nothing_under_way),
         CASE(test_a_worker_that_starts_over_can_be_stopped),
         CASE(test_work_goes_on_while_the_coordinator_is_away),

@@ -76,6 +76,30 @@ static void test_another_model_waits_until_the_host_of_the_first_is_gone(void **
     expect(w, "start slot=0 model=2\n");
 }
 
+/* What runs there ends as it began; nothing more is asked of that host. */
+static void test_a_model_that_was_redefined_is_loaded_anew(void **state)
+{
+    struct world *w = *state;
+    struct agent_event e = { .kind = AGENT_ON_REDEFINED };
+    grant(w, 7, 1, 0, 4);
+    hello(w, 2);
+    expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/0\nask 7/1\n");
+    e.as.redefined.model = 1;
+    step(w, e);
+    answer(w, 1);
+    expect(w, "row 7/1 ok\n");
+    answer(w, 0);
+    expect(w, "row 7/0 ok\nstop slot=0\n");
+    host_exits(w, HOST_END_GONE, "exited with code 0");
+    hello(w, 2);
+    expect(w, "start slot=0 model=1\nnews slot=0 model=1 ready\nask 7/2\nask 7/3\n");
+    e.as.redefined.model = 2;
+    step(w, e);
+    answer(w, 2);
+    answer(w, 3);
+    expect(w, "row 7/2 ok\nrow 7/3 ok\nflush 7 seq=1\nended 7 seq=2 done\n");
+}
+
 static void test_a_host_that_does_not_go_is_killed_after_5_s(void **state)
 {
     struct world *w = *state;
@@ -693,6 +717,7 @@ int main(void)
         RULE(test_the_window_stays_full_over_the_border_of_two_attempts),
         RULE(test_a_grant_may_allow_fewer_requests_at_once_than_the_host_wants),
         RULE(test_another_model_waits_until_the_host_of_the_first_is_gone),
+        RULE(test_a_model_that_was_redefined_is_loaded_anew),
         RULE(test_a_host_that_does_not_go_is_killed_after_5_s),
         RULE(test_a_loaded_model_stays_while_there_is_nothing_to_do),
         RULE(test_a_host_that_cannot_be_killed_makes_its_slot_sick),

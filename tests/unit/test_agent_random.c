@@ -336,7 +336,7 @@ static void happen_link(struct world *w)
 {
     struct agent_event e = { 0 };
     uint64_t id = 1 + below(w, ATTEMPTS);
-    switch (below(w, 6)) {
+    switch (below(w, 7)) {
     case 0:
         e.kind = AGENT_ON_WELCOMED;
         e.as.welcomed.beat_ns = 100 * MS;
@@ -354,6 +354,10 @@ static void happen_link(struct world *w)
         e.kind = AGENT_ON_BEAT_REPLY;
         e.as.stale.attempts = &id;
         e.as.stale.count = below(w, 4) == 0;
+        break;
+    case 4:
+        e.kind = AGENT_ON_REDEFINED;
+        e.as.redefined.model = 1 + below(w, MODELS);
         break;
     default:
         e.kind = AGENT_ON_ACKED;

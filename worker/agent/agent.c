@@ -207,6 +207,12 @@ static void agent_pump_all(struct turn *t)
         agent_slot_pump(t, &t->agent->slots[i]);
 }
 
+static void agent_on_redefined(struct turn *t, uint32_t model)
+{
+    for (uint32_t i = 0; i < t->agent->slot_count; i++)
+        agent_slot_redefined(t, &t->agent->slots[i], model);
+}
+
 static void agent_on_acked(struct turn *t, uint64_t seq)
 {
     bool was_full = session_is_full(t->agent);
@@ -293,6 +299,7 @@ void agent_step(struct agent *a, const struct agent_event *e, struct agent_effec
         agent_on_revoke(t, e->as.revoke.attempt, e->as.revoke.from);
         agent_pump_all(t);
         break;
+    case AGENT_ON_REDEFINED: agent_on_redefined(t, e->as.redefined.model); break;
     case AGENT_ON_ACKED: agent_on_acked(t, e->as.acked.seq); break;
     case AGENT_ON_DRAIN: agent_drain(t); break;
     case AGENT_ON_HOST_HELLO:

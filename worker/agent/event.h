@@ -16,6 +16,7 @@
     X(AGENT_ON_BEAT_REPLY, "beat reply") /* leases are renewed, but for the stale ones */          \
     X(AGENT_ON_GRANT, "grant")                                                                     \
     X(AGENT_ON_REVOKE, "revoke")                                                                   \
+    X(AGENT_ON_REDEFINED, "redefined")   /* its hosts would now be started otherwise */            \
     X(AGENT_ON_ACKED, "acked")           /* durable up to this seq */                              \
     X(AGENT_ON_DRAIN, "drain")           /* finish what runs, take nothing new, go */              \
     X(AGENT_ON_HOST_HELLO, "host hello") /* the model is loaded */                                 \
@@ -72,6 +73,9 @@ struct agent_event {
             uint64_t attempt;
             uint32_t from; /* as in struct msg_revoke */
         } revoke;
+        struct {
+            uint32_t model;
+        } redefined;
         struct {
             uint64_t seq;
         } acked;

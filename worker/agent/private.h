@@ -115,6 +115,7 @@ struct slot {
                                  sick; else INT64_MAX */
     int64_t started_mono_ns;
     unsigned start_failures; /* in a row */
+    bool is_outdated;        /* the host: its model is defined otherwise by now */
     uint32_t inflight;       /* requests that the host wants at once */
     uint32_t run_max;        /* instances that it takes a request */
     struct msg_use use;
@@ -239,6 +240,7 @@ void agent_slot_pump(struct turn *t, struct slot *s); /* do what can be done now
 void agent_slot_time(struct turn *t, struct slot *s);
 void agent_slot_postpone(struct slot *s, int64_t ns); /* whatever is due of its host */
 int64_t agent_slot_deadline(const struct slot *s);
+void agent_slot_redefined(struct turn *t, struct slot *s, uint32_t model);
 void agent_slot_host_hello(struct turn *t, struct slot *s, uint32_t inflight, uint32_t run_max);
 void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, struct span text);
 

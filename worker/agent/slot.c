@@ -54,6 +54,7 @@ static void slot_start(struct turn *t, struct slot *s, const struct attempt *hea
 {
     s->model = head->model;
     s->started_mono_ns = t->now;
+    s->is_outdated = false;
     slot_claim(t->agent, s, &head->gang);
     slot_set_phase(s, PHASE_LOADING, t->now + head->needs.load_timeout_ns);
     struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_START_HOST);
@@ -79,6 +80,8 @@ static void slot_stop(struct turn *t, struct slot *s, enum agent_stop how)
 static bool slot_wants_host_gone(const struct turn *t, const struct slot *s)
 {
     const struct attempt *head = agent_slot_head(s);
+    if (s->is_outdated)
+        return s->window.asked == 0; /* of no use to anybody else */
     return head ? !slot_can_host(s, head) : t->agent->draining || slot_is_in_the_way(t->agent, s);
 }
 
@@ -167,6 +170,15 @@ static void slot_vacate(struct turn *t, struct slot *s)
     else
         slot_set_phase(s, PHASE_WAITING, t->now + (s->start_failures == 1 ? 1 : 5) * SECOND_NS);
     slot_release_claim(t, s);
+    agent_slot_pump(t, s);
+}
+
+/* What it is asked now it answers as it was started; the next instances are for the next host. */
+void agent_slot_redefined(struct turn *t, struct slot *s, uint32_t model)
+{
+    if ((s->phase != PHASE_LOADING && s->phase != PHASE_LOADED) || s->model != model)
+        return;
+    s->is_outdated = true;
     agent_slot_pump(t, s);
 }
 

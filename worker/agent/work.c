@@ -20,7 +20,7 @@ static bool work_has_room(const struct slot *s)
 {
     const struct window *w = &s->window;
     uint32_t limit = w->suspects > 0 ? 1 : s->inflight;
-    return w->asked < limit && w->asked + w->answered < w->capacity;
+    return !s->is_outdated && w->asked < limit && w->asked + w->answered < w->capacity;
 }
 
 /* A model's requests may be limited over all workers: the slot has its share of them. */
