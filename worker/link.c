@@ -44,6 +44,8 @@ static enum late late_of(enum msg_type type)
 
 void link_say(struct link *l, struct msg *m)
 {
+    if (l->session == 0)
+        return;
     err e = link_send(l, m);
     struct buf *late = &l->late[late_of(m->type)];
     buf_clear(late); /* older news is none */

@@ -213,6 +213,29 @@ static void test_of_two_that_wait_the_newer_one_is_said(void **state)
     line_free(l);
 }
 
+static void say_hello(struct line *l)
+{
+    struct msg m = { .type = MSG_HELLO };
+    m.as.hello.worker_name = span_str("w");
+    m.as.hello.worker_id[0] = 1;
+    link_say_hello(l->link, &m);
+}
+
+/* The coordinator would refuse it, of whatever session there is: of the one that it is about to
+ * give. */
+static void test_news_are_nothing_without_a_session(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    say_hello(l);
+    assert_int_equal(receive(l), MSG_HELLO);
+    struct msg news = { .type = MSG_HOST };
+    link_say(l->link, &news);
+    say_hello(l);
+    assert_int_equal(receive(l), MSG_HELLO);
+    line_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_an_older_coordinator_gets_each_message_alone),
         cmocka_unit_test(test_a_beat_does_not_wait_behind_all_results),
         cmocka_unit_test(test_of_two_that_wait_the_newer_one_is_said),
+        cmocka_unit_test(test_news_are_nothing_without_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
