@@ -10,6 +10,7 @@
 #include "common/io/log.h"
 #include "common/mem.h"
 #include "worker/catalog.h"
+#include "worker/child/reap.h"
 #include "worker/link.h"
 #include "worker/media.h"
 #include "worker/spool.h"
@@ -114,6 +115,7 @@ void worker_orphan(struct worker *w)
 static void worker_on_deadline(uv_timer_t *timer)
 {
     struct worker *w = container_of(timer, struct worker, deadline);
+    reap_orphans(w->family.pids, w->family.count); /* often enough: once a beat at least */
     if (w->state == WORKER_RUNNING)
         worker_post(w, AGENT_ON_TIME);
 }

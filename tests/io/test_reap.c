@@ -304,6 +304,26 @@ static void adopted_zombies_are_waited_for_and_hosts_are_not(void **state)
     assert_int_equal(waitpid(tree.host, NULL, 0), tree.host);
 }
 
+static void orphans_of_a_host_that_lives_are_waited_for(void **state)
+{
+    (void)state;
+    static act_f *const acts[] = { stay, detach, detach, detach };
+    struct tree live = start_tree(acts, 4, 4);
+    for (size_t i = 0; i < live.count; i++)
+        if (getpgid(live.members[i]) == live.host && live.members[i] != live.host)
+            kill(live.members[i], SIGKILL);
+    size_t orphans = 0;
+    for (int waited_ms = 0; orphans < 3; wait_a_little(&waited_ms)) {
+        reap_orphans(&live.host, 1);
+        orphans = 0;
+        for (size_t i = 0; i < live.count; i++)
+            orphans += !is_there(live.members[i]);
+    }
+    kill_tree(&live);
+    reap_orphans(&live.host, 1);
+    kill_stragglers(NULL, 0);
+}
+
 /* --- with the launcher's mark --- */
 
 /* A host by muster-launch whose shell writes a line when all is up. */
@@ -383,6 +403,7 @@ int main(void)
         cmocka_unit_test(processes_that_are_not_ours_live_on),
         cmocka_unit_test(stragglers_are_those_of_no_live_host),
         cmocka_unit_test(adopted_zombies_are_waited_for_and_hosts_are_not),
+        cmocka_unit_test(orphans_of_a_host_that_lives_are_waited_for),
         cmocka_unit_test(daemons_are_known_by_their_mark),
         cmocka_unit_test(a_tree_that_forks_all_the_time_is_killed_by_one_call),
     };

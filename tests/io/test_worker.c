@@ -2,6 +2,7 @@
  */
 #include "tests/lib/worker_fixture.h"
 
+#include <dirent.h>
 #include <math.h>
 
 static void test_a_program_is_run_and_scored(void **state)
@@ -270,6 +271,44 @@ static void test_what_needs_a_scorer_is_refused_without_one(void **state)
     stop(f);
 }
 
+/* Children of the worker that have ended and were not waited for. */
+static unsigned count_zombies(const struct fixture *f)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc");
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char path[64], line[512] = "", is = 0;
+        int parent = 0;
+        snprintf(path, sizeof path, "/proc/%.20s/stat", entry->d_name);
+        FILE *stat = fopen(path, "r");
+        const char *rest = stat && fgets(line, sizeof line, stat) ? strrchr(line, ')') : NULL;
+        count += rest && sscanf(rest, ") %c %d", &is, &parent) == 2 && is == 'Z' &&
+                 parent == f->script->worker;
+        if (stat)
+            fclose(stat);
+    }
+    closedir(dir);
+    return count;
+}
+
+/* What a model started and left behind comes to the worker when it ends. A model that does so for
+ * each of a hundred thousand instances would fill the table of processes. */
+static void test_orphans_of_a_model_that_lives_are_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    os.system('true &')\n" SHOUT);
+    start_and_define(f);
+    script_grant(f->script, 7, MODEL, TASK, 0, 5);
+    expect_ended(f, ENDED_DONE);
+    for (int looks = 0; count_zombies(f) > 0; looks++) {
+        assert_true(looks < 50);
+        script_take(f->script, 100);
+    }
+    stop(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +327,7 @@ int main(void)
         CASE(test_a_scorer_that_dies_costs_one_instance),
         CASE(test_a_scorer_that_does_not_start_refuses_the_attempt),
         CASE(test_what_needs_a_scorer_is_refused_without_one),
+        CASE(test_orphans_of_a_model_that_lives_are_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,26 @@ err reap_tree(pid_t host, int sig, size_t *out_left, struct errmsg *msg)
     return look_and_signal(&quarry, sig, out_left, msg);
 }
 
+static bool is_host(const pid_t *hosts, size_t host_count, pid_t pid)
+{
+    for (size_t i = 0; i < host_count; i++)
+        if (hosts[i] == pid)
+            return true;
+    return false;
+}
+
+/* Looks at the first that has ended, again and again: without knowing it, it could be a host. */
+void reap_orphans(const pid_t *hosts, size_t host_count)
+{
+    for (;;) {
+        siginfo_t found = { .si_pid = 0 };
+        if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) != 0 || found.si_pid == 0 ||
+            is_host(hosts, host_count, found.si_pid))
+            return;
+        (void)waitpid(found.si_pid, NULL, WNOHANG);
+    }
+}
+
 /* Children of ours that are nobody's host are orphans that came to us; nobody else waits for them.
  */
 static err wait_for_orphans(const pid_t *hosts, size_t host_count, struct errmsg *msg)
@@ -124,10 +144,7 @@ static err wait_for_orphans(const pid_t *hosts, size_t host_count, struct errmsg
     err e = process_table_read(&now, msg);
     for (size_t i = 0; !e && i < now.count; i++) {
         const struct process *p = &now.rows[i];
-        bool is_host = false;
-        for (size_t k = 0; k < host_count; k++)
-            is_host = is_host || p->pid == hosts[k];
-        if (p->is_zombie && p->parent == self && !is_host)
+        if (p->is_zombie && p->parent == self && !is_host(hosts, host_count, p->pid))
             (void)waitpid(p->pid, NULL, WNOHANG);
     }
     process_table_release(&now);

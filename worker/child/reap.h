@@ -40,4 +40,9 @@ err reap_tree(pid_t host, int sig, size_t *out_left, struct errmsg *msg);
  * For when a host has ended, however it did: call until *out_left is 0. */
 err reap_stragglers(const pid_t *hosts, size_t host_count, size_t *out_left, struct errmsg *msg);
 
+/* Wait for children that have ended and are none of these hosts: orphans of hosts that live. Costs
+ * next to nothing if there are none. May leave some while a host has ended that was not waited for
+ * yet: call it now and then. */
+void reap_orphans(const pid_t *hosts, size_t host_count);
+
 #endif
