@@ -20,12 +20,12 @@ struct media {
     int tmp_fd;
 };
 
-/* What a process that was killed left behind; nobody will ask for it again. */
-static void media_clear_tmp(const struct media *m)
+static void media_clear_tmp(const struct media *m, const char *prefix)
 {
     DIR *dir = opendir(m->tmp_dir);
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        (void)unlinkat(m->tmp_fd, entry->d_name, 0); /* folders, "." and ".." stay */
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            (void)unlinkat(m->tmp_fd, entry->d_name, 0); /* folders, "." and ".." stay */
     if (dir)
         (void)closedir(dir);
 }
@@ -44,7 +44,7 @@ err media_open(const char *media_dir, const char *tmp_dir, struct media **out, s
         return err_say(msg, ERR_IO, "%s: cannot be opened: %s", tmp_dir, strerror(errno));
     struct media *m = xmalloc(sizeof *m);
     *m = (struct media){ xstrdup(media_dir), xstrdup(tmp_dir), fd };
-    media_clear_tmp(m);
+    media_clear_tmp(m, ""); /* of a process that was killed; nobody will ask for it again */
     *out = m;
     return OK;
 }
@@ -63,6 +63,11 @@ const char *media_output_path(const struct media *m, uint32_t slot, uint64_t req
                               struct arena *arena)
 {
     return arena_format(arena, "%s/%" PRIu32 "-%" PRIu64, m->tmp_dir, slot, request);
+}
+
+void media_clear_slot(const struct media *m, uint32_t slot, struct arena *arena)
+{
+    media_clear_tmp(m, arena_format(arena, "%" PRIu32 "-", slot));
 }
 
 /* Its name in tmp_dir; NULL: it is not right in there. */

@@ -19,6 +19,9 @@ void media_close(struct media *m);
 const char *media_output_path(const struct media *m, uint32_t slot, uint64_t request,
                               struct arena *arena);
 
+/* When the slot's host is gone: remove what it wrote and did not reply with. */
+void media_clear_slot(const struct media *m, uint32_t slot, struct arena *arena);
+
 /* Take the file that a model says it made: a regular file right in tmp_dir, no link. It becomes
  * MEDIA/xx/<digest><extension>, durable when this returns, and is gone from tmp_dir.
  * *out_answer: "<digest> <size> <xx/digest.extension>", as a media row has it; *out_path: where it

@@ -89,6 +89,8 @@ static void slot_on_exited(void *owner, enum host_end end, const char *text)
     log_info("host_exited slot=%u model=%s reason=\"%s\"", s->config.index, s->model->name, text);
     s->host = NULL;
     slot_forget_asked(s);
+    arena_clear(&s->arena);
+    media_clear_slot(s->config.media, s->config.index, &s->arena);
     slot_post_exited(s, end, text);
 }
 

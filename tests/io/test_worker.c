@@ -165,6 +165,22 @@ static void test_files_of_an_earlier_process_are_removed(void **state)
     stop(f);
 }
 
+/* Nobody will ask for it, and a model may crash a thousand times. */
+static void test_the_file_of_a_model_that_crashed_is_removed(void **state)
+{
+    struct fixture *f = *state;
+    make_shout_task(f);
+    use_program(f, HELLO EACH WRITE_FILE "    os._exit(3)\n");
+    start_and_define(f);
+    script_grant(f->script, 7, MODEL, TASK, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(f->script->rows[0].status, STATUS_CRASH);
+    char *tmp = xformat("%s/tmp", f->state);
+    assert_int_equal(rmdir(tmp), 0); /* empty */
+    free(tmp);
+    stop(f);
+}
+
 static void test_files_of_others_are_not_taken(void **state)
 {
     struct fixture *f = *state;
@@ -321,6 +337,7 @@ int main(void)
         CASE(test_a_model_that_does_not_start_is_reported_with_its_last_words),
         CASE(test_a_generated_file_is_kept_by_its_content),
         CASE(test_files_of_an_earlier_process_are_removed),
+        CASE(test_the_file_of_a_model_that_crashed_is_removed),
         CASE(test_files_of_others_are_not_taken),
         CASE(test_a_scorer_turns_a_file_into_text),
         CASE(test_a_scorer_gives_the_score),
