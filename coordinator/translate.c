@@ -385,11 +385,19 @@ static void out_to_session(struct translate *t, const struct core_effect *e, str
     connection_say(&t->connections, c, turn, &m);
 }
 
-/* A line a note: the words of a worker in it must not look like a line of ours. */
-static void out_note(const struct core_effect *e, struct turn *turn)
+/* A line a note: the words of a worker in it must not look like a line of ours, and the model
+ * stands before them. */
+static void out_note(const struct translate *t, const struct core_effect *e, struct turn *turn)
 {
+    const char *text = e->as.note.text;
+    size_t event = strcspn(text, " ");
     buf_append_byte(&turn->notes, e->as.note.warn ? '!' : ' ');
-    text_append_safe(&turn->notes, span_str(e->as.note.text));
+    text_append_safe(&turn->notes, span_of(text, event));
+    if (e->as.note.model != UINT32_MAX) {
+        buf_append_str(&turn->notes, " model=");
+        text_append_safe(&turn->notes, span_str(t->catalog->models[e->as.note.model].name));
+    }
+    text_append_safe(&turn->notes, span_str(text + event));
     buf_append_byte(&turn->notes, '\n');
 }
 
@@ -404,7 +412,7 @@ void translate_out(struct translate *t, const struct core_effects *effects, stru
         case EFFECT_LEARNED: out_learned(t, e, turn); break;
         case EFFECT_WELCOME: out_welcome(t, e, turn); break;
         case EFFECT_REJECT: out_reject(t, e, in, turn); break;
-        case EFFECT_NOTE: out_note(e, turn); break;
+        case EFFECT_NOTE: out_note(t, e, turn); break;
         case EFFECT_GRANT:
         case EFFECT_REVOKE:
         case EFFECT_ACK:

@@ -170,8 +170,9 @@ static void pause_on_type(struct core *c, struct model *m, uint32_t type, char *
     c->resume_ns = on->retry_ns < c->resume_ns ? on->retry_ns : c->resume_ns;
     free(m->reason);
     m->reason = why;
-    note(c, true, "model_paused_on_type model=%u retry_s=%lld reason=\"%s\"",
-         (unsigned)(m - c->models), (long long)(retry_ns(c, on) / 1000000000), why);
+    note_of_model(c, true, (uint32_t)(m - c->models),
+                  "model_paused_on_type retry_s=%lld reason=\"%s\"",
+                  (long long)(retry_ns(c, on) / 1000000000), why);
     withdraw_all(c, NONE, m, type);
     on->is_tried_again = false;
     give_back_on_type(c, m, type);
@@ -218,8 +219,8 @@ static void end_pause(struct core *c, struct model *m, uint32_t type)
     if (on->pauses == 0)
         return;
     on->pauses = on->no_starts = on->failures = on->wronged = 0;
-    note(c, false, "model_resumed_on_type model=%u type=\"%s\"", (unsigned)(m - c->models),
-         type_name(c, type));
+    note_of_model(c, false, (uint32_t)(m - c->models), "model_resumed_on_type type=\"%s\"",
+                  type_name(c, type));
     match_wake(c);
 }
 

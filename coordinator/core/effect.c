@@ -26,14 +26,28 @@ struct core_effect *emit(struct core *c, enum core_effect_kind kind, uint64_t se
     return effect;
 }
 
-void note(struct core *c, bool warn, const char *format, ...)
+static void put_note(struct core *c, bool warn, uint32_t model, const char *format, va_list args)
 {
     char line[512];
-    va_list args;
-    va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
     struct core_effect *effect = emit(c, EFFECT_NOTE, 0);
     effect->as.note.warn = warn;
+    effect->as.note.model = model;
     effect->as.note.text = arena_strdup(&c->out->arena, line);
+}
+
+void note(struct core *c, bool warn, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_note(c, warn, NONE, format, args);
+    va_end(args);
+}
+
+void note_of_model(struct core *c, bool warn, uint32_t model, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_note(c, warn, model, format, args);
+    va_end(args);
 }

@@ -84,6 +84,7 @@ struct core_effect {
         } drain;
         struct {
             bool warn;
+            uint32_t model;   /* that it is about, for others to name; UINT32_MAX: none */
             const char *text; /* "event key=value ..." */
         } note;
     } as;

@@ -388,8 +388,8 @@ void gang_expire(struct core *c)
     struct heap_node *top;
     while ((top = heap_top(&c->forming)) && top->key <= c->now_ns) {
         struct gang *g = container_of(top, struct gang, give_up);
-        note(c, false, "gang_given_up worker=%s slot=%u slots=%u model=%u", g->worker->name,
-             g->slots[0], g->count, g->model);
+        note_of_model(c, false, g->model, "gang_given_up worker=%s slot=%u slots=%u",
+                      g->worker->name, g->slots[0], g->count);
         for (uint32_t i = 0; i < g->count; i++) {
             struct slot *s = &g->worker->slots[g->slots[i]];
             s->is_overdue = s->queued > 0;

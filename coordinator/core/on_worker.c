@@ -242,9 +242,9 @@ void on_host(struct core *c, struct worker *w, const struct core_event *e)
         culprit_started(c, w, s->gpu_type, m);
         return;
     }
-    note(c, true, "host_failed worker=%s slot=%u model=%u text=\"%.*s\"", w->name, e->as.host.slot,
-         e->as.host.model, (int)(e->as.host.text.len < 200 ? e->as.host.text.len : 200),
-         (const char *)e->as.host.text.data);
+    note_of_model(c, true, e->as.host.model, "host_failed worker=%s slot=%u text=\"%.*s\"", w->name,
+                  e->as.host.slot, (int)(e->as.host.text.len < 200 ? e->as.host.text.len : 200),
+                  (const char *)e->as.host.text.data);
 }
 
 void on_goodbye(struct core *c, struct worker *w)

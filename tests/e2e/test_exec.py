@@ -146,6 +146,7 @@ class BadOnes(ExecTest):
         ended = self.run_sweep(sweep, expect=INFRASTRUCTURE)
         self.assertRegex(ended.err, r"silent: 30 instances cannot run: .*no hello within")
         self.assertRegex(ended.err, r"stillborn: 30 instances cannot run: .*weights are not there")
+        self.assertIn(" host_failed model=stillborn worker=local-1 ", sweep.log())
         self.assertEqual(self.outcomes(sweep), {"silent": (0, {}), "stillborn": (0, {}),
                                                 "good": (30, {})})
         self.assert_stored(sweep, 30)

@@ -123,7 +123,7 @@ static void trace_effect(const struct witness *w, const struct core_effect *e)
                 e->as.grant.attempt, e->as.grant.slot, e->as.grant.model, e->as.grant.task,
                 e->as.grant.first, e->as.grant.count);
     if (e->kind == EFFECT_NOTE)
-        fprintf(w->trace, " %s", e->as.note.text);
+        fprintf(w->trace, " %s (%" PRIu32 ")", e->as.note.text, e->as.note.model);
     fputc('\n', w->trace);
 }
 

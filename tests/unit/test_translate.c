@@ -454,18 +454,21 @@ static void a_name_belongs_to_the_key_of_its_session(void **state)
     assert_null(translate_peer(b->translate, SESSION_A));
 }
 
-static void a_note_is_one_line_whatever_is_in_it(void **state)
+static void a_note_is_one_line_that_names_its_model(void **state)
 {
     struct bench *b = *state;
     struct core_effect e = { .kind = EFFECT_NOTE };
     e.as.note.warn = true;
+    e.as.note.model = 1;
     e.as.note.text = "host_failed text=\"a\n!forged event\x1b[2J\"";
     carry_out(b, e, NULL);
     e.as.note.warn = false;
+    e.as.note.model = UINT32_MAX;
     e.as.note.text = "worker_hello";
     carry_out(b, e, NULL);
-    assert_string_equal(buf_cstr(&b->turn.notes),
-                        "!host_failed text=\"a\\x0A!forged event\\x1B[2J\"\n worker_hello\n");
+    assert_string_equal(
+        buf_cstr(&b->turn.notes),
+        "!host_failed model=model text=\"a\\x0A!forged event\\x1B[2J\"\n worker_hello\n");
 }
 
 /* They are cumulative, and one a message would be most of what is said. */
@@ -642,7 +645,7 @@ int main(void)
         ON_A_BENCH(a_rejection_answers_the_message_where_it_came_from),
         ON_A_BENCH(a_refused_hello_leaves_no_connection),
         ON_A_BENCH(a_name_belongs_to_the_key_of_its_session),
-        ON_A_BENCH(a_note_is_one_line_whatever_is_in_it),
+        ON_A_BENCH(a_note_is_one_line_that_names_its_model),
         ON_A_BENCH(results_become_columns_and_reasons),
         ON_A_BENCH(of_a_turns_acks_only_the_last_to_each_connection_is_said),
         ON_A_BENCH(a_damaged_block_is_refused),
