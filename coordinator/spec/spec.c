@@ -43,15 +43,18 @@ void *spec_alloc(struct loader *l, size_t bytes)
     return arena_alloc(&l->spec->arena, bytes);
 }
 
+/* A sweep's is a folder's too: "." and ".." would be others. */
 static bool is_name(const char *text, const char *punctuation)
 {
     size_t len = strlen(text);
+    if (strspn(text, ".") == len)
+        return false;
     for (const char *c = text; *c; c++) {
         bool is_letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
         if (!is_letter && !(*c >= '0' && *c <= '9') && !strchr(punctuation, *c))
             return false;
     }
-    return len > 0 && len <= NAME_BYTES_MAX;
+    return len <= NAME_BYTES_MAX;
 }
 
 bool spec_read_name(struct loader *l, const struct yaml_node *node, const char *punctuation,

@@ -547,6 +547,9 @@ static const struct bad bad_values[] = {
     { "name: trial", "name: a/b",
       "sweep.yaml:1: name: expected a name of 1 to 200 letters, digits and any of \"._-\", found "
       "\"a/b\"\n" },
+    { "name: trial", "name: ..", /* its reports would be written beside the folder of reports */
+      "sweep.yaml:1: name: expected a name of 1 to 200 letters, digits and any of \"._-\", found "
+      "\"..\"\n" },
     { "name: sim-fast", "name: ocr/tesseract",
       "sweep.yaml:23: models[1].name: the name \"ocr/tesseract\" is taken (line 12); names must "
       "differ\n" },
