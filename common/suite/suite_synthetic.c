@@ -1,6 +1,7 @@
 /* Suites without data: a table says which tasks there are and how many instances each has. For
  * simulated models, which report a score themselves: a sweep of the real size on any machine. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,7 +47,17 @@ static struct digest digest_of_task(const struct task *task)
     return digester_take(d);
 }
 
-static err make_task(struct suite *s, const struct task_row *row, struct errmsg *msg)
+/* Of the specialist: from the suite's own table, unless the sweep file names another one. */
+static double sota_of(const struct suite *s, const struct task_row *row,
+                      const struct task_table *specialists)
+{
+    if (s->config.sota)
+        row = task_table_find(specialists, row->modality, row->paradigm, row->name);
+    return row ? row->sota : NAN;
+}
+
+static err make_task(struct suite *s, const struct task_row *row,
+                     const struct task_table *specialists, struct errmsg *msg)
 {
     if (!row->metric || !row->instances)
         return err_say(msg, ERR_INVALID, "%s: the task '%s' has no %s", row->where, row->name,
@@ -68,7 +79,7 @@ static err make_task(struct suite *s, const struct task_row *row, struct errmsg 
         .paradigm = row->paradigm,
         .metric_name = row->metric,
         .metric = metric,
-        .sota = row->sota,
+        .sota = sota_of(s, row, specialists),
         .size = row->instances,
     };
     task->scorer = suite_scorer_of(&s->config, task->path);
@@ -78,13 +89,15 @@ static err make_task(struct suite *s, const struct task_row *row, struct errmsg 
 
 static err synthetic_open(struct suite *s, struct errmsg *msg)
 {
-    struct task_table table;
+    struct task_table table, specialists = { 0 };
     err e = task_table_read(s->config.path, &s->arena, &table, msg);
+    if (!e && s->config.sota)
+        e = task_table_read(s->config.sota, &s->arena, &specialists, msg);
     if (e)
         return e;
     s->tasks = arena_alloc(&s->arena, (table.count + 1) * sizeof(*s->tasks));
     for (size_t i = 0; i < table.count && !e; i++)
-        e = make_task(s, &table.rows[i], msg);
+        e = make_task(s, &table.rows[i], &specialists, msg);
     return e;
 }
 

@@ -95,6 +95,27 @@ static void a_row_becomes_a_task(void **state)
     suite_release(&s);
 }
 
+/* As of a suite with data: `sota` of the sweep file. It was not read, and nobody was told. */
+static void a_synthetic_suite_takes_its_specialists_from_another_table(void **state)
+{
+    char path[1024], other[1024];
+    struct suite_config config = with_table(*state,
+                                            "sheet,task_name,metric,sota,instances\n"
+                                            "NLP,Second Task,ACC,40,7\nNLP,First,ACC,50,7\n",
+                                            path, sizeof(path));
+    test_put(*state, "other.csv", "sheet,task,metric,sota\nNLP,second_task,ACC,77\n");
+    snprintf(other, sizeof(other), "%s/other.csv", (char *)*state);
+    config.sota = other;
+    struct suite s = test_open(&config);
+    assert_int_equal(s.task_count, 2);
+    assert_string_equal(s.tasks[0].name, "Second Task");
+    assert_true(s.tasks[0].sota == 77);
+    assert_true(isnan(s.tasks[1].sota)); /* it has no row there */
+    suite_release(&s);
+    config.sota = "/nonexistent/table.csv";
+    test_refuse_with(&config, "/nonexistent/table.csv");
+}
+
 static void an_instance_is_its_number(void **state)
 {
     char path[1024];
@@ -328,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_kind_names_the_known_ones, set_up, tear_down),
         cmocka_unit_test(the_shared_table_is_the_whole_benchmark),
         cmocka_unit_test_setup_teardown(a_row_becomes_a_task, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_synthetic_suite_takes_its_specialists_from_another_table,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_instance_is_its_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_task_is_what_its_digest_says_without_its_table, set_up,
                                         tear_down),
