@@ -1,14 +1,21 @@
 #include "coordinator/report/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/io/file.h"
 #include "coordinator/report/write.h"
 
-enum { REPORT_MODE = 0644 };
+enum {
+    REPORT_MODE = 0644,
+    TURN_LOOKS = 500, /* ten seconds: a large report takes one or two */
+    TURN_LOOK_MS = 20
+};
 static const char SOTA_CSV[] = "sota.csv";
 
 static err put(const char *dir, const char *name, struct buf *text, struct errmsg *msg)
@@ -60,17 +67,45 @@ static err remove_stale_sota(const struct results *r, const char *dir, struct er
     return e;
 }
 
-err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg)
+static err load_and_write(const struct plan *plan, struct store *store, const char *dir,
+                          struct errmsg *msg)
 {
     struct results r;
     err e = results_load(plan, store, &r, msg);
     if (e)
         return e;
-    e = file_make_dir(dir, 0700, msg);
-    if (!e)
-        e = write_all(&r, dir, msg);
+    e = write_all(&r, dir, msg);
     if (!e)
         e = remove_stale_sota(&r, dir, msg);
     results_release(&r);
+    return e;
+}
+
+/* Writers of a folder take turns, each from its first look at the store to its last file: what was
+ * looked up before the end of a sweep must not come to stand over the report of the end. For one
+ * that stands still, and on a file system without locks, nobody waits. Closing *out_fd ends the
+ * turn. */
+static err take_turn(const char *dir, int *out_fd, struct errmsg *msg)
+{
+    err e = file_make_dir(dir, 0700, msg);
+    if (e)
+        return e;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_say(msg, ERR_IO, "cannot open the folder %s: %s", dir, strerror(errno));
+    for (int i = 0; i < TURN_LOOKS && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; i++)
+        (void)poll(NULL, 0, TURN_LOOK_MS);
+    *out_fd = fd;
+    return OK;
+}
+
+err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg)
+{
+    int turn = -1;
+    err e = take_turn(dir, &turn, msg);
+    if (e)
+        return e;
+    e = load_and_write(plan, store, dir, msg);
+    (void)close(turn); /* nothing was written through it */
     return e;
 }

@@ -13,7 +13,8 @@
 
 /* Write report.md, report.csv, report.json, summary.txt and, where specialists give the reference,
  * sota.csv into the folder (made if absent), each replaced whole; a sota.csv that is no longer
- * true is removed. Reads the store. */
+ * true is removed. Reads the store. Whoever else writes into the folder is waited for, ten seconds
+ * at most: the one that ends last has looked at the store last. */
 err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg);
 
 #endif

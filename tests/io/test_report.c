@@ -3,7 +3,12 @@
 #include "tests/lib/suite.h"
 #include "tests/lib/test.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/file.h>
 
 #include "common/io/file.h"
 #include "common/mem.h"
@@ -564,6 +569,42 @@ static void a_folder_that_cannot_be_written_is_named(void **state)
     assert_non_null(strstr(msg.text, b->report));
 }
 
+struct writer {
+    struct bench *bench;
+    err outcome;
+    atomic_bool has_ended;
+};
+
+static void *write_elsewhere(void *argument)
+{
+    struct writer *w = argument;
+    w->outcome = report_write(&w->bench->plan, w->bench->store, w->bench->report, NULL);
+    atomic_store(&w->has_ended, true);
+    return NULL;
+}
+
+/* `muster report` looked at the store, the sweep ended and its report was written, and then that of
+ * the earlier look took its place. */
+static void a_report_is_of_what_is_stored_when_its_turn_comes(void **state)
+{
+    struct bench *b = *state;
+    write_report(b);
+    int turn = open(b->report, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* as the other writer has it */
+    assert_true(turn >= 0);
+    assert_int_equal(flock(turn, LOCK_EX), 0);
+    struct writer w = { .bench = b };
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_elsewhere, &w), 0);
+    for (int ms = 0; ms < 100 && !atomic_load(&w.has_ended); ms++)
+        (void)poll(NULL, 0, 1);
+    assert_false(atomic_load(&w.has_ended));
+    record_all(b);
+    close(turn);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(w.outcome, OK);
+    expect_in_form(b, "report.md", "INCOMPLETE: 148 of 150 instances have a result.");
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -581,6 +622,7 @@ int main(void)
         ON_A_BENCH(references_that_nobody_gives_any_more_are_removed),
         ON_A_BENCH(the_summary_ends_with_where_the_files_are),
         ON_A_BENCH(a_folder_that_cannot_be_written_is_named),
+        ON_A_BENCH(a_report_is_of_what_is_stored_when_its_turn_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
