@@ -33,10 +33,9 @@ static err write_all(const struct results *r, const char *dir, struct errmsg *ms
         const char *name;
         void (*write)(const struct results *r, struct buf *out);
     } forms[] = {
-        { "report.md", write_markdown },
-        { "report.csv", write_csv },
-        { "report.json", write_json },
-        { SOTA_CSV, write_sota_csv },
+        { "report.md", write_markdown },  { "report.csv", write_csv },
+        { "report.json", write_json },    { SOTA_CSV, write_sota_csv },
+        { "summary.txt", write_summary },
     };
     struct buf text = { 0 };
     err e = OK;
@@ -45,10 +44,6 @@ static err write_all(const struct results *r, const char *dir, struct errmsg *ms
             continue;
         forms[i].write(r, &text);
         e = put(dir, forms[i].name, &text, msg);
-    }
-    if (!e) {
-        write_summary(r, dir, &text);
-        e = put(dir, "summary.txt", &text, msg);
     }
     buf_release(&text);
     return e;

@@ -10,9 +10,8 @@ void write_markdown(const struct results *r, struct buf *out);
 void write_csv(const struct results *r, struct buf *out);
 void write_json(const struct results *r, struct buf *out);
 void write_sota_csv(const struct results *r, struct buf *out);
-/* For the screen: the levels, modalities, and as many task scores as fit. dir: where the reports
- * are, for the last lines. */
-void write_summary(const struct results *r, const char *dir, struct buf *out);
+/* For the screen: the levels, modalities, and as many task scores as fit. */
+void write_summary(const struct results *r, struct buf *out);
 
 /* Shared by Markdown and summary. */
 void write_level_table(const struct results *r, size_t suite, enum gl_rule rule,

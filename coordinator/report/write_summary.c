@@ -24,7 +24,7 @@ static void write_suite(const struct results *r, size_t suite, struct buf *out)
     write_task_table(r, suite, GRID_PLAIN, out);
 }
 
-void write_summary(const struct results *r, const char *dir, struct buf *out)
+void write_summary(const struct results *r, struct buf *out)
 {
     buf_printf(out, "\n%s: ", r->plan->spec->name);
     write_progress_line(r, out);
@@ -35,8 +35,4 @@ void write_summary(const struct results *r, const char *dir, struct buf *out)
                             "tries again)\n");
         write_failure_table(r, GRID_PLAIN, out);
     }
-    buf_printf(out, "\nReports: %s/report.md\n         %s/report.csv\n         %s/report.json\n",
-               dir, dir, dir);
-    if (r->has_specialists)
-        buf_printf(out, "         %s/sota.csv\n", dir);
 }

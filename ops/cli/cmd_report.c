@@ -9,8 +9,7 @@
 #include "coordinator/report/report.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
-
-enum { SUMMARY_BYTES_MAX = 64 << 20 };
+#include "ops/cli/summary.h"
 
 static const char HELP[] = "Usage: muster report SWEEP.yaml [--state DIR] [--quiet]\n"
                            "\n"
@@ -23,26 +22,20 @@ static const char HELP[] = "Usage: muster report SWEEP.yaml [--state DIR] [--qui
 static int write_report(const struct plan *plan, const char *state, bool quiet)
 {
     char *store_path = file_join(state, "store"), *dir = file_join(state, "report");
-    char *summary = file_join(dir, "summary.txt");
     struct store_config config = { .path = store_path,
                                    .read_only = true,
                                    .allow_network_fs = true };
     struct store *store = NULL;
     struct errmsg msg = { 0 };
-    struct buf text = { 0 };
     err e = store_open(&config, &store, &msg);
     if (!e)
         e = report_write(plan, store, dir, &msg);
-    if (!e)
-        e = file_read(summary, SUMMARY_BYTES_MAX, &text, &msg);
     if (!e && !quiet)
-        fwrite(text.data, 1, text.len, stdout);
+        e = summary_print(dir, &msg);
     if (store)
         store_close(store);
-    buf_release(&text);
     free(store_path);
     free(dir);
-    free(summary);
     if (!e)
         return 0;
     return say_error("report", e == ERR_NOT_FOUND ? EXIT_BAD_INPUT : EXIT_STORE_FAILED, "%s",

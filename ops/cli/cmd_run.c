@@ -24,6 +24,7 @@
 #include "ops/cli/machine.h"
 #include "ops/cli/orphans.h"
 #include "ops/cli/progress_view.h"
+#include "ops/cli/summary.h"
 
 enum {
     ASK_MS = 250,        /* between two looks at the status */
@@ -314,18 +315,13 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void print_report(const struct run *r, size_t sweep)
 {
-    char *path = r->sweep_count > 1
-                     ? xformat("%s/report/%s/summary.txt", r->state, r->specs[sweep].name)
-                     : xformat("%s/report/summary.txt", r->state);
-    struct buf text = { 0 };
+    char *dir = r->sweep_count > 1 ? xformat("%s/report/%s", r->state, r->specs[sweep].name)
+                                   : file_join(r->state, "report");
     struct errmsg msg = { 0 };
-    err e = file_read(path, 64 << 20, &text, &msg);
-    if (e == OK)
-        fwrite(text.data, 1, text.len, stdout);
-    else if (e != ERR_NOT_FOUND) /* it ended before its first report, and has said why */
+    err e = summary_print(dir, &msg);
+    if (e && e != ERR_NOT_FOUND) /* it ended before its first report, and has said why */
         fprintf(stderr, "muster: %s\n", msg.text);
-    buf_release(&text);
-    free(path);
+    free(dir);
 }
 
 /* The second stop is a kill; and the first may meet a coordinator that has no handler for it yet.

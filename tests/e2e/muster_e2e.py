@@ -21,7 +21,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("MUSTER_BIN") or SOURCE / "build/dev/bin")
-REPORTS = ("report.md", "report.csv", "report.json")
+REPORTS = ("report.md", "report.csv", "report.json", "summary.txt")
 PR_SET_CHILD_SUBREAPER = 36
 PATIENCE_S = 120  # for what takes moments; a test that waits longer has failed
 

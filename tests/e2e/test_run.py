@@ -30,6 +30,8 @@ class ToTheEnd(SweepTest):
         self.assertIn(f"Complete: {2 * ROWS} instances", ended.out)
         for name in REPORTS:
             self.assertGreater((sweep.state / "report" / name).stat().st_size, 0, name)
+        self.assertIn(f"Reports: {sweep.state}/report/report.md\n", ended.out)
+        self.assertNotIn("sota.csv", ended.out)  # it has no specialists
         self.assertEqual(recorded(sweep), 2 * ROWS)
         self.assert_stored(sweep, 2 * ROWS)
 
@@ -51,12 +53,13 @@ class ToTheEnd(SweepTest):
         self.run_sweep(sweep, "--workers", 3, "--slots", 1)
         self.assertEqual(sweep.reports(), alone)
 
-    def test_report_writes_the_same_again(self):
+    def test_report_writes_the_same_again_wherever_it_is_called(self):
         sweep = self.make([sim("a")])
         self.run_sweep(sweep)
         before = sweep.reports()
         shutil.rmtree(sweep.state / "report")
-        self.muster("report", sweep.file)
+        shown = self.muster("report", sweep.file.name).out  # a path from here
+        self.assertIn("Reports: sweep.muster/report/report.md\n", shown)
         self.assertEqual(sweep.reports(), before)
 
     def test_progress_in_a_pipe_is_plain_lines(self):

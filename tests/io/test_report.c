@@ -549,15 +549,12 @@ static void references_that_nobody_gives_any_more_are_removed(void **state)
     expect_in_form(b, "report.md", "Complete: 40 instances.\n");
 }
 
-static void the_summary_ends_with_where_the_files_are(void **state)
+static void the_summary_begins_with_how_much_is_missing(void **state)
 {
     struct bench *b = *state;
     record_all(b);
     write_report(b);
-    char *line = xformat("Reports: %s/report.md\n", b->report);
-    expect_in_form(b, "summary.txt", line);
-    expect_in_form(b, "summary.txt", "INCOMPLETE: 148 of 150 instances have a result. 1 of them");
-    free(line);
+    expect_in_form(b, "summary.txt", ": INCOMPLETE: 148 of 150 instances have a result. 1 of them");
 }
 
 static void a_folder_that_cannot_be_written_is_named(void **state)
@@ -620,7 +617,7 @@ int main(void)
         ON_A_BENCH(a_smaller_sample_is_recounted),
         ON_A_BENCH(the_references_are_a_table_that_levels_reads),
         ON_A_BENCH(references_that_nobody_gives_any_more_are_removed),
-        ON_A_BENCH(the_summary_ends_with_where_the_files_are),
+        ON_A_BENCH(the_summary_begins_with_how_much_is_missing),
         ON_A_BENCH(a_folder_that_cannot_be_written_is_named),
         ON_A_BENCH(a_report_is_of_what_is_stored_when_its_turn_comes),
     };

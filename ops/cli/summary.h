@@ -1,0 +1,11 @@
+/* The summary of a report, on the screen. */
+#ifndef MUSTER_OPS_CLI_SUMMARY_H
+#define MUSTER_OPS_CLI_SUMMARY_H
+
+#include "common/err.h"
+
+/* dir: the folder of a report. Prints its summary, and where the rest of it is. ERR_NOT_FOUND:
+ * there is none yet. */
+err summary_print(const char *dir, struct errmsg *msg);
+
+#endif
