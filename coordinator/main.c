@@ -16,6 +16,7 @@
 #include "coordinator/config.h"
 #include "coordinator/endpoints.h"
 #include "coordinator/exit_code.h"
+#include "coordinator/pauses.h"
 #include "coordinator/restore.h"
 #include "coordinator/server.h"
 #include "coordinator/sweeps.h"
@@ -131,9 +132,10 @@ static int open_core(struct coordinator *c, struct errmsg *msg)
                                   .strikes_max = c->sweeps.specs[0].settings.strikes,
                                   .attempt_max = c->config.attempt_max,
                                   .copy_share = copy_share(&c->sweeps) };
-    return restore_core(c->sweeps.all, &c->catalog, c->store, &config, &c->core, msg)
-               ? EXIT_STORE_FAILED
-               : 0;
+    err e = restore_core(c->sweeps.all, &c->catalog, c->store, &config, &c->core, msg);
+    if (!e)
+        e = pauses_restore(c->store, &c->catalog, c->core, msg);
+    return e ? EXIT_STORE_FAILED : 0;
 }
 
 static int serve(struct coordinator *c, struct errmsg *msg)

@@ -11,6 +11,7 @@
 #include "common/io/parent.h"
 #include "common/mem.h"
 #include "coordinator/exit_code.h"
+#include "coordinator/pauses.h"
 #include "coordinator/server_private.h"
 #include "proto/msg.h"
 
@@ -23,6 +24,15 @@ enum {
 
 /* ---- The core ---- */
 
+/* What is to be known again after a crash, besides the core's own records. */
+static void record_order(struct server *s, const struct core_event *event)
+{
+    bool is_pause = event->kind == CORE_PAUSE_MODEL;
+    if (is_pause || event->kind == CORE_RESUME_MODEL)
+        pauses_store(commit_open_turn(s->commit)->batch,
+                     s->config->catalog->models[event->as.order.model].id, is_pause);
+}
+
 void server_step(struct server *s, const struct core_event *event, struct incoming *in)
 {
     if (event->kind == CORE_RESULTS && core_compares_answers(s->config->core))
@@ -30,6 +40,7 @@ void server_step(struct server *s, const struct core_event *event, struct incomi
     s->told_to_stop |= event->kind == CORE_DRAIN;
     core_step(s->config->core, event, &s->effects);
     translate_out(s->translate, &s->effects, in, commit_open_turn(s->commit));
+    record_order(s, event);
     core_effects_clear(&s->effects);
 }
 

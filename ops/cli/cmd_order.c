@@ -50,7 +50,9 @@ static int order_model(int argc, char **argv, const char *what, const char *done
 
 int cmd_pause(int argc, char **argv)
 {
-    return order_model(argc, argv, "Take a model's unstarted work back, and give it no more.",
+    return order_model(argc, argv,
+                       "Take a model's unstarted work back, and give it no more: until it is "
+                       "resumed, or\nthe run ends.",
                        "the model is paused");
 }
 

@@ -351,6 +351,19 @@ class Steering(Operated):
         self.assert_ended(run, DONE)
         self.assert_stored(sweep, ROWS)
 
+    def test_a_pause_outlives_a_coordinator_that_was_killed_but_not_the_run(self):
+        sweep, run = self.slow()
+        self.some_done(run, sweep)
+        self.muster("pause", "--model", "a", sweep.file)
+        before = self.wait_for_status(run, sweep, lambda s: s["running"] == 0)
+        kill(run.children("muster-coordinator")[0].pid, signal.SIGKILL)
+        after = self.wait_for_status(run, sweep, lambda s: s["epoch"] > before["epoch"])
+        self.assertTrue(after["models"][0]["paused"])
+        self.assertEqual(after["done"], before["done"])
+        run.signal(signal.SIGINT)
+        self.assert_ended(run, STOPPED)
+        self.assert_goes_on(sweep)
+
     def test_orders_name_what_is_not_there(self):
         sweep, run = self.slow()
         self.some_done(run, sweep)
