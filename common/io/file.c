@@ -1,5 +1,6 @@
 #include "common/io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -167,12 +168,14 @@ err file_sync_dir(const char *dir, struct errmsg *msg)
     return e;
 }
 
+enum { UNIQUE_DIGITS = 16 }; /* of the name of a temporary file: "PATH.0123456789abcdef.tmp" */
+
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg)
 {
     uint64_t unique;
     file_random(&unique, sizeof(unique));
     char *dir = file_dir_of(path);
-    char *temporary = xformat("%s.%016" PRIx64 ".tmp", path, unique);
+    char *temporary = xformat("%s.%0*" PRIx64 ".tmp", path, UNIQUE_DIGITS, unique);
     err e = OK;
     if (write_new(temporary, bytes, (mode_t)mode) != 0) {
         e = say_errno(msg, "write", path); /* what the caller asked for; the other is made up */
@@ -185,6 +188,25 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
     free(temporary);
     free(dir);
     return e;
+}
+
+static bool is_temporary(const char *name)
+{
+    size_t len = strlen(name), tail = strlen(".") + UNIQUE_DIGITS + strlen(".tmp");
+    if (len <= tail || strcmp(name + len - strlen(".tmp"), ".tmp") != 0)
+        return false;
+    const char *unique = name + len - tail;
+    return unique[0] == '.' && strspn(unique + 1, "0123456789abcdef") == UNIQUE_DIGITS;
+}
+
+void file_remove_unfinished(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        if (is_temporary(entry->d_name))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0); /* the next one who comes tries again */
+    if (dir)
+        (void)closedir(dir);
 }
 
 /* A name is safe only once the folder that it is in is on the disk too. A folder that may be

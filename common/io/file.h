@@ -17,6 +17,11 @@ err file_read_secret(const char *path, size_t max_bytes, struct buf *out, struct
 /* Replace path by these bytes: temporary file beside it, fsync, rename, fsync of the folder. */
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
 
+/* Remove the temporary files of this folder, which a process that was killed has left, and nothing
+ * else. For whoever holds a lock that all who write there take: else one that is in use goes. What
+ * cannot be removed stays. */
+void file_remove_unfinished(const char *dir);
+
 /* Make the folder and its parents with this mode, durably; fine if it is there already. */
 err file_make_dir(const char *path, unsigned mode, struct errmsg *msg);
 

@@ -146,8 +146,12 @@ static err open_locked(const char *dir, int *out_fd, struct errmsg *msg)
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_say(msg, ERR_IO, "cannot open the folder %s: %s", dir, strerror(errno));
-    while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
-        ;
+    int failed;
+    do {
+        failed = flock(fd, LOCK_EX);
+    } while (failed && errno == EINTR);
+    if (!failed)
+        file_remove_unfinished(dir); /* secrets, some of them */
     *out_fd = fd;
     return OK;
 }

@@ -88,8 +88,13 @@ static err take_turn(const char *dir, int *out_fd, struct errmsg *msg)
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_say(msg, ERR_IO, "cannot open the folder %s: %s", dir, strerror(errno));
-    for (int i = 0; i < TURN_LOOKS && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; i++)
+    int failed = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; i < TURN_LOOKS && failed && errno == EWOULDBLOCK; i++) {
         (void)poll(NULL, 0, TURN_LOOK_MS);
+        failed = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    if (!failed)
+        file_remove_unfinished(dir);
     *out_fd = fd;
     return OK;
 }

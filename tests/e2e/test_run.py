@@ -45,6 +45,15 @@ class ToTheEnd(SweepTest):
         self.assertEqual(incarnations(sweep), 1)
         self.assertEqual(sweep.reports(), before)
 
+    def test_what_a_kill_left_half_written_is_removed_by_the_next_run(self):
+        sweep = self.make([sim("a")])
+        for folder in ("log", "report"):
+            left = sweep.state / folder / "a.json.0123456789abcdef.tmp"
+            left.parent.mkdir(parents=True)
+            left.write_text("{")
+        self.run_sweep(sweep)
+        self.assertEqual(list(sweep.state.rglob("*.tmp")), [])
+
     def test_a_report_does_not_depend_on_workers_and_slots(self):
         sweep = self.make([sim("a"), sim("b", quality=0.3)])
         self.run_sweep(sweep)

@@ -115,6 +115,38 @@ static void what_cannot_be_read_is_named(void **state)
     assert_null(b.data);
 }
 
+static void die_while_writing(const char *path)
+{
+    static const char large[8192];
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+    (void)setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4096, 4096 });
+    (void)signal(SIGXFSZ, SIG_DFL);
+    (void)file_write_atomic(path, span_of(large, sizeof(large)), 0600, NULL);
+    _exit(0);
+}
+
+static void what_a_killed_write_left_is_removed_and_nothing_else(void **state)
+{
+    static const char *const others[] = { "mine.tmp", "a.0123.tmp", "a.0123456789ABCDEF.tmp",
+                                          ".0123456789abcdef.tmp", "a.0123456789abcdef.txt" };
+    struct folder *f = *state;
+    pid_t writer = fork();
+    assert_true(writer >= 0);
+    if (writer == 0)
+        die_while_writing(in(f, "a"));
+    int how;
+    assert_int_equal(waitpid(writer, &how, 0), writer);
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(entries(f->dir), 1);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(file_write_atomic(in(f, others[i]), span_str("x"), 0600, NULL), OK);
+    file_remove_unfinished(f->dir);
+    assert_int_equal(entries(f->dir), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_content(in(f, others[i]), "x");
+    file_remove_unfinished(in(f, "absent")); /* there is nothing to remove */
+}
+
 static void a_failed_write_leaves_the_old_file(void **state)
 {
     struct folder *f = *state;
@@ -356,6 +388,7 @@ int main(void)
         TEST(reading_appends_and_respects_the_limit),
         TEST(a_file_without_a_size_is_read_to_its_end),
         TEST(what_cannot_be_read_is_named),
+        TEST(what_a_killed_write_left_is_removed_and_nothing_else),
         TEST(a_failed_write_leaves_the_old_file),
         TEST(a_folder_is_not_replaced_by_a_file),
         TEST(a_folder_that_is_not_there_cannot_be_synced),

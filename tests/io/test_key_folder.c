@@ -103,6 +103,18 @@ static void keys_that_are_made_at_once_are_all_allowed(void **state)
     free(list);
 }
 
+static void a_secret_that_a_killed_one_left_is_removed(void **state)
+{
+    const char *dir = *state;
+    char *left = keys_path(dir, "worker.key.0123456789abcdef.tmp");
+    struct key_file own;
+    write_list(left, "half a key");
+    assert_int_equal(keys_prepare(dir, &own, NULL), OK);
+    key_forget(&own);
+    assert_true(file_is_absent(left));
+    free(left);
+}
+
 /* By hand it may have been emptied, or its last line have no end. */
 static void a_line_is_added_behind_what_is_there(void **state)
 {
@@ -191,6 +203,7 @@ int main(void)
         T(a_list_has_an_end),
         T(a_full_list_takes_no_more),
         T(keys_that_are_made_at_once_are_all_allowed),
+        T(a_secret_that_a_killed_one_left_is_removed),
         T(a_line_is_added_behind_what_is_there),
         T(a_folder_of_somebody_else_is_refused),
         T(a_file_in_place_of_the_folder_is_told),

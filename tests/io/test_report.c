@@ -532,6 +532,16 @@ static void the_references_are_a_table_that_levels_reads(void **state)
     free(sota);
 }
 
+static void what_a_killed_writer_left_is_removed(void **state)
+{
+    struct bench *b = *state;
+    record_all(b);
+    write_report(b);
+    test_put(b->report, "report.md.0123456789abcdef.tmp", "| Mod");
+    write_report(b);
+    assert_null(read_form(b, "report.md.0123456789abcdef.tmp"));
+}
+
 /* A file of an earlier form of the sweep would pass for a result of this one. */
 static void references_that_nobody_gives_any_more_are_removed(void **state)
 {
@@ -616,6 +626,7 @@ int main(void)
         ON_A_BENCH(the_best_specialist_gives_the_reference),
         ON_A_BENCH(a_smaller_sample_is_recounted),
         ON_A_BENCH(the_references_are_a_table_that_levels_reads),
+        ON_A_BENCH(what_a_killed_writer_left_is_removed),
         ON_A_BENCH(references_that_nobody_gives_any_more_are_removed),
         ON_A_BENCH(the_summary_begins_with_how_much_is_missing),
         ON_A_BENCH(a_folder_that_cannot_be_written_is_named),
