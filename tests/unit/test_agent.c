@@ -294,6 +294,29 @@ static void test_an_answer_that_waits_to_be_read_is_not_late(void **state)
     expect(w, "row 7/0 ok\nask 7/1\n");
 }
 
+/* The instance was at the host for 0.3 s, whatever time it was given besides. */
+static void test_the_time_given_back_does_not_count_as_the_hosts(void **state)
+{
+    struct world *w = *state;
+    grant(w, 7, 1, 0, 2);
+    hello(w, 1);
+    w->now += 5 * SECOND + 9 * (SECOND / 10); /* a beat was due after 5 s */
+    answer(w, 0);
+    w->now += SECOND / 5;
+    buf_clear(&w->trace);
+    happen(w, AGENT_ON_TIME);
+    expect(w, "note clock_jump\nflush 7 seq=1\n");
+    w->now += SECOND / 10;
+    crash(w);
+    const struct agent_effect *record = NULL;
+    for (size_t i = 0; i < w->effects.count; i++)
+        if (w->effects.items[i].kind == AGENT_DO_RECORD)
+            record = &w->effects.items[i];
+    assert_non_null(record);
+    assert_int_equal(record->as.record.rows[0].status, STATUS_CRASH);
+    assert_int_equal(record->as.record.rows[0].micros, 300000);
+}
+
 static void test_the_time_given_back_is_not_endless(void **state)
 {
     struct world *w = *state;
@@ -729,6 +752,7 @@ int main(void)
         RULE(test_a_process_that_stood_still_gives_its_hosts_time),
         RULE(test_an_answer_that_waits_to_be_read_is_not_late),
         RULE(test_a_request_that_came_due_in_a_pause_is_heard_as_well),
+        RULE(test_the_time_given_back_does_not_count_as_the_hosts),
         RULE(test_the_time_given_back_is_not_endless),
         RULE(test_a_crash_with_one_request_running_is_its_row),
         RULE(test_the_end_of_the_host_decides_the_status),

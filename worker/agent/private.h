@@ -78,7 +78,7 @@ enum request_state { REQUEST_FREE, REQUEST_ASKED, REQUEST_ANSWERED };
 struct request {
     uint64_t id;
     struct attempt *attempt;
-    int64_t deadline_mono_ns;
+    int64_t asked_mono_ns, deadline_mono_ns;
     uint32_t instance, count; /* a run of them, mostly 1 */
     uint16_t next, prev;      /* places, by the order of asking; free ones use next */
     uint8_t state;            /* enum request_state */
@@ -203,7 +203,7 @@ bool agent_attempt_settle(struct turn *t, struct attempt *a);
 void window_init(struct window *w);
 void window_release(struct window *w);
 void window_widen(struct window *w, uint32_t inflight);
-struct request *window_ask(struct window *w, const struct again *what, int64_t deadline_mono_ns);
+struct request *window_ask(struct window *w, const struct again *what, int64_t now_mono_ns);
 struct request *window_find(const struct window *w, uint64_t id); /* NULL: not open */
 uint32_t window_count_late(const struct window *w, int64_t now_mono_ns);
 void window_postpone(struct window *w, int64_t ns);

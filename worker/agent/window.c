@@ -88,7 +88,8 @@ static void window_unlink(struct window *w, const struct request *r)
         w->newest = r->prev;
 }
 
-struct request *window_ask(struct window *w, const struct again *what, int64_t deadline_mono_ns)
+/* A run has no more time than an instance: its host answers at once. */
+struct request *window_ask(struct window *w, const struct again *what, int64_t now_mono_ns)
 {
     struct request *r = window_at(w, w->free_head);
     check(r);
@@ -96,7 +97,8 @@ struct request *window_ask(struct window *w, const struct again *what, int64_t d
     *r = (struct request){
         .id = ++w->serial * AGENT_PLACES_MAX + (uint64_t)(r - w->requests),
         .attempt = what->attempt,
-        .deadline_mono_ns = deadline_mono_ns,
+        .asked_mono_ns = now_mono_ns,
+        .deadline_mono_ns = now_mono_ns + what->attempt->needs.timeout_ns,
         .instance = what->instance,
         .count = what->count,
         .state = REQUEST_ASKED,

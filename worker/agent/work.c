@@ -38,8 +38,7 @@ static uint32_t work_run_max(const struct slot *s, const struct attempt *a)
 static void work_ask(struct turn *t, struct slot *s, const struct again *what)
 {
     const struct attempt *a = what->attempt;
-    int64_t deadline = t->now + a->needs.timeout_ns; /* of a run too: its host answers at once */
-    const struct request *r = window_ask(&s->window, what, deadline);
+    const struct request *r = window_ask(&s->window, what, t->now);
     struct agent_effect *effect = agent_effects_add(t->out, AGENT_DO_REQUEST);
     effect->as.request.slot = s->index;
     effect->as.request.request = r->id;
@@ -114,8 +113,7 @@ static void work_fail(struct turn *t, struct slot *s, struct request *r, status 
 {
     struct attempt *a = r->attempt;
     struct result *row = arena_alloc(&t->out->arena, sizeof *row);
-    int64_t asked_mono_ns = r->deadline_mono_ns - a->needs.timeout_ns;
-    int64_t micros = (t->now - asked_mono_ns) / 1000;
+    int64_t micros = (t->now - r->asked_mono_ns) / 1000;
     row->instance = r->instance;
     row->status = code;
     row->micros = micros < UINT32_MAX ? (uint32_t)micros : UINT32_MAX;
