@@ -22,7 +22,8 @@ enum scorer_state {
     SCORER_READY,
     SCORER_ASKED, /* the head of the queue is with it */
     SCORER_STOPPING,
-    SCORER_KILLED
+    SCORER_KILLED,
+    SCORER_LATE /* killed, since it said no hello */
 };
 
 struct job {
@@ -126,8 +127,8 @@ static void scorer_on_exited(void *owner, enum host_end end, const char *text)
     struct scorer *s = owner;
     enum scorer_state before = s->state;
     s->host = NULL;
-    if (before == SCORER_LOADING) {
-        scorer_count_failure(s, text);
+    if (before == SCORER_LOADING || before == SCORER_LATE) {
+        scorer_count_failure(s, before == SCORER_LATE ? "it said no hello within 600 s" : text);
         return;
     }
     scorer_set(s, SCORER_IDLE, 0); /* pumps from the timer */
@@ -204,7 +205,7 @@ static void scorer_pump(struct scorer *s)
 
 static void scorer_kill(struct scorer *s)
 {
-    scorer_set(s, SCORER_KILLED, 0);
+    s->state = s->state == SCORER_LOADING ? SCORER_LATE : SCORER_KILLED;
     uv_timer_stop(&s->timer);
     host_kill(s->host);
 }
@@ -228,7 +229,8 @@ static void scorer_on_timer(uv_timer_t *timer)
         scorer_fail_job(s, "the scorer gave no answer within 120 s");
         return;
     case SCORER_IDLE: break;
-    case SCORER_KILLED: return;
+    case SCORER_KILLED:
+    case SCORER_LATE: return;
     }
     scorer_pump(s);
 }
@@ -263,7 +265,7 @@ void scorer_stop(struct scorer *s, bool now)
 {
     while (!list_empty(&s->jobs))
         scorer_take(scorer_head(s));
-    if (!s->host || s->state == SCORER_KILLED)
+    if (!s->host || s->state == SCORER_KILLED || s->state == SCORER_LATE)
         return;
     if (now) {
         scorer_kill(s);
