@@ -94,10 +94,16 @@ static void say_now(struct server *s, const struct outbox_peer *to, const struct
     buf_release(&frame);
 }
 
-static void reject(struct server *s, const struct outbox_peer *to, enum reject code,
-                   const char *text)
+/* refused: what it answers, as far as it could be read. Of those that are sent until they are
+ * acknowledged it says which one: the others are not at fault. */
+static void reject(struct server *s, const struct outbox_peer *to, const struct msg *refused,
+                   enum reject code, const char *text)
 {
     struct msg m = { .type = MSG_REJECT };
+    if (refused->type == MSG_RESULTS || refused->type == MSG_ENDED) {
+        m.session = refused->session;
+        m.seq = refused->seq;
+    }
     m.as.reject = (struct msg_reject){ (uint8_t)code, span_str(text) };
     say_now(s, to, &m);
 }
@@ -109,11 +115,11 @@ static enum key_role port_role(uint8_t port)
     return port == PORT_WORKERS ? KEY_WORKER : KEY_OPERATOR;
 }
 
-static void refuse(struct server *s, const struct outbox_peer *to, enum reject code,
-                   const char *text)
+static void refuse(struct server *s, const struct outbox_peer *to, const struct msg *refused,
+                   enum reject code, const char *text)
 {
     door_refused(&s->door, port_role(to->port), text);
-    reject(s, to, code, text);
+    reject(s, to, refused, code, text);
 }
 
 /* A key that was taken off the list is still connected: nothing that it sends is even read. */
@@ -121,7 +127,7 @@ static bool admit(struct server *s, const struct outbox_peer *from, const char *
 {
     bool admitted = door_admits(&s->door, user, port_role(from->port));
     if (!admitted)
-        refuse(s, from, REJECT_ROLE, "this key is no longer allowed");
+        refuse(s, from, &(struct msg){ 0 }, REJECT_ROLE, "this key is no longer allowed");
     return admitted;
 }
 
@@ -133,11 +139,11 @@ static bool take_frame(struct server *s, const struct outbox_peer *from, struct 
     struct errmsg msg = { 0 };
     err e = msg_take(parcel, arena, m, &msg);
     if (e) {
-        refuse(s, from, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
+        refuse(s, from, m, e == ERR_UNSUPPORTED ? REJECT_VERSION : REJECT_MALFORMED, msg.text);
         return false;
     }
     if (msg_sender(m->type) != (from->port == PORT_WORKERS ? 'w' : 'o')) {
-        refuse(s, from, REJECT_ROLE, "this connection may not send that");
+        refuse(s, from, m, REJECT_ROLE, "this connection may not send that");
         return false;
     }
     return true;
@@ -150,9 +156,9 @@ static void take_message(struct server *s, const struct outbox_peer *from, const
     struct errmsg msg = { 0 };
     if (m->type == MSG_HELLO &&
         !translate_name_is_free(s->translate, m->as.hello.worker_name, from->holder))
-        refuse(s, from, REJECT_NAME, "a worker with another key goes by this name");
+        refuse(s, from, m, REJECT_NAME, "a worker with another key goes by this name");
     else if (translate_in(s->translate, m, from, now, in, &msg))
-        refuse(s, from, REJECT_MALFORMED, msg.text);
+        refuse(s, from, m, REJECT_MALFORMED, msg.text);
     else
         server_step(s, &in->event, in);
     incoming_clear(in);
@@ -171,7 +177,7 @@ static unsigned take_parcel(struct server *s, const struct outbox_peer *from, st
     while (is_fine && (frames == 0 || parcel.len > 0)) {
         struct msg m;
         if (frames++ == PARCEL_FRAMES_MAX) {
-            refuse(s, from, REJECT_MALFORMED, "too many frames in a parcel");
+            refuse(s, from, &(struct msg){ 0 }, REJECT_MALFORMED, "too many frames in a parcel");
             break;
         }
         is_fine = take_frame(s, from, &parcel, arena, &m);

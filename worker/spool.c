@@ -18,7 +18,10 @@ struct spooled {
     enum ended reason;    /* ENDED */
     uint32_t from;        /* ENDED */
     struct buf bytes;     /* the block, or the text */
+    unsigned refusals;
 };
+
+enum { REFUSALS_MAX = 3 };
 
 /* The rows of an attempt since its last flush. */
 struct collection {
@@ -182,6 +185,31 @@ void spool_ack(struct spool *s, uint64_t seq)
         spooled_free(m);
         s->count--;
     }
+}
+
+static struct spooled *spool_find(struct spool *s, uint64_t seq)
+{
+    struct spooled *found = NULL;
+    for (struct list *n = s->messages.next; n != &s->messages && !found; n = n->next) {
+        struct spooled *m = container_of(n, struct spooled, node);
+        found = m->seq == seq ? m : NULL;
+    }
+    return found;
+}
+
+bool spool_refused(struct spool *s, uint64_t seq, struct span text)
+{
+    struct spooled *m = spool_find(s, seq);
+    if (!m || ++m->refusals < REFUSALS_MAX)
+        return false;
+    bool is_end = m->type == MSG_ENDED; /* then the least that can be said */
+    m->type = MSG_ENDED;
+    m->reason = is_end ? ENDED_RETURNED : ENDED_REFUSED;
+    m->from = 0;
+    m->refusals = 0;
+    buf_clear(&m->bytes);
+    buf_append_span(&m->bytes, is_end ? span_of(NULL, 0) : text);
+    return true;
 }
 
 bool spool_next(const struct spool *s, struct msg *out)

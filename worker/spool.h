@@ -29,6 +29,11 @@ uint64_t spool_first_seq(const struct spool *s);
 /* Forget what is durable: seq and everything below. */
 void spool_ack(struct spool *s, uint64_t seq);
 
+/* The coordinator cannot read this message. It is sent again, since the way may have damaged it.
+ * True: it was the third time, and from now on the message is the end of its attempt, for this
+ * reason, so that those behind it get through. */
+bool spool_refused(struct spool *s, uint64_t seq, struct span text);
+
 /* The next message to send, in order of seq; false: all are sent. `out` borrows until the next
  * spool_ack. Then spool_sent, if it could be sent. */
 bool spool_next(const struct spool *s, struct msg *out);

@@ -188,13 +188,28 @@ void worker_drain(struct worker *w, const char *why)
 
 /* --- messages --- */
 
-static void worker_on_reject(struct worker *w, const struct msg_reject *reject)
+/* A message that will never be read must not be in the way for ever. */
+static void worker_on_unreadable(struct worker *w, uint64_t seq, struct span text)
 {
+    struct errmsg why;
+    (void)err_say(&why, ERR_UNSUPPORTED,
+                  "the coordinator cannot read its results (%.*s): is it of the release of this "
+                  "worker, " MUSTER_VERSION "?",
+                  (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
+    if (spool_refused(w->spool, seq, span_str(why.text)))
+        log_error("message_given_up seq=%" PRIu64 " reason=\"%s\"", seq, why.text);
+}
+
+static void worker_on_reject(struct worker *w, const struct msg *m)
+{
+    const struct msg_reject *reject = &m->as.reject;
     struct span text = reject->text;
     if (reject->code != REJECT_SESSION || link_has_session(w->link)) /* once for all it refuses */
         log_warn("rejected code=%u reason=\"%.*s\"", reject->code, (int)text.len,
                  (const char *)text.data);
     link_set_session(w->link, 0); /* nothing more is of use before the next welcome */
+    if (reject->code == REJECT_MALFORMED && m->seq != 0)
+        worker_on_unreadable(w, m->seq, text);
     if (reject->code != REJECT_VERSION)
         return;
     log_error("version_mismatch: this worker speaks version %d.%d of the protocol (%s); install "
@@ -279,7 +294,7 @@ void worker_on_message(void *owner, const struct msg *m)
     else if (m->type == MSG_DEFINE_TASK)
         catalog_define_task(w->catalog, m->as.define.id, m->as.define.json);
     else if (m->type == MSG_REJECT)
-        worker_on_reject(w, &m->as.reject);
+        worker_on_reject(w, m);
     else if (m->type == MSG_WELCOME)
         worker_on_welcome(w, &m->as.welcome, msg_takes_packed(m));
     else if (m->type == MSG_ACK)

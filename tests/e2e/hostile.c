@@ -7,7 +7,8 @@
  * lie, messages of other roles, messages of sessions that are others', messages of many parts. The
  * second says hello as a worker without slots, and then forges within its session: attempts and
  * instances of others, ends and beats of attempts that it was never given. Prints what it sent and
- * what it was told, as JSON. Exit code 1: it could not send them all. */
+ * what it was told, as JSON. Exit code 1: it could not send them all, or was not told which one of
+ * its session's was refused. */
 #include "tests/lib/messages.h"
 
 #include <stdlib.h>
@@ -58,6 +59,7 @@ struct hostile {
     void *context, *stranger, *member; /* the two connections */
     struct rng rng;
     uint64_t session, epoch, seq; /* of the member */
+    uint64_t refused_seq;         /* of its messages, the last that was refused as malformed */
     uint64_t sent[KIND_COUNT], rejects, acks, grants, others;
 };
 
@@ -91,6 +93,9 @@ static void hear(struct hostile *h, void *socket, struct span *parcel)
         h->epoch = m.as.welcome.epoch;
     } else {
         h->rejects += m.type == MSG_REJECT;
+        if (m.type == MSG_REJECT && m.session == h->session && socket == h->member &&
+            m.as.reject.code == REJECT_MALFORMED)
+            h->refused_seq = m.seq;
         h->acks += m.type == MSG_ACK;
         h->grants += m.type == MSG_GRANT;
     }
@@ -335,6 +340,33 @@ static bool say_hello(struct hostile *h)
     return h->session != 0;
 }
 
+/* Results whose rows have other numbers than the task's, in order: the refusal says which they
+ * were. */
+static bool is_told_which(struct hostile *h)
+{
+    struct buf block = { 0 }, out = { 0 };
+    struct block_builder b;
+    block_builder_init(&b, STATS_OF_THE_TASK + 1);
+    block_builder_add(&b, &(struct result){ .answer = span_str("forged") });
+    block_builder_encode(&b, &block);
+    struct msg m = { .type = MSG_RESULTS, .session = h->session, .seq = h->seq };
+    m.as.results = (struct msg_results){ .attempt = guess(h), .model = 1, .task = 1 };
+    m.as.results.block = buf_span(&block);
+    msg_encode(&m, &out);
+    h->refused_seq = 0;
+    bool sent = send_part(h, h->member, buf_span(&out), 0);
+    block_builder_release(&b);
+    buf_release(&block);
+    buf_release(&out);
+    int64_t until = clock_mono_ns() + (int64_t)STUCK_MS * 1000000;
+    while (sent && h->refused_seq == 0 && clock_mono_ns() < until) {
+        zmq_pollitem_t item = { .socket = h->member, .events = ZMQ_POLLIN };
+        zmq_poll(&item, 1, 100);
+        listen_to(h, h->member);
+    }
+    return h->refused_seq == h->seq;
+}
+
 static void print_counts(const struct hostile *h)
 {
     printf("{\"sent\": {");
@@ -371,6 +403,7 @@ int main(int argc, char **argv)
             listen_to(&h, h.member);
         }
     }
+    all = all && is_told_which(&h);
     print_counts(&h);
     zmq_close(h.stranger);
     zmq_close(h.member);

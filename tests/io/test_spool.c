@@ -148,6 +148,32 @@ static void test_what_is_not_acked_is_sent_again(void **state)
 }
 
 /* A coordinator that had it already acks before it was sent again. */
+static void test_what_cannot_be_read_becomes_the_end_of_its_attempt(void **state)
+{
+    struct spool *s = *state;
+    record(s, 7, 1);
+    spool_flush(s, 7, 3, 4, 1);
+    record(s, 8, 1);
+    spool_flush(s, 8, 3, 4, 2);
+    struct msg m;
+    assert_false(spool_refused(s, 1, span_str("why")));
+    assert_false(spool_refused(s, 1, span_str("why")));
+    assert_true(spool_next(s, &m));
+    assert_int_equal(m.type, MSG_RESULTS);
+    assert_true(spool_refused(s, 1, span_str("why")));
+    assert_false(spool_refused(s, 9, span_str("there is none")));
+    assert_true(spool_next(s, &m));
+    assert_int_equal(m.type, MSG_ENDED);
+    assert_int_equal(m.seq, 1);
+    assert_int_equal(m.as.ended.attempt, 7);
+    assert_int_equal(m.as.ended.reason, ENDED_REFUSED);
+    assert_true(span_equal(m.as.ended.text, span_str("why")));
+    spool_sent(s);
+    assert_true(spool_next(s, &m));
+    assert_int_equal(m.type, MSG_RESULTS); /* of the other attempt: as it was */
+    assert_int_equal(m.seq, 2);
+}
+
 static void test_an_ack_ahead_of_sending_skips(void **state)
 {
     struct spool *s = *state;
@@ -220,6 +246,7 @@ int main(void)
         CASE(test_an_end_carries_its_reason),
         CASE(test_messages_are_sent_once_in_order),
         CASE(test_what_is_not_acked_is_sent_again),
+        CASE(test_what_cannot_be_read_becomes_the_end_of_its_attempt),
         CASE(test_an_ack_ahead_of_sending_skips),
         CASE(test_a_largest_flush_fits_a_message),
         CASE(test_bugs_end_the_process),

@@ -256,6 +256,36 @@ static void test_an_unknown_session_says_hello_again(void **state)
     stop(f);
 }
 
+/* As by a coordinator of another release. The worker keeps its order, and nothing waits for ever.
+ */
+static void test_results_that_cannot_be_read_are_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_synthetic_task(f, "3000");
+    use_sim(f);
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 10);
+    for (uint64_t session = 12; session < 15; session++) {
+        struct msg results = script_expect(s, MSG_RESULTS);
+        assert_int_equal(results.seq, 1);
+        struct msg m = { .type = MSG_REJECT, .seq = results.seq };
+        m.as.reject.code = REJECT_MALFORMED;
+        m.as.reject.text = span_str("13 statistics a row");
+        script_send(s, &m);
+        script_expect(s, MSG_HELLO);
+        script_welcome(s, session, 200);
+    }
+    struct msg ended = script_expect(s, MSG_ENDED);
+    assert_int_equal(ended.seq, 1);
+    assert_int_equal(ended.as.ended.attempt, 7);
+    assert_int_equal(ended.as.ended.reason, ENDED_REFUSED);
+    assert_non_null(strstr((const char *)ended.as.ended.text.data, "13 statistics a row"));
+    ended = expect_ended(f, ENDED_DONE);
+    assert_int_equal(ended.seq, 2);
+    stop(f);
+}
+
 /* A worker whose hellos are answered late has said several, and beats in between: what is refused
  * of the sessions before says nothing of the one that it has. */
 static void test_what_is_said_of_an_older_session_is_nothing_to_the_newest(void **state)
@@ -403,6 +433,7 @@ int main(void)
         CASE(test_work_goes_on_while_the_coordinator_is_away),
         CASE(test_silence_of_the_coordinator_is_noticed),
         CASE(test_an_unknown_session_says_hello_again),
+        CASE(test_results_that_cannot_be_read_are_given_up),
         CASE(test_what_is_said_of_an_older_session_is_nothing_to_the_newest),
         CASE(test_another_version_ends_the_worker),
         CASE(test_draining_gives_back_and_leaves),
