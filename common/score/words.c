@@ -4,7 +4,8 @@
  *   - a dot belongs to its word (U.S., end.Next), except at the end of a sentence; dots in a row
  *     are one token;
  *   - it's, they'll, don't become it 's, they 'll, do n't; cannot, gonna, ... become two words;
- *   - straight double quotes become `` where they open and '' where they close.
+ *   - straight double quotes, and two single ones, become `` where they open and '' where they
+ *     close; two single ones at the beginning of a sentence stay as they are.
  *
  * NLTK finds the ends of sentences with a trained model. Here a dot ends one if it ends the text,
  * or if the next piece begins with a capital letter and the word before is no abbreviation, no
@@ -157,8 +158,9 @@ static void put_mark(struct cutter *c, struct span mark, bool opens)
     put(c, quote ? span_str(opens ? "``" : "''") : mark);
 }
 
-/* last_dot: where the dot is that ends a sentence, or piece.len. */
-static void cut_piece(struct cutter *c, struct span piece, size_t last_dot)
+/* last_dot: where the dot is that ends a sentence, or piece.len. begins: the piece is a sentence's
+ * first. */
+static void cut_piece(struct cutter *c, struct span piece, size_t last_dot, bool begins)
 {
     size_t word = 0, at = 0;
     while (at < piece.len) {
@@ -168,7 +170,8 @@ static void cut_piece(struct cutter *c, struct span piece, size_t last_dot)
             continue;
         }
         put_word(c, span_of(piece.data + word, at - word));
-        bool opens = at == 0 || is_one_of(piece.data[at - 1], "([{<");
+        bool opens =
+            at > 0 ? is_one_of(piece.data[at - 1], "([{<") : !begins || piece.data[0] == '"';
         put_mark(c, span_of(piece.data + at, mark), opens);
         at += mark;
         word = at;
@@ -222,6 +225,7 @@ static bool begins_sentence(struct span piece)
 void tokens_by_words(struct span text, struct vocab *v, struct tokens *out)
 {
     struct cutter c = { v, out };
+    bool begins = true;
     text = span_trim(text);
     while (text.len) {
         size_t len = 0, blank;
@@ -234,6 +238,7 @@ void tokens_by_words(struct span text, struct vocab *v, struct tokens *out)
         size_t dot = closing_dot(piece);
         bool ends =
             !text.len || (begins_sentence(text) && !is_abbreviation(span_of(piece.data, dot)));
-        cut_piece(&c, piece, ends ? dot : piece.len);
+        cut_piece(&c, piece, ends ? dot : piece.len, begins);
+        begins = (ends && dot < piece.len) || is_one_of(piece.data[piece.len - 1], "!?");
     }
 }

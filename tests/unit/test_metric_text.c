@@ -92,6 +92,8 @@ static void words_are_cut_as_in_the_treebank(void **state)
           "Yes . They 'll -- maybe ; a-b c/d e.g. this , 10:30 end ." },
         { "the dogs' 'quoted' end.)", "the dogs ' ' quoted ' end . )" },
         { "wait.... what?!", "wait .... what ? !" },
+        { "''a'' ''B'' (''c'') end. ''D'' \"e\"! '' F",
+          "'' a '' `` B '' ( `` c '' ) end . '' D '' `` e '' ! '' F" },
         { " \t\n", "" },
         { "l\u2019heure \u201cdite\u201d", "l \u2019 heure \u201c dite \u201d" },
         { "\u4f60\u597d", "\u4f60\u597d" },
