@@ -28,9 +28,10 @@ uint32_t core_add_account(struct core *c, uint32_t parent, double weight)
 
 /* ---- The books ---- */
 
+/* While a gang forms, its slots still work each for itself. */
 static uint32_t slots_of(const struct slot *s)
 {
-    return s->gang ? s->gang->count : 1;
+    return s->gang && !gang_is_forming(s->gang) ? s->gang->count : 1;
 }
 
 static void book(struct core *c, const struct attempt *a, double ns, int32_t slots)

@@ -297,13 +297,15 @@ struct heirs {
 /* Workers of four slots: two have a gang of two and two narrow models, whose instances take 1 s;
  * the third one a model that needs four, loads for 100 s, and turns out to take 9 s an instance, of
  * 400: it wants one worker more until the end. The slots beside the gang of the first one are
- * through then. Leaves that worker's session in the bench. */
-static struct heirs when_a_wider_one_wants_its_slots(struct bench *b)
+ * through then. All charge one account. Leaves that worker's session in the bench. */
+static struct heirs when_a_wider_one_wants_slots_of(struct bench *b, uint32_t account)
 {
     add_model(b, 4, 400);
     add_model(b, 2, 100);
     add_model(b, 1, 100);
     add_model(b, 1, 100);
+    for (uint32_t i = 0; i < 4; i++)
+        core_set_rules(b->core, i, &(struct core_rules){ .account = account });
     core_expect_model(b->core, 0, 100000ll * MS, 0);
     for (uint32_t i = 1; i < 4; i++)
         core_expect_model(b->core, i, 1000ll * MS, 1000.0 * MS);
@@ -333,6 +335,11 @@ static struct heirs when_a_wider_one_wants_its_slots(struct bench *b)
     h.beside = b->attempt;
     step(b, ended(b, h.behind, ENDED_RETURNED));
     return h;
+}
+
+static struct heirs when_a_wider_one_wants_its_slots(struct bench *b)
+{
+    return when_a_wider_one_wants_slots_of(b, 0);
 }
 
 TEST(a_gang_that_runs_is_followed_by_a_wider_one)
@@ -385,6 +392,17 @@ TEST(a_worker_is_lost_while_a_gang_of_it_is_waited_for)
     assert_int_equal(decided(b, DECISION_GANG_ENDED), 1);
 }
 
+/* Of twelve slots one waits for the wider gang, and one fills that wait with the narrow model. */
+TEST(what_fills_the_wait_for_a_gang_is_charged_for_one_slot)
+{
+    uint32_t account = core_add_account(b->core, 0, 1);
+    when_a_wider_one_wants_slots_of(b, account);
+    assert_int_equal(decided(b, DECISION_BACKFILL), 1);
+    struct core_account_view v;
+    core_account_view(b->core, account, &v);
+    assert_int_equal(v.busy_slots, 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_worker_is_lost_while_a_gang_of_it_is_waited_for),
         cmocka_unit_test(cores_and_memory_make_gangs_too),
         cmocka_unit_test(how_many_slots_a_need_takes),
+        cmocka_unit_test(what_fills_the_wait_for_a_gang_is_charged_for_one_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
