@@ -157,6 +157,8 @@ void attempt_end(struct core *c, struct attempt *a)
     map_take(&c->attempt_of, a->id);
     free(a);
     s->queued--;
+    if (s->is_overdue)
+        match_wake(c); /* a gang may wait for it again */
     s->is_overdue = false;
     struct attempt *head = attempt_head(w, slot);
     if (head && head->started_ns == 0)

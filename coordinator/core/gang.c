@@ -328,6 +328,7 @@ void gang_end(struct core *c, struct gang *g)
         heap_remove(&c->forming, &g->give_up);
         c->models[g->model].forming--;
         shortlist_forget(c);
+        match_wake(c); /* its model may have one more elsewhere now */
     } else {
         count_decision(c, DECISION_GANG_ENDED);
         slot_set_model(c, gang_lead(g), NONE);

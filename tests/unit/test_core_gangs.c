@@ -392,6 +392,28 @@ TEST(a_worker_is_lost_while_a_gang_of_it_is_waited_for)
     assert_int_equal(decided(b, DECISION_GANG_ENDED), 1);
 }
 
+static struct core_event order(enum core_event_kind kind, uint32_t model)
+{
+    struct core_event e = { .kind = kind };
+    e.as.order.model = model;
+    return e;
+}
+
+/* A beat of a worker with these two attempts. */
+static struct core_event beat_of_two(struct bench *b, uint64_t session, uint64_t one,
+                                     uint64_t other)
+{
+    static struct msg_progress progress[2];
+    static struct msg_beat m;
+    progress[0] = (struct msg_progress){ .attempt = one };
+    progress[1] = (struct msg_progress){ .attempt = other };
+    m = (struct msg_beat){ .attempts = progress, .attempt_count = 2 };
+    struct core_event e = { .kind = CORE_BEAT, .session = session };
+    e.as.beat.beat = &m;
+    e.as.beat.models = b->beat_models;
+    return e;
+}
+
 /* Of twelve slots one waits for the wider gang, and one fills that wait with the narrow model. */
 TEST(what_fills_the_wait_for_a_gang_is_charged_for_one_slot)
 {
@@ -401,6 +423,52 @@ TEST(what_fills_the_wait_for_a_gang_is_charged_for_one_slot)
     struct core_account_view v;
     core_account_view(b->core, account, &v);
     assert_int_equal(v.busy_slots, 11);
+}
+
+/* It may have one gang. The first worker waited for one of its slots in vain. */
+TEST(a_gang_that_gives_up_leaves_its_model_to_another_worker)
+{
+    when_one_is_free(b, 100);
+    core_set_rules(b->core, 1, &(struct core_rules){ .max_replicas = 1 });
+    uint64_t first = b->session, behind = b->attempt, head = b->attempt - 2;
+    assert_string_equal(step(b, hello("other", 2, 2)), "welcome\n");
+    uint64_t other = b->session;
+    const char *trace = "";
+    for (int s = 0; s < 60 && decided(b, DECISION_GANG_GIVEN_UP) == 0; s++) {
+        b->now_ms += 1000;
+        step(b, beat_of_two(b, first, head, behind));
+        b->session = other;
+        step(b, beat(b, 0));
+        trace = step(b, (struct core_event){ .kind = CORE_TIME });
+    }
+    assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 1);
+    assert_non_null(strstr(trace, "grant slot=0+1 1/1"));
+}
+
+/* The narrow model has work without end for the slot that was waited for, and only there. */
+TEST(a_gang_that_gave_up_forms_once_the_slot_that_was_late_is_through)
+{
+    static const struct msg_slot slots[] = { { .gpus = 1, .cpus = 4 }, { .gpus = 1, .cpus = 2 } };
+    core_add_model(b->core, &(struct core_need){ .gpus = 1, .cpus = 4 });
+    core_add_task(b->core, 400);
+    add_cell(b, 0, 0, 400);
+    add_model(b, 2, 100);
+    core_expect_model(b->core, 0, 1000ll * MS, 10000.0 * MS);
+    core_expect_model(b->core, 1, 1000ll * MS, 1000.0 * MS);
+    step(b, order(CORE_PAUSE_MODEL, 1));
+    struct core_event e = hello("w", 1, 2);
+    e.as.hello.slots = slots;
+    step(b, e);
+    uint64_t head = b->attempt - 1, behind = b->attempt;
+    assert_string_equal(step(b, order(CORE_RESUME_MODEL, 1)), "revoke\n");
+    for (int s = 0; s < 200 && decided(b, DECISION_GANG_GIVEN_UP) == 0; s++) {
+        b->now_ms += 1000;
+        step(b, beat_of_two(b, b->session, head, behind));
+        step(b, (struct core_event){ .kind = CORE_TIME });
+    }
+    assert_int_equal(decided(b, DECISION_GANG_HELD), 1);
+    finish(b, head, 0, 0, 1);
+    assert_int_equal(decided(b, DECISION_GANG_HELD), 2);
 }
 
 int main(void)
@@ -428,6 +496,8 @@ int main(void)
         cmocka_unit_test(cores_and_memory_make_gangs_too),
         cmocka_unit_test(how_many_slots_a_need_takes),
         cmocka_unit_test(what_fills_the_wait_for_a_gang_is_charged_for_one_slot),
+        cmocka_unit_test(a_gang_that_gives_up_leaves_its_model_to_another_worker),
+        cmocka_unit_test(a_gang_that_gave_up_forms_once_the_slot_that_was_late_is_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
