@@ -575,6 +575,21 @@ TEST(the_same_events_give_the_same_effects)
     free(first);
 }
 
+/* No worker sends such a thing, but one that does must not spoil what is learned. */
+TEST(a_message_without_rows_teaches_nothing)
+{
+    one_cell(b, 100);
+    step(b, hello("w", 1, 1));
+    uint64_t head = b->attempt - 1;
+    b->now_ms += 1000;
+    step(b, range(b, head, 0, 0, STATUS_OK));
+    b->now_ms += 8000;
+    step(b, range(b, head, 0, 8, STATUS_OK));
+    struct core_model_view v;
+    core_model_view(b->core, 0, &v);
+    assert_in_range(v.instance_ns / MS, 1000, 1200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -621,6 +636,7 @@ int main(void)
         cmocka_unit_test(what_slots_were_used_for_adds_up_over_the_processes_of_a_worker),
         cmocka_unit_test(a_coordinator_that_stood_still_while_a_slot_starved_goes_on),
         cmocka_unit_test(the_same_events_give_the_same_effects),
+        cmocka_unit_test(a_message_without_rows_teaches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
