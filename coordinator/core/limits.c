@@ -6,8 +6,9 @@
 
 #include <math.h>
 
-/* A load has to be followed by at least as much work, or it is not worth what it takes. */
-static const double LOAD_PAYS = 2;
+/* A load has to be followed by so many times as much work, or by all that there is: else it is not
+ * worth what it takes. */
+static const double LOAD_PAYS = 1;
 /* Before its end a worker is drained: what runs may end. Workers do the same by themselves. */
 static const int64_t END_MARGIN_NS = 60000000000;
 
@@ -149,6 +150,14 @@ static double time_left_ns(const struct core *c, const struct model *m, const st
 }
 
 uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,
+/* So much work of the model is worth its load in the slot. */
+static double worth_a_load_ns(const struct core *c, const struct model *m, const struct slot *s)
+{
+    double all_ns = model_remaining_ns(c, m) * slot_factor(s, m);
+    double pays_ns = LOAD_PAYS * model_load_ns(c, m);
+    return all_ns < pays_ns ? all_ns : pays_ns;
+}
+
                          uint32_t count)
 {
     if (s->worker->drain_ns == INT64_MAX)
@@ -183,8 +192,8 @@ enum limit limit_of(const struct core *c, const struct model *m, const struct sl
     if (type_is_paused(m, s))
         return LIMIT_TYPE;
     bool is_here = s->model != NONE && &c->models[s->model] == m;
-    double needs_ns = is_here ? 0 : (LOAD_PAYS - 1) * model_load_ns(c, m);
-    if (time_left_ns(c, m, s) < needs_ns)
+    double left_ns = time_left_ns(c, m, s);
+    if (left_ns < INFINITY && left_ns < (is_here ? 0 : worth_a_load_ns(c, m, s)))
         return LIMIT_LIFETIME;
     return cap_of(c, m, s, 0);
 }

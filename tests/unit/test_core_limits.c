@@ -234,6 +234,15 @@ TEST(a_timeout_waits_longer_than_an_error)
     assert_in_range(wait_after(b, STATUS_TIMEOUT), 4000, 6100);
 }
 
+/* All that there is takes a minute to load and five seconds to do. */
+TEST(a_load_pays_if_all_that_is_left_is_done_in_time)
+{
+    add_models(b, 1, 5);
+    core_expect_model(b->core, 0, 60000ll * MS, 1000.0 * MS);
+    assert_string_equal(step(b, hello_for("too brief", 1, 1, 70)), "welcome\n"); /* 63 s */
+    assert_non_null(strstr(step(b, hello_for("brief", 2, 1, 100)), "grant"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_crash_is_tried_again_after_a_backoff),
         cmocka_unit_test(an_error_waits_longer_than_a_crash),
         cmocka_unit_test(a_timeout_waits_longer_than_an_error),
+        cmocka_unit_test(a_load_pays_if_all_that_is_left_is_done_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
