@@ -36,15 +36,15 @@ static uint32_t attempt_instances(const struct core *c, const struct cell *cell,
     return count < 1 ? 1 : (uint32_t)count;
 }
 
-/* Whether the model is loaded elsewhere too: then an instance that failed here can be tried there,
- * and the fault told apart. */
+/* Whether the model is loaded elsewhere too, where it may be run: then an instance that failed here
+ * can be tried there, and the fault told apart. */
 static bool loaded_elsewhere(const struct core *c, const struct cell *cell,
                              const struct worker *not_this)
 {
     const struct model *m = &c->models[cell->model];
     for (uint32_t i = 0; i < m->replicas; i++) {
         const struct worker *w = m->holders[i]->worker;
-        if (w != not_this && !w->draining && !worker_refuses(w, cell->model, cell->task))
+        if (w != not_this && !w->draining && slot_could_try(c, cell, m->holders[i]))
             return true;
     }
     return false;

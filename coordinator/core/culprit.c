@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { FAILURES = 5, NO_STARTS = 3, WRONGED = 2, RETRY_DOUBLINGS_MAX = 6, RETRY_S = 60 };
+enum { FAILURES = 5, WRONGED = 2, RETRY_DOUBLINGS_MAX = 6, RETRY_S = 60 };
 
 static uint32_t failures_max(const struct core *c)
 {
@@ -39,12 +39,24 @@ static bool was_on_type(const struct strike *s, uint32_t type)
     return false;
 }
 
-static bool could_try(const struct core *c, const struct strike *s, const struct slot *slot)
+/* What it failed in is known of so many failures; beyond that only a new place is worth knowing,
+ * and takes the room of the last one. */
+static void add_place(struct strike *s, uint32_t worker, uint32_t type)
 {
-    const struct cell *cell = s->cell;
+    bool is_new = !was_on_worker(s, worker) || !was_on_type(s, type);
+    if (s->from_count < STRIKE_PLACES_MAX)
+        s->from_count++;
+    else if (!is_new)
+        return;
+    s->from[s->from_count - 1] = (struct strike_place){ worker, type };
+}
+
+bool slot_could_try(const struct core *c, const struct cell *cell, const struct slot *slot)
+{
     if (worker_refuses(slot->worker, cell->model, cell->task))
         return false;
-    enum limit limit = limit_of(c, &c->models[cell->model], slot);
+    const struct model *m = &c->models[cell->model];
+    enum limit limit = limit_of(c, m, slot);
     return limit == LIMIT_NONE || limit == LIMIT_REPLICAS || limit == LIMIT_CONCURRENCY ||
            limit == LIMIT_GANG;
 }
@@ -58,7 +70,7 @@ static bool is_place_left(const struct core *c, const struct strike *s, bool new
             continue;
         for (uint32_t k = 0; k < w->slot_count; k++)
             if (!(new_type && was_on_type(s, w->slots[k].gpu_type)) &&
-                could_try(c, s, &w->slots[k]))
+                slot_could_try(c, s->cell, &w->slots[k]))
                 return true;
     }
     return false;
@@ -219,6 +231,7 @@ static void end_pause(struct core *c, struct model *m, uint32_t type)
     if (on->pauses == 0)
         return;
     on->pauses = on->no_starts = on->failures = on->wronged = 0;
+    on->is_tried_again = false;
     note_of_model(c, false, (uint32_t)(m - c->models), "model_resumed_on_type type=\"%s\"",
                   type_name(c, type));
     match_wake(c);
@@ -308,8 +321,7 @@ static void judge_worker(struct core *c, struct worker *w, uint32_t type)
 void culprit_struck(struct core *c, struct worker *w, uint32_t type, struct strike *s)
 {
     struct model *m = &c->models[s->cell->model];
-    if (s->from_count < STRIKE_PLACES_MAX)
-        s->from[s->from_count++] = (struct strike_place){ w->index, type };
+    add_place(s, w->index, type);
     if (w->failures_in_row++ == 0) {
         w->failed_model = s->cell->model;
         w->failed_models = 1;
@@ -346,9 +358,19 @@ void culprit_cleared(struct core *c, const struct strike *s, const struct worker
     }
 }
 
+/* A worker that starts anew time after time counts once. */
+static void count_no_start(struct on_type *on, uint32_t worker)
+{
+    for (uint32_t i = 0; i < on->no_starts; i++)
+        if (on->not_started_on[i] == worker)
+            return;
+    if (on->no_starts < NO_STARTS)
+        on->not_started_on[on->no_starts++] = worker;
+}
+
 void culprit_not_started(struct core *c, struct worker *w, uint32_t type, struct model *m)
 {
-    m->on[type].no_starts++;
+    count_no_start(&m->on[type], w->index);
     judge_type(c, m, type);
     judge_worker(c, w, type);
 }

@@ -53,6 +53,9 @@ void culprit_started(struct core *c, struct worker *w, uint32_t type, struct mod
 void culprit_resume(struct core *c, struct model *m); /* the operator says that it is mended */
 void culprit_time(struct core *c);
 bool type_is_paused(const struct model *m, const struct slot *s);
+/* What failed elsewhere may come here: nothing keeps it from the slot that does not pass by itself.
+ */
+bool slot_could_try(const struct core *c, const struct cell *cell, const struct slot *slot);
 /* The last strike may count: it failed in different places, as far as there are any. */
 bool strike_is_conclusive(const struct core *c, const struct strike *s);
 /* Instances of it wait to be tried where none of its replicas is: one more would tell whose fault

@@ -99,7 +99,8 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
         m->on[s->gpu_type].busy_slots--;
         m->inflight -= a->inflight_max;
     }
-    if ((m->rules.concurrency > 0 || m->rules.max_replicas > 0) && m->free_count > 0)
+    bool is_capped = m->rules.concurrency > 0 || m->rules.max_replicas > 0;
+    if ((is_capped || m->on[s->gpu_type].pauses > 0) && m->free_count > 0)
         match_wake(c); /* somebody else may have it now */
 }
 

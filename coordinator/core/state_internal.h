@@ -51,19 +51,22 @@ struct cell {
     double instance_ns; /* their quotient, on a slot of factor 1: learned; 0: nothing yet */
 };
 
-/* A model on slots of one type of GPU. */
+enum { NO_STARTS = 3 /* workers on which a model does not start, or models on a worker */ };
+
 struct on_type {
+/* A model on slots of one type of GPU. */
     uint32_t fits;       /* fits.c: slots that it may run on */
     double factor;       /* durations there are so many times the model's; 0: not known yet */
     double told_factor;  /* as last given out to be stored */
     uint32_t busy_slots; /* with attempts of it */
     /* culprit.c */
     uint32_t failures, wronged; /* in a row; of them, or before, those that were fine elsewhere */
-    uint32_t no_starts;         /* workers on which it did not start */
-    uint32_t pauses;            /* in a row; 0: it is not paused */
-    bool is_tried_again;        /* paused, and the time is over: in one slot at a time */
-    int64_t retry_ns;           /* paused: not before */
-    bool is_fine, is_started;   /* it ever was */
+    uint32_t no_starts;         /* workers on which it did not start, as far as they are counted */
+    uint32_t not_started_on[NO_STARTS]; /* these */
+    uint32_t pauses;                    /* in a row; 0: it is not paused */
+    bool is_tried_again;                /* paused, and the time is over: in one slot at a time */
+    int64_t retry_ns;                   /* paused: not before */
+    bool is_fine, is_started;           /* it ever was */
 };
 
 struct model {

@@ -315,6 +315,124 @@ TEST(a_worker_on_which_models_do_not_start_that_run_elsewhere_is_drained)
     assert_non_null(strstr(worker_of(b, &bad).drain_reason, "do not start here"));
 }
 
+/* Of failures in one place more are counted than places are kept of. */
+TEST(an_instance_that_failed_very_often_in_one_place_is_given_up_after_it_failed_in_another)
+{
+    add_models(b, 1, 1);
+    core_set_rules(b->core, 0, &(struct core_rules){ .strikes_max = 10 });
+    struct peer peers[2] = { join_of(b, "one", 1, "A") };
+    for (int strike = 1; strike <= 9; strike++) {
+        rows(b, &peers[0], 0, 1, STATUS_CRASH);
+        end(b, &peers[0], ENDED_DONE);
+        wait_s(b, peers, 1, 100);
+    }
+    peers[1] = join_of(b, "two", 2, "A");
+    assert_null(strstr(rows(b, &peers[0], 0, 1, STATUS_CRASH), "record"));
+    end(b, &peers[0], ENDED_DONE);
+    wait_s(b, peers, 2, 200);
+    assert_int_equal(slot_of(b, &peers[1]).queued, 1);
+    assert_non_null(strstr(rows(b, &peers[1], 0, 1, STATUS_CRASH), "record 0/0"));
+}
+
+/* Its host fails here whatever it is, and others would start the model. */
+TEST(a_worker_that_starts_again_and_again_is_one_on_which_a_model_does_not_start)
+{
+    add_models(b, 2, 4000);
+    core_set_rules(b->core, 0, &(struct core_rules){ .priority = 1, .max_replicas = 1 });
+    struct peer bad = join_of(b, "bad", 1, "A"), fine = join_of(b, "fine", 2, "A");
+    assert_int_equal(slot_of(b, &fine).model, 1);
+    starts(b, &fine);
+    rows(b, &fine, 0, 1, STATUS_OK);
+    for (uint8_t i = 3; i < 7; i++) {
+        assert_int_equal(slot_of(b, &bad).model, 0);
+        cannot_start_any(b, &bad);
+        bad = join_of(b, "bad", i, "A");
+        bad.index = 0;
+    }
+    assert_false(on_type(b, 0, 1).is_paused);
+}
+
+/* What was tried again is judged anew once an operator says that it is mended. */
+TEST(a_pause_that_an_operator_ended_does_not_come_back_after_one_failure)
+{
+    struct peer peers[5];
+    one_that_starts_nowhere(b, peers);
+    wait_s(b, peers, 5, 61); /* tried again */
+    struct core_event e = { .kind = CORE_RESUME_MODEL };
+    e.as.order.model = 0;
+    step(b, e);
+    assert_int_equal(slot_of(b, &peers[4]).model, 0);
+    cannot_start_any(b, &peers[4]);
+    assert_false(on_type(b, 0, 1).is_paused);
+}
+
+/* The rest of what the slot has goes back. */
+static void give_all_back(struct bench *b, struct peer *p)
+{
+    for (int i = 0; i < 10 && slot_of(b, p).queued > 0; i++)
+        end(b, p, ENDED_RETURNED);
+}
+
+/* Model 0 fails on type B, where model 1 is fine and done, and is paused there; the worker of type
+ * A has it, and 35 instances of it to do. That of type B still holds it. */
+static void one_that_fails_on_type_b(struct bench *b, struct peer *fine, struct peer *fails)
+{
+    struct core_event e = { .kind = CORE_PAUSE_MODEL };
+    add_models(b, 2, 40);
+    step(b, e);
+    *fails = join_of(b, "fails", 1, "B");
+    starts(b, fails);
+    rows(b, fails, 0, 40, STATUS_OK); /* of model 1 */
+    while (slot_of(b, fails).queued > 0)
+        end(b, fails, ENDED_DONE);
+    e.kind = CORE_RESUME_MODEL;
+    step(b, e);
+    starts(b, fails);
+    fail_each(b, fails, 0, 5);
+    *fine = join_of(b, "fine", 2, "A");
+    rows(b, fine, 0, 5, STATUS_OK);
+    give_all_back(b, fails);
+    assert_true(on_type(b, 0, 1).is_paused);
+    assert_int_equal(slot_of(b, fails).model, 0);
+}
+
+TEST(what_failed_once_does_not_wait_for_a_slot_that_must_not_have_it)
+{
+    struct peer peers[2];
+    one_that_fails_on_type_b(b, &peers[0], &peers[1]);
+    rows(b, &peers[0], 5, 34, STATUS_OK);
+    rows(b, &peers[0], 39, 1, STATUS_CRASH);
+    for (uint32_t attempts = slot_of(b, &peers[0]).queued; attempts > 0; attempts--)
+        end(b, &peers[0], ENDED_DONE);
+    wait_s(b, peers, 2, 5);
+    assert_int_equal(slot_of(b, &peers[0]).queued, 1);
+}
+
+/* Its answers say neither that the model works on the type nor that it does not. */
+TEST(another_slot_tries_again_if_the_first_one_found_nothing_out)
+{
+    struct peer fine, peers[2];
+    one_that_fails_on_type_b(b, &fine, &peers[0]);
+    peers[1] = join_of(b, "third", 3, "B");
+    assert_int_equal(slot_of(b, &peers[1]).queued, 0);
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = fine.session });
+    wait_s(b, peers, 2, 62);
+    struct peer *tries = slot_of(b, &peers[0]).queued > 0 ? &peers[0] : &peers[1];
+    const struct peer *other = tries == &peers[0] ? &peers[1] : &peers[0];
+    struct core_event drain = { .kind = CORE_DRAIN_WORKER };
+    drain.as.order.worker = span_str(tries == &peers[0] ? "fails" : "third");
+    step(b, drain);
+    for (uint64_t newest = b->attempt; slot_of(b, tries).queued > 1; newest--) {
+        b->session = tries->session;
+        b->seq = tries->seq++;
+        step(b, ended(b, newest, ENDED_RETURNED));
+    }
+    assert_int_equal(slot_of(b, other).queued, 0); /* one slot at a time */
+    rows(b, tries, 5, 16, STATUS_TOO_LONG);
+    end(b, tries, ENDED_DONE);
+    assert_true(slot_of(b, other).queued > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +444,13 @@ int main(void)
         cmocka_unit_test(a_model_that_starts_on_no_worker_of_a_type_is_paused_there),
         cmocka_unit_test(an_operator_ends_a_pause),
         cmocka_unit_test(a_worker_on_which_models_do_not_start_that_run_elsewhere_is_drained),
+        cmocka_unit_test(
+            an_instance_that_failed_very_often_in_one_place_is_given_up_after_it_failed_in_another),
+        cmocka_unit_test(
+            a_worker_that_starts_again_and_again_is_one_on_which_a_model_does_not_start),
+        cmocka_unit_test(a_pause_that_an_operator_ended_does_not_come_back_after_one_failure),
+        cmocka_unit_test(what_failed_once_does_not_wait_for_a_slot_that_must_not_have_it),
+        cmocka_unit_test(another_slot_tries_again_if_the_first_one_found_nothing_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
