@@ -134,7 +134,7 @@ struct msg_results {
 /* X(name, text): why an attempt is over on the worker's side. */
 #define ENDED_LIST(X)                                                                              \
     X(ENDED_DONE, "done")               /* every instance of it was tried */                       \
-    X(ENDED_RETURNED, "returned")       /* revoked or draining: it was not started */              \
+    X(ENDED_RETURNED, "returned")       /* revoked, draining, or its slot is sick */               \
     X(ENDED_HOST_FAILED, "host_failed") /* the model does not start here */                        \
     X(ENDED_REFUSED, "refused")         /* cannot be run here: data missing, no such slot, ... */
 

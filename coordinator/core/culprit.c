@@ -58,7 +58,7 @@ bool slot_could_try(const struct core *c, const struct cell *cell, const struct 
     const struct model *m = &c->models[cell->model];
     enum limit limit = limit_of(c, m, slot);
     return limit == LIMIT_NONE || limit == LIMIT_REPLICAS || limit == LIMIT_CONCURRENCY ||
-           limit == LIMIT_GANG;
+           (limit == LIMIT_GANG && gang_sick_slots(slot, m) == 0);
 }
 
 /* Whether there is a worker on which it has not failed; and with new_type, a type. */

@@ -123,6 +123,7 @@ static enum explain_reason tell_gang(const struct model *m, const struct survey 
 {
     uint32_t slots[GANG_SLOTS_MAX];
     uint32_t count = s->gang ? gang_slots(s->gang, m, slots) : 0, idle = 0;
+    uint32_t sick = count > 0 ? gang_sick_slots(s->gang, m) : 0;
     buf_append_str(out, "waits for a gang: it needs ");
     explain_put_need(&m->need, out);
     buf_append_str(out, " of one worker");
@@ -130,13 +131,18 @@ static enum explain_reason tell_gang(const struct model *m, const struct survey 
         return EXPLAIN_GANG;
     const struct worker *w = s->gang->worker;
     for (uint32_t i = 0; i < count; i++)
-        idle += w->slots[slots[i]].queued == 0;
+        idle += w->slots[slots[i]].queued == 0 && w->slots[slots[i]].state != SLOT_SICK;
     buf_printf(out, "; of %" PRIu32 " slots of %s ", count, w->name);
     for (uint32_t i = 0; i < count; i++)
         buf_printf(out, "%s%" PRIu32, i ? "," : "(", slots[i]);
     buf_printf(out, ") %" PRIu32 " %s idle", idle, idle == 1 ? "is" : "are");
     if (m->forming > 0)
         buf_append_str(out, " and held for it");
+    if (sick > 0) {
+        buf_printf(out, ", %" PRIu32 " %s held by a process that cannot be killed", sick,
+                   sick == 1 ? "is" : "are");
+        return EXPLAIN_GANG;
+    }
     buf_append_str(out, ", the others are busy for about ");
     explain_put_ns(out, s->gang_wait_ns);
     return EXPLAIN_GANG;
@@ -249,6 +255,14 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
         return tell_type(c, m, now_ns, out);
     if (s.limits[LIMIT_LIFETIME] > 0)
         return tell_lifetime(c, m, &s, out);
+    if (s.limits[LIMIT_SICK] > 0) {
+        uint32_t slots = s.limits[LIMIT_SICK];
+        buf_printf(out,
+                   "waits: %" PRIu32 " slot%s that could run it %s held by a process that "
+                   "cannot be killed",
+                   slots, explain_plural(slots), slots == 1 ? "is" : "are");
+        return EXPLAIN_SICK;
+    }
     if (s.refused > 0) {
         buf_printf(out, "waits: %" PRIu32 " slot%s of workers that could run it refuse it%s%s",
                    s.refused, explain_plural(s.refused), m->reason ? "; the last, " : "",

@@ -19,6 +19,7 @@
     X(EXPLAIN_TOO_LARGE, "too_large") /* for any slot, and any slots together */                   \
     X(EXPLAIN_GANG, "gang")           /* its slots are not free together, or are held for it */    \
     X(EXPLAIN_LIFETIME, "lifetime")   /* no worker has the time for it */                          \
+    X(EXPLAIN_SICK, "sick")           /* a process that cannot be killed holds each slot for it */ \
     X(EXPLAIN_REFUSED, "refused")     /* by every worker that could */                             \
     X(EXPLAIN_TYPE, "failing") /* on every type of GPU that there is, and tried again later */     \
     X(EXPLAIN_OUTRANKED, "outranked") /* work of a higher priority comes first */                  \

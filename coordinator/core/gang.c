@@ -99,6 +99,14 @@ uint32_t gang_slots(const struct slot *s, const struct model *m, uint32_t slots[
     return find_slots(s, m, slots);
 }
 
+uint32_t gang_sick_slots(const struct slot *s, const struct model *m)
+{
+    uint32_t slots[GANG_SLOTS_MAX], count = find_slots(s, m, slots), sick = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sick += s->worker->slots[slots[i]].state == SLOT_SICK;
+    return sick;
+}
+
 uint32_t gang_could_lead(const struct slot *s, const struct model *m)
 {
     uint32_t slots[GANG_SLOTS_MAX], count = find_slots(s, m, slots);
@@ -217,7 +225,7 @@ bool slot_could_run(const struct core *c, const struct slot *s, const struct mod
 {
     double wait_ns;
     if (slot_leads(s, (uint32_t)(m - c->models)))
-        return true;
+        return gang_sick_slots(s, m) == 0;
     return slot_width(s, m) == 1 || gang_may_form(c, s, m, &wait_ns);
 }
 

@@ -150,7 +150,6 @@ static double time_left_ns(const struct core *c, const struct model *m, const st
     return is_loaded ? left : left - model_load_ns(c, m);
 }
 
-uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,
 /* So much work of the model is worth its load in the slot. */
 static double worth_a_load_ns(const struct core *c, const struct model *m, const struct slot *s)
 {
@@ -159,6 +158,7 @@ static double worth_a_load_ns(const struct core *c, const struct model *m, const
     return all_ns < pays_ns ? all_ns : pays_ns;
 }
 
+uint32_t limit_instances(const struct core *c, const struct slot *s, const struct cell *cell,
                          uint32_t count)
 {
     if (s->worker->drain_ns == INT64_MAX)
@@ -190,6 +190,8 @@ enum limit limit_of(const struct core *c, const struct model *m, const struct sl
         return LIMIT_PAUSED;
     if (!slot_could_run(c, s, m))
         return gang_could(s, m) ? LIMIT_GANG : LIMIT_SIZE;
+    if (s->state == SLOT_SICK)
+        return LIMIT_SICK;
     if (type_is_paused(m, s))
         return LIMIT_TYPE;
     bool is_here = s->model != NONE && &c->models[s->model] == m;

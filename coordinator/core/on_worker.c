@@ -176,7 +176,7 @@ static void note_slot(struct core *c, struct slot *s, const struct msg_slot_beat
     if (s->state == SLOT_SICK && said->state != SLOT_SICK)
         match_wake(c); /* a gang with it was out of the question */
     s->state = said->state;
-    note_model(c, s, model);
+    note_model(c, s, said->state == SLOT_SICK ? NONE : model);
     if (said->state == SLOT_LOADING)
         s->accounted_ns = c->now_ns; /* should the news be lost that the load is over */
     if ((said->state == SLOT_READY || said->state == SLOT_RUNNING) && model == s->model)

@@ -89,6 +89,8 @@ double plan_share_ns(const struct core *c, const struct model *m, const struct s
 bool gang_could(const struct slot *s, const struct model *m); /* ever, be they busy or not */
 /* Which slots, ascending, this one's included; returns how many, 0: none could. */
 uint32_t gang_slots(const struct slot *s, const struct model *m, uint32_t slots[GANG_SLOTS_MAX]);
+/* How many of them a process holds that cannot be killed: nobody knows for how long. */
+uint32_t gang_sick_slots(const struct slot *s, const struct model *m);
 /* Until the last of them is through with its head; -1: none could. */
 double gang_wait_ns(const struct core *c, const struct slot *s, const struct model *m);
 /* The number of its slots, if this one would lead it; else 0. */

@@ -25,6 +25,7 @@ enum {
     X(LIMIT_PAUSED, "it is paused")                                                                \
     X(LIMIT_SIZE, "the slot has not the GPUs, cores and memory that it needs")                     \
     X(LIMIT_GANG, "the slots beside it, that it needs as well, are not free in time")              \
+    X(LIMIT_SICK, "a process that cannot be killed holds the slot")                                \
     X(LIMIT_TYPE, "it fails on this type of GPU, and is tried again there later")                  \
     X(LIMIT_LIFETIME, "the worker's time is over before its load would pay")                       \
     X(LIMIT_REPLICAS, "as many slots as it may have work on it")                                   \
@@ -53,8 +54,8 @@ struct cell {
 
 enum { NO_STARTS = 3 /* workers on which a model does not start, or models on a worker */ };
 
-struct on_type {
 /* A model on slots of one type of GPU. */
+struct on_type {
     uint32_t fits;       /* fits.c: slots that it may run on */
     double factor;       /* durations there are so many times the model's; 0: not known yet */
     double told_factor;  /* as last given out to be stored */

@@ -140,17 +140,40 @@ static void test_a_host_that_cannot_be_killed_makes_its_slot_sick(void **state)
     pass_linked(w, 5);
     pass(w, 10 * SECOND - 1);
     expect(w, "kill slot=0\n");
+    w->shows_session = true;
     pass(w, 1);
-    const char *text = "ended 8 seq=3 host_failed: a process of the slot does not die of SIGKILL: "
+    w->shows_session = false;
+    const char *text = "ended 8 seq=3 returned: a process of the slot does not die of SIGKILL: "
                        "the kernel holds it, often for a device or a network file system\n";
-    char *expected = xformat("note slot_sick\nnews slot=0 model=1 failed\n%s", text);
+    char *expected = xformat("beat\nnote slot_sick\nbeat\nnews slot=0 model=1 failed\n%s",
+                             text); /* the first beat was due */
     expect(w, expected);
     free(expected);
     grant(w, 9, 1, 0, 1);
-    expect(w, "ended 9 seq=4 refused: slot 0 is held by a process that cannot be killed\n");
+    expect(w, "ended 9 seq=4 returned: slot 0 is held by a process that cannot be killed\n");
     host_exits(w, HOST_END_GONE, "killed by signal 9");
     grant(w, 10, 1, 0, 1);
     expect(w, "note slot_recovered\nstart slot=0 model=1\n");
+}
+
+/* Of the other model nothing is known. */
+static void test_a_model_that_never_started_on_a_slot_that_fell_sick_fails_here(void **state)
+{
+    struct world *w = *state;
+    grant(w, 7, 1, 0, 1);
+    grant(w, 8, 2, 0, 1);
+    pass_linked(w, 600);
+    buf_clear(&w->trace);
+    pass_linked(w, 10);
+    const char *text =
+        "a process of the slot does not die of SIGKILL: the kernel holds it, often for "
+        "a device or a network file system";
+    char *expected =
+        xformat("note slot_sick\nnews slot=0 model=1 failed\nended 7 seq=1 host_failed: "
+                "%s\nended 8 seq=2 returned: %s\n",
+                text, text);
+    expect(w, expected);
+    free(expected);
 }
 
 /* --- time, crashes and blame --- */
@@ -744,6 +767,7 @@ int main(void)
         RULE(test_a_host_that_does_not_go_is_killed_after_5_s),
         RULE(test_a_loaded_model_stays_while_there_is_nothing_to_do),
         RULE(test_a_host_that_cannot_be_killed_makes_its_slot_sick),
+        RULE(test_a_model_that_never_started_on_a_slot_that_fell_sick_fails_here),
         RULE(test_a_host_of_runs_is_asked_for_what_lies_side_by_side),
         RULE(test_a_message_takes_so_many_rows_and_no_more),
         RULE(test_of_a_run_that_kills_its_host_only_the_culprit_is_blamed),

@@ -144,10 +144,10 @@ static void test_a_gang_goes_back_when_a_member_falls_sick(void **state)
     pass_linked(w, 5);
     expect(w, "kill slot=1\n");
     pass_linked(w, 10);
-    expect(w, "note slot_sick\nnews slot=1 model=6 failed\nended 7 seq=3 host_failed: slot 1 is "
+    expect(w, "note slot_sick\nnews slot=1 model=6 failed\nended 7 seq=3 returned: slot 1 is "
               "held by a process that cannot be killed\n");
     grant_gang(w, 8, 1, 0);
-    expect(w, "ended 8 seq=4 refused: slot 1 is held by a process that cannot be killed\n");
+    expect(w, "ended 8 seq=4 returned: slot 1 is held by a process that cannot be killed\n");
 }
 
 static void test_gangs_that_cannot_be_are_refused(void **state)

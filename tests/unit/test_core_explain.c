@@ -352,6 +352,23 @@ TEST(lost)
                   "node-7 is not connected: last heard 40s ago; what it had was given to others");
 }
 
+TEST(held_by_a_process_that_cannot_be_killed)
+{
+    one_model(b, 1);
+    step(b, order(CORE_PAUSE_MODEL, 0));
+    step(b, hello("node-7", 1, 1));
+    struct core_event e = beat(b, 0);
+    b->beat_models[0] = UINT32_MAX;
+    struct msg_slot_beat slot = { .state = SLOT_SICK };
+    struct msg_beat m = { .slots = &slot, .slot_count = 1 };
+    e.as.beat.beat = &m;
+    step(b, e);
+    step(b, order(CORE_RESUME_MODEL, 0));
+    expect_model(b, 0, EXPLAIN_SICK,
+                 "qwen-72b waits: 1 slot that could run it is held by a process that cannot be "
+                 "killed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_gang_and_an_attempt),
         cmocka_unit_test(what_the_fleet_does),
         cmocka_unit_test(lost),
+        cmocka_unit_test(held_by_a_process_that_cannot_be_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -471,6 +471,45 @@ TEST(a_gang_that_gave_up_forms_once_the_slot_that_was_late_is_through)
     assert_int_equal(decided(b, DECISION_GANG_HELD), 2);
 }
 
+static struct core_event beat_of_second(struct bench *b, enum slot_state state)
+{
+    static struct msg_slot_beat slots[2];
+    static struct msg_beat m;
+    slots[1] = (struct msg_slot_beat){ .state = (uint8_t)state };
+    m = (struct msg_beat){ .slots = slots, .slot_count = 2 };
+    b->beat_models[0] = 0;
+    b->beat_models[1] = UINT32_MAX;
+    struct core_event e = { .kind = CORE_BEAT, .session = b->session };
+    e.as.beat.beat = &m;
+    e.as.beat.models = b->beat_models;
+    return e;
+}
+
+/* Its worker would send each attempt back at once. */
+TEST(a_gang_gets_nothing_while_one_of_its_slots_is_sick)
+{
+    add_model(b, 2, 2);
+    step(b, hello("w", 1, 2));
+    uint64_t behind = b->attempt, head = behind - 1;
+    step(b, beat_of_second(b, SLOT_SICK));
+    step(b, ended(b, behind, ENDED_RETURNED));
+    assert_null(strstr(step(b, ended(b, head, ENDED_RETURNED)), "grant"));
+    assert_non_null(strstr(step(b, beat_of_second(b, SLOT_IDLE)), "grant slot=0+1 0/0"));
+}
+
+/* It could be tried there, were it not for one slot of the gang. */
+TEST(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick)
+{
+    add_model(b, 2, 1);
+    core_set_rules(b->core, 0, &(struct core_rules){ .strikes_max = 1 });
+    step(b, hello("w", 1, 2));
+    uint64_t session = b->session, attempt = b->attempt;
+    step(b, hello("other", 2, 2));
+    step(b, beat_of_second(b, SLOT_SICK));
+    b->session = session;
+    assert_non_null(strstr(step(b, range(b, attempt, 0, 1, STATUS_CRASH)), "record 0/0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +537,8 @@ int main(void)
         cmocka_unit_test(what_fills_the_wait_for_a_gang_is_charged_for_one_slot),
         cmocka_unit_test(a_gang_that_gives_up_leaves_its_model_to_another_worker),
         cmocka_unit_test(a_gang_that_gave_up_forms_once_the_slot_that_was_late_is_through),
+        cmocka_unit_test(a_gang_gets_nothing_while_one_of_its_slots_is_sick),
+        cmocka_unit_test(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,6 +234,36 @@ TEST(a_timeout_waits_longer_than_an_error)
     assert_in_range(wait_after(b, STATUS_TIMEOUT), 4000, 6100);
 }
 
+/* ---- A slot that a process holds which cannot be killed ---- */
+
+static struct core_event beat_of_states(struct bench *b, enum slot_state first,
+                                        enum slot_state second)
+{
+    static struct msg_slot_beat slots[2];
+    static struct msg_beat m;
+    slots[0] = (struct msg_slot_beat){ .state = (uint8_t)first };
+    slots[1] = (struct msg_slot_beat){ .state = (uint8_t)second };
+    m = (struct msg_beat){ .slots = slots, .slot_count = 2 };
+    b->beat_models[0] = b->beat_models[1] = UINT32_MAX;
+    struct core_event e = { .kind = CORE_BEAT, .session = b->session };
+    e.as.beat.beat = &m;
+    e.as.beat.models = b->beat_models;
+    return e;
+}
+
+/* What its worker sent back for it would be refused for all its slots. */
+TEST(a_slot_that_is_sick_gets_nothing_until_it_is_well)
+{
+    add_models(b, 1, 1000);
+    step(b, order(CORE_PAUSE_MODEL, 0));
+    step(b, hello("w", 1, 2));
+    step(b, beat_of_states(b, SLOT_SICK, SLOT_IDLE));
+    const char *trace = step(b, order(CORE_RESUME_MODEL, 0));
+    assert_null(strstr(trace, "grant slot=0"));
+    assert_non_null(strstr(trace, "grant slot=1"));
+    assert_non_null(strstr(step(b, beat_of_states(b, SLOT_IDLE, SLOT_RUNNING)), "grant slot=0"));
+}
+
 /* All that there is takes a minute to load and five seconds to do. */
 TEST(a_load_pays_if_all_that_is_left_is_done_in_time)
 {
@@ -260,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_crash_is_tried_again_after_a_backoff),
         cmocka_unit_test(an_error_waits_longer_than_a_crash),
         cmocka_unit_test(a_timeout_waits_longer_than_an_error),
+        cmocka_unit_test(a_slot_that_is_sick_gets_nothing_until_it_is_well),
         cmocka_unit_test(a_load_pays_if_all_that_is_left_is_done_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

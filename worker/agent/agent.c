@@ -135,6 +135,11 @@ static void agent_on_grant(struct turn *t, const struct agent_event *e)
         turn_send_ended(t, id, ENDED_REFUSED, refusal, 0);
         return;
     }
+    const struct slot *sick = agent_gang_sick(a, e);
+    if (sick) {
+        turn_send_ended(t, id, ENDED_RETURNED, slot_sick_text(t, sick), 0);
+        return;
+    }
     struct slot *s = &a->slots[e->as.grant.slot];
     if (s->attempt_count >= SLOT_ATTEMPTS_MAX || a->live_count >= HELD_MAX) {
         turn_send_ended(t, id, ENDED_RETURNED, span_str("too many attempts wait here already"), 0);

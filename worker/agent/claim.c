@@ -102,6 +102,12 @@ const struct slot *slot_sick_for(const struct agent *agent, const struct slot *s
     return NULL;
 }
 
+struct span slot_sick_text(struct turn *t, const struct slot *sick)
+{
+    return turn_format(t, "slot %" PRIu32 " is held by a process that cannot be killed",
+                       sick->index);
+}
+
 /* ---- What cannot be ---- */
 
 /* What the slot and the members of the gang that it leads have together. */
@@ -160,12 +166,15 @@ struct span agent_gang_refusal(struct turn *t, const struct agent_event *e)
                            "%" PRIu32 " other slots of a gang that slot %" PRIu32 " leads: "
                            "expected at most %d, each of this worker's and once",
                            members, slot, GANG_SLOTS_MAX - 1);
-    struct span refusal = need_refusal(t, e);
-    for (uint32_t i = 0; refusal.len == 0 && i <= members; i++) {
-        const struct slot *s = &a->slots[i == 0 ? slot : e->as.grant.members[i - 1]];
+    return need_refusal(t, e);
+}
+
+const struct slot *agent_gang_sick(const struct agent *a, const struct agent_event *e)
+{
+    for (uint32_t i = 0; i <= e->as.grant.member_count; i++) {
+        const struct slot *s = &a->slots[i == 0 ? e->as.grant.slot : e->as.grant.members[i - 1]];
         if (s->phase == PHASE_SICK)
-            refusal = turn_format(t, "slot %" PRIu32 " is held by a process that cannot be killed",
-                                  s->index);
+            return s;
     }
-    return refusal;
+    return NULL;
 }

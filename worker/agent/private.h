@@ -172,6 +172,7 @@ void session_init(struct session *s, uint64_t seed);
 void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns, bool takes_cuts);
 void session_lost(struct turn *t, const char *why);
 void session_renewed(struct turn *t);
+void session_beat(struct turn *t); /* now, if there is a session */
 void session_acked(struct turn *t, uint64_t seq);
 void session_time(struct turn *t);
 int64_t session_deadline(const struct session *s);
@@ -231,6 +232,10 @@ bool slot_is_in_the_way(const struct agent *agent, const struct slot *s);
 /* A slot that the attempt needs and that will not come free; NULL: none. */
 const struct slot *slot_sick_for(const struct agent *agent, const struct slot *s,
                                  const struct attempt *a);
+
+/* The same, of a grant that can otherwise be run. */
+const struct slot *agent_gang_sick(const struct agent *a, const struct agent_event *grant);
+struct span slot_sick_text(struct turn *t, const struct slot *sick);
 
 /* slot.c: the life of a host */
 struct attempt *agent_slot_head(const struct slot *s); /* NULL: nothing is granted to it */

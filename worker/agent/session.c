@@ -54,6 +54,12 @@ void session_welcomed(struct turn *t, int64_t beat_ns, int64_t lease_ns, bool ta
     agent_effects_add(t->out, AGENT_DO_SEND_BEAT);
 }
 
+void session_beat(struct turn *t)
+{
+    if (t->agent->session.state == LINK_UP)
+        agent_effects_add(t->out, AGENT_DO_SEND_BEAT);
+}
+
 /* A fleet that lost its coordinator must not come back all at once. */
 void session_lost(struct turn *t, const char *why)
 {

@@ -99,9 +99,7 @@ static const struct attempt *slot_next_head(struct turn *t, struct slot *s)
         const struct slot *sick = slot_sick_for(t->agent, s, head);
         if (!sick)
             break;
-        agent_attempt_give_back(
-            t, head, ENDED_HOST_FAILED,
-            turn_format(t, "slot %u is held by a process that cannot be killed", sick->index));
+        agent_attempt_give_back(t, head, ENDED_RETURNED, slot_sick_text(t, sick));
     }
     return head;
 }
@@ -139,13 +137,23 @@ void agent_slot_pump(struct turn *t, struct slot *s)
     }
 }
 
-static void slot_fail_attempts(struct turn *t, struct slot *s, bool of_any_model, struct span text)
+static void slot_return_attempts(struct turn *t, struct slot *s, struct span text)
+{
+    struct list *next;
+    for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = next) {
+        next = n->next;
+        agent_attempt_give_back(t, container_of(n, struct attempt, node), ENDED_RETURNED, text);
+    }
+}
+
+/* Those of the model that the slot has, or tried to start. */
+static void slot_fail_attempts(struct turn *t, struct slot *s, struct span text)
 {
     struct list *next;
     for (struct list *n = list_first(&s->attempts); n != &s->attempts; n = next) {
         next = n->next;
         struct attempt *a = container_of(n, struct attempt, node);
-        if (of_any_model || a->model == s->model)
+        if (a->model == s->model)
             agent_attempt_give_back(t, a, ENDED_HOST_FAILED, text);
     }
 }
@@ -157,7 +165,7 @@ static void slot_count_failure(struct turn *t, struct slot *s, struct span text)
     if (++s->start_failures < START_FAILURES_MAX)
         return;
     s->start_failures = 0; /* a later grant may try again */
-    slot_fail_attempts(t, s, false,
+    slot_fail_attempts(t, s,
                        turn_format(t, "the model failed to start %d times; the last time: %.*s",
                                    START_FAILURES_MAX, (int)text.len, (const char *)text.data));
 }
@@ -227,14 +235,19 @@ static void slot_load_timeout(struct turn *t, struct slot *s)
     slot_count_failure(t, s, turn_format(t, "it said no hello within %s", waited));
 }
 
+/* The beat comes first: nothing follows what goes back. The model is told to fail here only if it
+ * never started; one that was stopped may be fine in the slots beside this one. */
 static void slot_sicken(struct turn *t, struct slot *s)
 {
     struct span text = span_str("a process of the slot does not die of SIGKILL: the kernel holds "
                                 "it, often for a device or a network file system");
     slot_set_phase(s, PHASE_SICK, INT64_MAX);
     turn_note(t, true, "slot_sick slot=%u model=%u", s->index, s->model);
+    session_beat(t);
     slot_send_news(t, s, false, text);
-    slot_fail_attempts(t, s, true, text);
+    if (s->start_failures > 0)
+        slot_fail_attempts(t, s, text);
+    slot_return_attempts(t, s, text);
     for (uint32_t i = 0; t->agent->gang_count > 0 && i < t->agent->slot_count; i++)
         agent_slot_pump(t, &t->agent->slots[i]); /* a gang that waits for this slot */
 }

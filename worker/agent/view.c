@@ -99,7 +99,8 @@ void agent_beat(const struct agent *agent, struct arena *arena, struct msg_beat 
     out->uses = arena_alloc(arena, agent->slot_count * sizeof *out->uses);
     for (uint32_t i = 0; i < agent->slot_count; i++) {
         const struct slot *s = &agent->slots[i];
-        enum slot_state state = slot_seen(s);
+        bool is_held = s->holder && s->holder->phase == PHASE_SICK; /* with the lead of its gang */
+        enum slot_state state = slot_seen(is_held ? s->holder : s);
         out->slots[i].state = (uint8_t)state;
         out->slots[i].model = state == SLOT_IDLE ? 0 : s->model;
         out->uses[i] = s->use;
