@@ -2,7 +2,10 @@
  * goes on, the end is reported once with the right class, and nothing of theirs is left. */
 #include "tests/lib/test.h"
 
+#include <dlfcn.h>
+#include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "common/check.h"
 #include "common/io/clock.h"
@@ -114,7 +117,7 @@ static int teardown(void **state)
     if (t->exits == 0 && t->host) {
         size_t left;
         host_kill(t->host);
-        (void)reap_stragglers(NULL, 0, &left, NULL);
+        (void)reap_stragglers(NULL, 0, 0, &left, NULL);
     } else {
         assert_int_equal(uv_loop_close(&t->loop), 0);
     }
@@ -359,6 +362,81 @@ static void test_an_exit_takes_what_was_left_behind(void **state)
     assert_false(has_children());
 }
 
+/* --- a process that cannot be killed --- */
+
+static pid_t spared; /* 0: none */
+
+/* What process.c sends signals by. A process in the hands of the kernel cannot be had in a test:
+ * one whose signals are lost looks the same. */
+long syscall(long number, ...)
+{
+    static long (*real)(long, ...);
+    static pid_t opened;
+    long a[6];
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (!real)
+        *(void **)(&real) = dlsym(RTLD_NEXT, "syscall");
+    if (number == SYS_pidfd_open)
+        opened = (pid_t)a[0];
+    if (number == SYS_pidfd_send_signal && spared && opened == spared)
+        return 0;
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static void on_first_exited(void *owner, enum host_end end, const char *text)
+{
+    (void)end;
+    (void)text;
+    *(bool *)owner = true;
+}
+
+static void on_first_hello(void *owner, const char *name, uint32_t inflight, uint32_t run_max)
+{
+    (void)owner;
+    (void)inflight;
+    (void)run_max;
+    spared = (pid_t)strtol(name, NULL, 10);
+}
+
+/* It left behind what cannot be killed: its own slot is lost, and no other one. */
+static void test_what_one_left_behind_holds_up_no_other(void **state)
+{
+    struct trial *t = *state;
+    static const struct host_callbacks first_callbacks = { on_first_hello, on_reply,
+                                                           on_first_exited };
+    const char *command[] = { "/usr/bin/python3", "-c",
+                              PRELUDE "p = subprocess.Popen(['setsid', 'sleep', '1000'])\n"
+                                      "time.sleep(0.1)\nreply(hello=1, name=str(p.pid))\n" };
+    struct model_definition model = {
+        .name = "first", .host = HOST_EXEC, .command = command, .command_count = 3, .args = "{}"
+    };
+    struct host_place place = {
+        .launcher = LAUNCHER, .work_dir = t->dir, .log_path = t->log, .family = &t->family
+    };
+    bool has_exited = false;
+    struct host_config config = { &t->loop, &model, &place, &first_callbacks, &has_exited };
+    struct host *first;
+    assert_int_equal(host_open(&config, &first, NULL), OK);
+    while (t->family.count > 0 || !spared) /* until it has ended itself */
+        uv_run(&t->loop, UV_RUN_ONCE);
+
+    t->closes = true;
+    command[2] = HELLO "requests.read()\n";
+    assert_int_equal(open_program(t, command, 3), OK);
+    uv_timer_start(&t->guard, on_guard, WAIT_MS, 0);
+    while (t->exits == 0)
+        uv_run(&t->loop, UV_RUN_ONCE);
+    assert_false(has_exited);
+    kill(spared, SIGKILL);
+    spared = 0;
+    uv_run(&t->loop, UV_RUN_DEFAULT);
+    assert_true(has_exited);
+}
+
 /* --- misbehaviour, one table: what it does, and how that is reported --- */
 
 static void test_misbehaviour_is_reported_with_its_class(void **state)
@@ -497,6 +575,7 @@ int main(void)
         CASE(test_it_sees_its_own_descriptors_only),
         CASE(test_a_kill_takes_the_children_too),
         CASE(test_an_exit_takes_what_was_left_behind),
+        CASE(test_what_one_left_behind_holds_up_no_other),
         CASE(test_misbehaviour_is_reported_with_its_class),
         CASE(test_a_program_that_is_not_there_says_so),
         CASE(test_a_model_that_does_not_read_blocks_nobody),

@@ -166,7 +166,7 @@ static void kill_stragglers(const pid_t *hosts, size_t count)
 {
     size_t left = 1;
     for (int waited_ms = 0; left; wait_a_little(&waited_ms))
-        assert_int_equal(reap_stragglers(hosts, count, &left, NULL), OK);
+        assert_int_equal(reap_stragglers(hosts, count, 0, &left, NULL), OK);
 }
 
 static int become_reaper(void **state)

@@ -14,6 +14,7 @@ struct quarry {
     const pid_t *hosts;
     size_t host_count;
     bool others;
+    pid_t dead; /* of the others, only those count that may be this one's; 0: all */
 };
 
 err reap_init(struct errmsg *msg)
@@ -31,10 +32,10 @@ static bool belongs_to(const struct process *p, const struct process *top, pid_t
     return top->pid == host || top->session == host || top->mark == host || p->session == host;
 }
 
-static bool is_quarry(const struct quarry *quarry, const struct process_table *t,
-                      const struct process *p)
+/* top: as of belongs_to; NULL: it is no descendant of ours. */
+static bool is_quarry(const struct quarry *quarry, const struct process *p,
+                      const struct process *top)
 {
-    const struct process *top = process_top(t, p);
     if (!top)
         return false;
     for (size_t i = 0; i < quarry->host_count; i++) {
@@ -42,6 +43,11 @@ static bool is_quarry(const struct quarry *quarry, const struct process_table *t
             return !quarry->others;
     }
     return quarry->others;
+}
+
+static bool counts(const struct quarry *quarry, const struct process *p, const struct process *top)
+{
+    return !quarry->dead || top->mark == 0 || belongs_to(p, top, quarry->dead);
 }
 
 /* Was this very process there in the earlier look? */
@@ -52,7 +58,7 @@ static bool was_there(const struct process_table *earlier, const struct process 
 }
 
 /* Signal all of the quarry but those in `group` (0: none), who have had it. *out_new: how many were
- * not there in the earlier look. Returns how many there are. */
+ * not there in the earlier look. Returns how many there are that count. */
 static size_t signal_quarry(const struct quarry *quarry, const struct process_table *now,
                             const struct process_table *earlier, int sig, pid_t group,
                             size_t *out_new)
@@ -61,9 +67,10 @@ static size_t signal_quarry(const struct quarry *quarry, const struct process_ta
     *out_new = 0;
     for (size_t i = 0; i < now->count; i++) {
         const struct process *p = &now->rows[i];
-        if (p->is_zombie || !is_quarry(quarry, now, p))
+        const struct process *top = process_top(now, p);
+        if (p->is_zombie || !is_quarry(quarry, p, top))
             continue;
-        count++;
+        count += counts(quarry, p, top) ? 1 : 0;
         *out_new += was_there(earlier, p) ? 0 : 1;
         if (!group || p->group != group)
             process_signal(p, sig);
@@ -151,9 +158,12 @@ static err wait_for_orphans(const pid_t *hosts, size_t host_count, struct errmsg
     return e;
 }
 
-err reap_stragglers(const pid_t *hosts, size_t host_count, size_t *out_left, struct errmsg *msg)
+err reap_stragglers(const pid_t *hosts, size_t host_count, pid_t dead, size_t *out_left,
+                    struct errmsg *msg)
 {
-    struct quarry quarry = { .hosts = hosts, .host_count = host_count, .others = true };
+    struct quarry quarry = {
+        .hosts = hosts, .host_count = host_count, .others = true, .dead = dead
+    };
     err e = look_and_signal(&quarry, SIGKILL, out_left, msg);
     return e ? e : wait_for_orphans(hosts, host_count, msg);
 }

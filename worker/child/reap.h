@@ -37,8 +37,11 @@ err reap_init(struct errmsg *msg);
 err reap_tree(pid_t host, int sig, size_t *out_left, struct errmsg *msg);
 
 /* SIGKILL all descendants that belong to none of these live hosts, and wait for adopted zombies.
- * For when a host has ended, however it did: call until *out_left is 0. */
-err reap_stragglers(const pid_t *hosts, size_t host_count, size_t *out_left, struct errmsg *msg);
+ * For when the host `dead` has ended, however it did: call until *out_left is 0. That counts what
+ * it left behind, and what bears no host's mark; what another dead host left, and may not be able
+ * to get rid of, holds up only that one. dead 0: everybody counts. */
+err reap_stragglers(const pid_t *hosts, size_t host_count, pid_t dead, size_t *out_left,
+                    struct errmsg *msg);
 
 /* Wait for children that have ended and are none of these hosts: orphans of hosts that live. Costs
  * next to nothing if there are none. May leave some while a host has ended that was not waited for

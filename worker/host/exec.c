@@ -174,7 +174,7 @@ static void exec_on_look(uv_timer_t *timer)
         return;
     }
     check(x->state == EXEC_EXITED);
-    if (reap_stragglers(x->family->pids, x->family->count, &left, &msg) != OK)
+    if (reap_stragglers(x->family->pids, x->family->count, x->process.pid, &left, &msg) != OK)
         exec_warn_reap(x, &msg);
     bool is_read = x->channel.has_ended && x->output_ended;
     if (left > 0 || (!is_read && x->looks < LOOKS))
