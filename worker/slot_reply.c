@@ -197,17 +197,31 @@ bool slot_on_ask(void *owner, uint64_t job, struct host_request *out)
     return true;
 }
 
+/* Why this is no verdict for the task's metric; NULL: it is one. */
+static const char *verdict_refusal(const struct task *task, const struct host_reply *verdict)
+{
+    if (verdict->file)
+        return "the scorer replied with a file";
+    bool wants_score = task->metric->kind == METRIC_SCORED;
+    if (wants_score == verdict->has_score)
+        return NULL;
+    return wants_score ? "the scorer replied with an answer; expected a score"
+                       : "the scorer replied with a score; expected an answer, which the task's "
+                         "metric compares";
+}
+
 void slot_on_scored(void *owner, uint64_t job, const struct host_reply *reply)
 {
     struct worker_slot *s = owner;
     struct open_request *r = slot_find(s, job);
     if (!r)
         return;
+    const struct task_definition *task = catalog_get_task(s->config.catalog, r->task);
+    const char *refusal = verdict_refusal(&task->task, reply);
     if (reply->status != STATUS_OK)
         slot_finish_failed(s, r, STATUS_SCORER, r->micros, reply->answer);
-    else if (reply->file)
-        slot_finish_failed(s, r, STATUS_SCORER, r->micros,
-                           span_str("the scorer replied with a file"));
+    else if (refusal)
+        slot_finish_failed(s, r, STATUS_SCORER, r->micros, span_str(refusal));
     else
         slot_finish_scored(s, r, reply, buf_span(&r->answer), r->file != NULL, r->micros);
 }

@@ -242,6 +242,30 @@ static void test_a_scorer_gives_the_score(void **state)
     stop(f);
 }
 
+/* A text is no score, and a score no text to compare: neither counts as a wrong answer. */
+static void test_a_scorer_that_says_something_else_gives_no_score(void **state)
+{
+    struct fixture *f = *state;
+    use_scorer(f, HELLO EACH "    if question == 'one': reply(id=id, answer='ONE')\n"
+                             "    else: reply(id=id, score=1)\n");
+    make_shout_task(f);
+    struct task_definition measured = f->task;
+    struct metric scored = metric_as_scored(f->task.task.metric);
+    measured.task.metric = &scored;
+    use_program(f, HELLO EACH SHOUT);
+    start_and_define(f);
+    script_define_task(f->script, TASK + 1, &measured);
+    script_grant(f->script, 7, MODEL, TASK, 1, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(f->script->rows[1].status, STATUS_SCORER);
+    assert_non_null(strstr(f->script->answers[1], "expected an answer"));
+    script_grant(f->script, 8, MODEL, TASK + 1, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    assert_int_equal(f->script->rows[0].status, STATUS_SCORER);
+    assert_non_null(strstr(f->script->answers[0], "expected a score"));
+    stop(f);
+}
+
 static void test_a_scorer_that_dies_costs_one_instance(void **state)
 {
     struct fixture *f = *state;
@@ -341,6 +365,7 @@ int main(void)
         CASE(test_files_of_others_are_not_taken),
         CASE(test_a_scorer_turns_a_file_into_text),
         CASE(test_a_scorer_gives_the_score),
+        CASE(test_a_scorer_that_says_something_else_gives_no_score),
         CASE(test_a_scorer_that_dies_costs_one_instance),
         CASE(test_a_scorer_that_does_not_start_refuses_the_attempt),
         CASE(test_what_needs_a_scorer_is_refused_without_one),
