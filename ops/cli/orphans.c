@@ -19,7 +19,7 @@ bool orphans_end(const struct children *c)
         if (c->list[i].running)
             pids[count++] = c->list[i].process.pid;
     struct errmsg msg = { 0 };
-    if (reap_stragglers(pids, count, &left, &msg))
+    if (reap_stragglers(pids, count, 0, &left, &msg))
         fprintf(stderr, "muster: %s\n", msg.text);
     return left > 0;
 }
