@@ -3,6 +3,8 @@
 
 enum { UTF8_INVALID = 0 };
 
+static const char REPLACEMENT[] = "\xEF\xBF\xBD"; /* U+FFFD */
+
 /* The bytes of the character at the start of s, and its code point; UTF8_INVALID if there is none:
  * a stray or missing continuation, an overlong form, a surrogate, or over U+10FFFF. */
 static size_t decode(struct span s, uint32_t *code)
@@ -79,11 +81,23 @@ void text_append_utf8(struct buf *out, struct span s)
         uint32_t code;
         size_t len = decode(s, &code);
         if (len == UTF8_INVALID) {
-            buf_append_str(out, "\xEF\xBF\xBD"); /* U+FFFD */
+            buf_append_str(out, REPLACEMENT);
             len = 1;
         } else {
             buf_append(out, s.data, len);
         }
         s = behind(s, len);
     }
+}
+
+void text_append_utf8_without_nul(struct buf *out, struct span s)
+{
+    const uint8_t *nul;
+    while (s.len > 0 && (nul = memchr(s.data, '\0', s.len)) != NULL) {
+        size_t len = (size_t)(nul - s.data);
+        text_append_utf8(out, span_of(s.data, len));
+        buf_append_str(out, REPLACEMENT);
+        s = behind(s, len + 1);
+    }
+    text_append_utf8(out, s);
 }

@@ -10,6 +10,8 @@ bool text_is_utf8(struct span s);
 void text_append_safe(struct buf *out, struct span s);
 /* Append s as UTF-8: each invalid byte becomes U+FFFD. */
 void text_append_utf8(struct buf *out, struct span s);
+/* The same, and each NUL too: readers of JSON that end texts at it refuse the whole document. */
+void text_append_utf8_without_nul(struct buf *out, struct span s);
 /* A glob over '/'-separated names: * and ? stay inside a part, ** crosses parts; a part that is **
  * may also stand for no part at all. */
 bool text_glob(const char *pattern, const char *name);

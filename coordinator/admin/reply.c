@@ -15,7 +15,7 @@ json_t *admin_text_within(struct span text, size_t bytes_max)
     struct buf out = { 0 };
     if (text.len > bytes_max)
         text.len = bytes_max;
-    text_append_utf8(&out, text);
+    text_append_utf8_without_nul(&out, text);
     json_t *s = json_stringn(buf_cstr(&out), out.len);
     buf_release(&out);
     return s;

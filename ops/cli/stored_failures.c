@@ -39,7 +39,7 @@ static void find_ids(struct reading *r, struct store *store)
 static json_t *reason_of(const struct strike *s)
 {
     struct buf safe = { 0 };
-    text_append_utf8(&safe, s->reason);
+    text_append_utf8_without_nul(&safe, s->reason);
     json_t *text = json_string(buf_cstr(&safe));
     buf_release(&safe);
     return text;

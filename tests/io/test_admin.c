@@ -463,6 +463,18 @@ static void fail_instances(struct bench *b, struct span reason)
     buf_release(&bytes);
 }
 
+/* A model may say what it wants of its failures. Readers of JSON that end texts at a NUL, as the
+ * command does, refuse the whole answer for one. */
+static void a_reason_with_a_nul_is_told(void **state)
+{
+    struct bench *b = *state;
+    fail_instances(b, span_of("no\0pe", 5));
+    json_t *o = ask(b, "{\"ask\": \"failures\", \"limit\": 1}");
+    const json_t *first = json_array_get(json_object_get(o, "failures"), 0);
+    assert_string_equal(text(first, "reason"), "no\xef\xbf\xbdpe");
+    json_decref(o);
+}
+
 static void failures_come_in_pages_without_a_gap(void **state)
 {
     struct bench *b = *state;
@@ -679,6 +691,7 @@ int main(void)
         ON_A_BENCH(other_answers_wait_for_their_commit),
         ON_A_BENCH(workers_are_told_with_their_slots),
         ON_A_BENCH(the_largest_worker_fits_into_a_message),
+        ON_A_BENCH(a_reason_with_a_nul_is_told),
         ON_A_BENCH(failures_come_in_pages_without_a_gap),
         ON_A_BENCH(hostile_reasons_of_any_length_are_texts_that_fit),
         ON_A_BENCH(failures_of_one_model),

@@ -97,6 +97,13 @@ static void repaired_text_replaces_each_bad_byte(void **state)
                                   "b\xFF\xC3\xA9\n"));
     assert_string_equal(buf_cstr(&b), "a\xEF\xBF\xBD\xEF\xBF\xBD"
                                       "b\xEF\xBF\xBD\xC3\xA9\n");
+    buf_clear(&b);
+    text_append_utf8_without_nul(&b, span_of("\0a\xFF\0", 4));
+    assert_string_equal(buf_cstr(&b), "\xEF\xBF\xBD"
+                                      "a\xEF\xBF\xBD\xEF\xBF\xBD");
+    buf_clear(&b);
+    text_append_utf8_without_nul(&b, span_of(NULL, 0));
+    assert_int_equal(b.len, 0);
     buf_release(&b);
 }
 
