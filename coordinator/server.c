@@ -10,6 +10,7 @@
 #include "common/io/log.h"
 #include "common/io/parent.h"
 #include "common/mem.h"
+#include "common/text.h"
 #include "coordinator/exit_code.h"
 #include "coordinator/pauses.h"
 #include "coordinator/server_private.h"
@@ -77,12 +78,15 @@ static void say_blocked(const struct server *s)
         core_model_view(s->config->core, i, &v);
         if (v.ended == v.wanted)
             continue;
-        const char *reason = v.reason ? v.reason : "every worker refuses its remaining tasks";
+        struct buf reason = { 0 }; /* a worker's words, and a model's */
+        text_append_safe(
+            &reason, span_str(v.reason ? v.reason : "every worker refuses its remaining tasks"));
         unsigned long long missing = v.wanted - v.ended;
         log_error("model_blocked model=%s missing=%llu reason=\"%s\"", catalog->models[i].name,
-                  missing, reason);
+                  missing, buf_cstr(&reason));
         fprintf(stderr, "muster-coordinator: model %s: %llu instances cannot run: %s\n",
-                catalog->models[i].name, missing, reason);
+                catalog->models[i].name, missing, buf_cstr(&reason));
+        buf_release(&reason);
     }
 }
 

@@ -204,15 +204,19 @@ class Failures(SweepTest):
 
     def test_a_model_that_does_not_start_makes_exit_4_and_the_others_run(self):
         words = ["/bin/sh", "-c", "echo I have no weights >&2; exit 9"]
+        red = ["/bin/sh", "-c", "eval 'printf \"\\033[31mred\\n\" >&'$MUSTER_FD; sleep 1"]
         folder = self.folder / "data/nlp/Echo"
         folder.mkdir(parents=True)
         folder.joinpath("annotation.json").write_text(json.dumps(
             {"task": "Echo", "type": "QA", "metric": "ACC",
              "data": [{"id": "0", "input": {"question": "Hm?"}, "output": {"answer": "Hm?"}}]}))
-        sweep = self.make([{"name": "weightless", "host": "exec", "command": words}, sim("good")],
+        sweep = self.make([{"name": "weightless", "host": "exec", "command": words},
+                           {"name": "painter", "host": "exec", "command": red}, sim("good")],
                           [{"name": "gb", "kind": "general-bench", "path": "data"}])
         ended = self.run_sweep(sweep, expect=INFRASTRUCTURE)
         self.assertRegex(ended.err, r"weightless: 1 instances cannot run: .*I have no weights")
+        self.assertRegex(ended.err, r"painter: 1 instances cannot run: .*\\x1B\[31mred")
+        self.assertNotIn("\x1b", ended.err)  # a model's words steer no terminal
         self.assert_stored(sweep, 1)
 
 
