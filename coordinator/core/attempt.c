@@ -39,6 +39,7 @@ struct attempt *attempt_new(struct core *c, struct worker *w, uint32_t slot, str
 {
     struct attempt *a = make(w, slot, cell, first, count, id);
     a->adopted = adopted;
+    a->done_before = adopted ? NONE : 0;
     uint32_t end = first + count, run_end;
     for (uint32_t i = bitmap_next_clear(&cell->closed, first); i < end;
          i = bitmap_next_clear(&cell->closed, run_end)) {

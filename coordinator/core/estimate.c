@@ -76,8 +76,8 @@ double attempt_instance_ns(const struct core *c, const struct attempt *a)
     const struct slot *s = &a->worker->slots[a->slot];
     uint32_t done = a->done > a->granted - a->open ? a->done : a->granted - a->open;
     int64_t since = s->ready_ns > a->started_ns ? s->ready_ns : a->started_ns;
-    if (a->started_ns > 0 && done > 0)
-        return (double)(c->now_ns - since) / done;
+    if (a->started_ns > 0 && done > a->done_before)
+        return (double)(c->now_ns - since) / (done - a->done_before);
     return slot_instance_ns(c, s, a->cell);
 }
 
@@ -188,13 +188,26 @@ void core_expect_cell(struct core *c, uint32_t model, uint32_t task, double inst
     set_instance_ns(c, cell, instance_ns);
 }
 
-/* So many rows of a cell came from the slot. */
-void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows)
+/* Its next rows may be older than the lease: they waited until they could be sent, and say nothing
+ * of the time that has passed since. */
+static bool has_old_rows(const struct attempt *a)
 {
+    return a->done_before == NONE || a->granted - a->open < a->done_before;
+}
+
+/* So many rows of an attempt came from its slot. */
+void learn_rows(struct core *c, const struct attempt *a, uint32_t rows)
+{
+    struct slot *s = &a->worker->slots[a->slot];
+    struct cell *cell = a->cell;
+    s->loading_ns = 0;
+    if (has_old_rows(a)) {
+        s->accounted_ns = c->now_ns;
+        return;
+    }
     struct model *m = &c->models[cell->model];
     double ns = (double)(c->now_ns - s->accounted_ns);
     s->accounted_ns = c->now_ns;
-    s->loading_ns = 0;
     c->busy_ns += ns > 0 ? ns : 0;
     if (cell->spent_rows <= 0 && model_mean_ns(m) > 0) {
         cell->spent_rows = SHRINK_ROWS;

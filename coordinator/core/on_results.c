@@ -198,7 +198,7 @@ static void record_rows(struct core *c, struct worker *w, const struct core_even
     }
     uint32_t rows = e->as.results.rows, kept = rows;
     if (a && rows > 0)
-        learn_rows(c, &w->slots[a->slot], cell, rows);
+        learn_rows(c, a, rows);
     else if (!a)
         c->rows_late += rows;
     struct bitmap keep = { .words = arena_alloc(&c->out->arena, (rows + 63u) / 64 * 8),

@@ -218,6 +218,8 @@ void on_beat(struct core *c, struct worker *w, const struct core_event *e)
         }
         lease_renew(c, a);
         a->done = beat->attempts[i].done;
+        if (a->done_before == NONE)
+            a->done_before = a->done;
         next = attempt_behind(a);
     }
     struct core_effect *effect = emit(c, EFFECT_BEAT_REPLY, w->session);

@@ -70,7 +70,7 @@ double model_load_ns(const struct core *c, const struct model *m);
 double model_remaining_ns(const struct core *c, const struct model *m); /* of one slot, for all */
 int64_t core_remaining_ns(const struct core *c); /* of the slots there are; -1: unknown */
 void estimate_typical(struct core *c);           /* what models nothing is known of are like */
-void learn_rows(struct core *c, struct slot *s, struct cell *cell, uint32_t rows);
+void learn_rows(struct core *c, const struct attempt *a, uint32_t rows);
 void learn_closed(struct model *m, const struct cell *cell, uint32_t count);
 void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
 

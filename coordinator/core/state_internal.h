@@ -123,6 +123,7 @@ struct attempt {
     uint32_t granted;      /* of them, instances it was given */
     uint32_t open;         /* of them, those that are still taken */
     uint32_t done;         /* as the worker last said */
+    uint32_t done_before;  /* adopted: as it first said, with what it did before; NONE: not yet */
     struct worker *worker;
     uint32_t slot;
     uint32_t slots; /* that it runs on: those of its gang, or one */
