@@ -23,20 +23,31 @@ static uint32_t failures_max(const struct core *c)
 
 /* ---- Places ---- */
 
+/* Its first failure there; from_count: there is none. */
+static uint32_t first_on_worker(const struct strike *s, uint32_t worker)
+{
+    uint32_t i = 0;
+    while (i < s->from_count && s->from[i].worker != worker)
+        i++;
+    return i;
+}
+
+static uint32_t first_on_type(const struct strike *s, uint32_t type)
+{
+    uint32_t i = 0;
+    while (i < s->from_count && s->from[i].type != type)
+        i++;
+    return i;
+}
+
 static bool was_on_worker(const struct strike *s, uint32_t worker)
 {
-    for (uint32_t i = 0; i < s->from_count; i++)
-        if (s->from[i].worker == worker)
-            return true;
-    return false;
+    return first_on_worker(s, worker) < s->from_count;
 }
 
 static bool was_on_type(const struct strike *s, uint32_t type)
 {
-    for (uint32_t i = 0; i < s->from_count; i++)
-        if (s->from[i].type == type)
-            return true;
-    return false;
+    return first_on_type(s, type) < s->from_count;
 }
 
 /* What it failed in is known of so many failures; beyond that only a new place is worth knowing,
@@ -216,9 +227,10 @@ static void judge_type(struct core *c, struct model *m, uint32_t type)
         return; /* what was under way when it was paused still comes in */
     uint32_t starts_needed = on->is_tried_again ? 1 : NO_STARTS;
     if (on->failures >= failures_max(c) && on->wronged >= WRONGED)
-        pause_on_type(c, m, type,
-                      xformat("on %s: %u instances in a row failed, and %u are fine elsewhere",
-                              type_name(c, type), on->failures, on->wronged));
+        pause_on_type(
+            c, m, type,
+            xformat("on %s: %u failures in a row, and %u of the instances are fine elsewhere",
+                    type_name(c, type), on->failures, on->wronged));
     else if (on->no_starts >= starts_needed && !on->is_started)
         pause_on_type(c, m, type,
                       xformat("on %s: it did not start on %u workers, and other models run there",
@@ -310,7 +322,7 @@ static void judge_worker(struct core *c, struct worker *w, uint32_t type)
         is_alone_at_fault(c, w, type))
         drain_culprit(
             c, w,
-            xformat("%u instances in a row failed here, and %u of them are fine elsewhere",
+            xformat("%u failures in a row here, and %u of the instances are fine elsewhere",
                     w->failures_in_row, w->wronged));
     else if (models >= NO_STARTS)
         drain_culprit(c, w, xformat("%u models that run elsewhere do not start here", models));
@@ -351,8 +363,8 @@ void culprit_cleared(struct core *c, const struct strike *s, const struct worker
     for (uint32_t i = 0; i < s->from_count; i++) {
         struct worker *w = c->workers[s->from[i].worker];
         uint32_t its = s->from[i].type;
-        w->wronged += w != by;
-        m->on[its].wronged += its != type;
+        w->wronged += w != by && first_on_worker(s, w->index) == i;
+        m->on[its].wronged += its != type && first_on_type(s, its) == i;
         judge_type(c, m, its);
         judge_worker(c, w, its);
     }

@@ -433,6 +433,28 @@ TEST(another_slot_tries_again_if_the_first_one_found_nothing_out)
     assert_true(slot_of(b, other).queued > 0);
 }
 
+/* Three instances fail on the only worker there is; another one comes, where one of them is fine.
+ */
+TEST(a_worker_is_not_at_fault_for_one_instance_that_is_fine_elsewhere)
+{
+    add_models(b, 1, 3);
+    core_set_rules(b->core, 0, &(struct core_rules){ .strikes_max = 10 });
+    struct peer peers[2] = { join_of(b, "one", 1, "A") };
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t k = 0; k < 3; k++) {
+            rows(b, &peers[0], k, 1, STATUS_CRASH);
+            end(b, &peers[0], ENDED_DONE);
+        }
+        wait_s(b, peers, 1, 5);
+    }
+    peers[1] = join_of(b, "two", 2, "A");
+    wait_s(b, peers, 2, 9);
+    assert_true(slot_of(b, &peers[0]).queued > 0 && slot_of(b, &peers[1]).queued > 0);
+    rows(b, &peers[1], 1, 1, STATUS_OK);
+    rows(b, &peers[0], 2, 1, STATUS_CRASH);
+    assert_false(worker_of(b, &peers[0]).draining);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_pause_that_an_operator_ended_does_not_come_back_after_one_failure),
         cmocka_unit_test(what_failed_once_does_not_wait_for_a_slot_that_must_not_have_it),
         cmocka_unit_test(another_slot_tries_again_if_the_first_one_found_nothing_out),
+        cmocka_unit_test(a_worker_is_not_at_fault_for_one_instance_that_is_fine_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
