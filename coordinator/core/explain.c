@@ -1,5 +1,6 @@
 /* Why a model is where it is. */
 #include "coordinator/core/explain_internal.h"
+#include "coordinator/core/work_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -50,6 +51,17 @@ static void survey_slot(struct core *c, const struct model *m, const struct slot
     out->usable = s;
 }
 
+/* The model, or each task of it that has something to give out. */
+bool explain_is_refused(const struct core *c, const struct model *m, const struct worker *w)
+{
+    bool is_refused = w->refusal_count > 0;
+    for (size_t i = 0; is_refused && i < m->cell_count; i++) {
+        const struct cell *cell = c->cells[m->cells[i]];
+        is_refused = cell_free_count(cell) == 0 || worker_refuses(w, cell->model, cell->task);
+    }
+    return is_refused && m->free_count > 0;
+}
+
 void explain_survey(struct core *c, const struct model *m, struct survey *out)
 {
     *out = (struct survey){ 0 };
@@ -60,7 +72,7 @@ void explain_survey(struct core *c, const struct model *m, struct survey *out)
         out->workers++;
         double left_ns = w->drain_ns == INT64_MAX ? INFINITY : (double)(w->drain_ns - c->now_ns);
         out->longest_left_ns = left_ns > out->longest_left_ns ? left_ns : out->longest_left_ns;
-        bool is_refused = worker_refuses(w, (uint32_t)(m - c->models), NONE);
+        bool is_refused = explain_is_refused(c, m, w);
         out->refused += is_refused ? w->slot_count : 0;
         for (uint32_t k = 0; !is_refused && k < w->slot_count; k++)
             survey_slot(c, m, &w->slots[k], out);
@@ -148,16 +160,24 @@ static enum explain_reason tell_gang(const struct model *m, const struct survey 
     return EXPLAIN_GANG;
 }
 
-static enum explain_reason tell_outranked(struct core *c, const struct explain_names *names,
-                                          const struct model *m, struct buf *out)
+/* The one that would get the slot before m, by priority; NULL: none. */
+static const struct model *first_by_priority(struct core *c, const struct model *m,
+                                             const struct slot *s)
 {
-    const struct model *first = NULL;
+    const struct model *first = m;
     for (uint32_t i = 0; i < c->model_count; i++) {
-        const struct model *other = &c->models[i];
-        if (other->free_count > 0 && !other->paused && other->rules.priority > m->rules.priority &&
-            (!first || other->rules.priority > first->rules.priority))
+        struct model *other = &c->models[i];
+        if (other->rules.priority > first->rules.priority && model_has_work_for(c, other, s))
             first = other;
     }
+    return first != m ? first : NULL;
+}
+
+static enum explain_reason tell_outranked(struct core *c, const struct explain_names *names,
+                                          const struct model *m, const struct slot *s,
+                                          struct buf *out)
+{
+    const struct model *first = first_by_priority(c, m, s);
     buf_append_str(out, "waits: ");
     if (first)
         buf_printf(out, "%s goes first by priority, and has %" PRIu64 " instances to go",
@@ -242,7 +262,7 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
         return EXPLAIN_NO_WORKER;
     }
     if (s.usable && s.outranked == s.limits[LIMIT_NONE])
-        return tell_outranked(c, names, m, out);
+        return tell_outranked(c, names, m, s.usable, out);
     if (m->forming > 0 || (!s.usable && s.limits[LIMIT_GANG] > 0))
         return tell_gang(m, &s, out);
     if (s.usable)
@@ -303,17 +323,32 @@ static enum explain_reason tell_backoff(const struct core *c, const struct model
     return EXPLAIN_BACKOFF;
 }
 
+/* "2 slots", "1 slot and 2 gangs" */
+static void put_places(const struct model *m, struct buf *out)
+{
+    uint32_t gangs = 0;
+    for (uint32_t i = 0; i < m->replicas; i++)
+        gangs += m->holders[i]->queued > 0 && m->holders[i]->gang &&
+                 !gang_is_forming(m->holders[i]->gang);
+    uint32_t slots = m->busy_slots > gangs ? m->busy_slots - gangs : 0;
+    if (slots > 0 || gangs == 0)
+        buf_printf(out, "%" PRIu32 " slot%s", slots, explain_plural(slots));
+    if (gangs > 0)
+        buf_printf(out, "%s%" PRIu32 " gang%s", slots > 0 ? " and " : "", gangs,
+                   explain_plural(gangs));
+}
+
 /* "runs on 2 slots: 3 of 100 instances done, 8 given out, 89 wait" */
 static void put_counts(const struct core *c, const struct model *m, const char *does,
                        struct buf *out)
 {
     int64_t soonest_ns;
     uint64_t failed = backoffs_of(c, m, &soonest_ns);
-    buf_printf(out,
-               "%s on %" PRIu32 " %s%s: %" PRIu64 " of %" PRIu64 " instances done, %" PRIu64
-               " given out, %" PRIu64 " wait",
-               does, m->busy_slots, m->width > 1 ? "gang" : "slot", explain_plural(m->busy_slots),
-               m->ended, m->wanted, m->taken_count - failed, m->free_count);
+    buf_printf(out, "%s on ", does);
+    put_places(m, out);
+    buf_printf(
+        out, ": %" PRIu64 " of %" PRIu64 " instances done, %" PRIu64 " given out, %" PRIu64 " wait",
+        m->ended, m->wanted, m->taken_count - failed, m->free_count);
     if (failed > 0)
         buf_printf(out, ", %" PRIu64 " failed and wait to be tried again", failed);
 }

@@ -22,6 +22,8 @@ struct survey {
 
 void explain_survey(struct core *c, const struct model *m, struct survey *out);
 
+/* By the worker: nothing of the work that is left could be given to it. */
+bool explain_is_refused(const struct core *c, const struct model *m, const struct worker *w);
 const char *explain_name(const struct explain_names *names, const struct model *m,
                          const struct core *c);
 /* "2 GPUs of 80 GiB, 8 cores" */

@@ -157,7 +157,7 @@ static void put_why_idle(struct core *c, const struct explain_names *names, cons
     enum limit limit = limit_of(c, most, s);
     buf_printf(out, "of %s, with %" PRIu64 " instances to go, ", explain_name(names, most, c),
                most->free_count);
-    if (worker_refuses(s->worker, (uint32_t)(most - c->models), NONE))
+    if (explain_is_refused(c, most, s->worker))
         buf_append_str(out, "it was found that it cannot run here");
     else if (limit != LIMIT_NONE)
         put_limit(c, most, s, limit, out);

@@ -369,6 +369,53 @@ TEST(held_by_a_process_that_cannot_be_killed)
                  "killed");
 }
 
+/* The one of the highest priority fits nowhere: the slot goes to another one. */
+TEST(a_low_priority_beside_a_high_one_that_cannot_run)
+{
+    one_model(b, 1);
+    add_model(b, &(struct core_need){ .gpus = 1, .cpus = 1 }, 100);
+    add_model(b, &(struct core_need){ .gpus = 64, .cpus = 1 }, 100);
+    core_set_rules(b->core, 1, &(struct core_rules){ .priority = 5 });
+    core_set_rules(b->core, 2, &(struct core_rules){ .priority = 9 });
+    step(b, hello("node-7", 1, 1));
+    expect_model(b, 0, EXPLAIN_OUTRANKED,
+                 "qwen-72b waits: phi goes first by priority, and has 98 instances to go");
+}
+
+/* All that is left of the model is of a task that the worker has no data for. */
+TEST(a_worker_idles_as_it_refuses_the_task_that_is_left)
+{
+    one_model(b, 1);
+    step(b, hello("node-7", 1, 1));
+    step(b, ended(b, b->attempt - 1, ENDED_REFUSED));
+    step(b, ended(b, b->attempt, ENDED_REFUSED));
+    expect_worker(b, 0, EXPLAIN_IDLE,
+                  "node-7 is idle: of 1 slot 0 run, 1 is idle: of qwen-72b, with 100 instances to "
+                  "go, it was found that it cannot run here");
+    expect_model(b, 0, EXPLAIN_REFUSED,
+                 "qwen-72b waits: 1 slot of workers that could run it refuse it; the last, on "
+                 "worker node-7: because");
+}
+
+/* A larger slot has room for it alone; on others it would be a gang. */
+TEST(running_on_a_slot_that_is_large_enough)
+{
+    static const struct msg_slot large = { .gpus = 2, .cpus = 8 };
+    one_model(b, 2);
+    struct core_event e = hello("large", 1, 1);
+    e.as.hello.slots = &large;
+    step(b, e);
+    struct core_event ready = { .kind = CORE_HOST, .session = b->session };
+    ready.as.host.ready = true;
+    ready.as.host.load_ns = 60000ll * MS;
+    step(b, ready);
+    core_set_rules(b->core, 0, &(struct core_rules){ .max_replicas = 1 });
+    step(b, hello("small", 2, 2));
+    expect_model(b, 0, EXPLAIN_CAPPED,
+                 "qwen-72b runs on 1 slot: 0 of 100 instances done, 2 given out, 98 wait; about "
+                 "1m 40s of work for these; it is capped: it has work on 1 slot and may have 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +439,9 @@ int main(void)
         cmocka_unit_test(what_the_fleet_does),
         cmocka_unit_test(lost),
         cmocka_unit_test(held_by_a_process_that_cannot_be_killed),
+        cmocka_unit_test(a_low_priority_beside_a_high_one_that_cannot_run),
+        cmocka_unit_test(a_worker_idles_as_it_refuses_the_task_that_is_left),
+        cmocka_unit_test(running_on_a_slot_that_is_large_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
