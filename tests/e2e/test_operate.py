@@ -239,12 +239,17 @@ class Stopping(Operated):
         self.assertGreater(self.fsck(sweep)["rows"], done)
 
     def test_a_run_goes_on_right_after_one_was_killed(self):
+        """The coordinator stands still, so that it is surely there when the next run comes."""
         sweep, run = self.slow()
         self.some_done(run, sweep)
+        coordinator = run.children("muster-coordinator")[0].pid
+        kill(coordinator, signal.SIGSTOP)
         run.signal(signal.SIGKILL)
         run.wait()
-        ended = self.run_sweep(sweep, *MANY)
-        self.assertIn("an earlier run was killed; waiting", ended.err)
+        run = self.start(sweep, *MANY)
+        self.assertTrue(wait_until(lambda: "an earlier run was killed; waiting" in run.said()))
+        kill(coordinator, signal.SIGCONT)
+        self.assert_ended(run, DONE)
         recorded = re.findall(r"sweep_over .* recorded=(\d+)", sweep.log())
         self.assertEqual((len(recorded), sum(map(int, recorded))), (2, ROWS), recorded)
         self.assert_stored(sweep, ROWS)
