@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,9 @@
 #include "worker/worker.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_VERSION = 4 };
-enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and one model */
-enum { FOLDER_LOOK_MS = 50 };     /* whether an earlier worker has left it */
+enum { DESCRIPTORS_NEEDED = 64 };   /* by itself and one model */
+enum { LOOKS = 100, LOOK_MS = 20 }; /* for those who were left behind to be gone */
+enum { FOLDER_LOOK_MS = 50 };       /* whether an earlier worker has left it */
 
 /* Signals reach the worker through the loop. */
 struct signals {
@@ -106,6 +108,28 @@ static err prepare_state(const struct worker_options *o, const char *name,
     if (e == OK)
         e = make_folder(arena_format(arena, "%s/logs", state), &config->log_dir, arena, msg);
     return e;
+}
+
+/* What was started by a worker that was killed still has its GPUs and its memory: it ends before
+ * anything is started. */
+static void end_left_behind(const char *work_dir)
+{
+    struct errmsg msg = { "" };
+    size_t left = 0;
+    for (int looks = 0; looks < LOOKS; looks++) {
+        if (reap_left_behind(work_dir, &left, &msg) != OK)
+            log_warn("left_behind_not_looked_for reason=\"%s\"", msg.text);
+        if (left == 0)
+            return;
+        if (looks == 0)
+            log_warn("left_behind processes=%zu: of models of a worker that was killed; they are "
+                     "ended now",
+                     left);
+        (void)poll(NULL, 0, LOOK_MS);
+    }
+    log_error("processes_left count=%zu: of models of a worker that was killed; they do not die of "
+              "SIGKILL",
+              left);
 }
 
 static const char *launcher_path(struct arena *arena)
@@ -247,8 +271,10 @@ static int serve(const struct worker_options *o, const struct topology *topology
     else if (prepare_process(o, parent, &msg) != OK ||
              prepare_state(o, config.name, &config, &lock_fd, &arena, &msg) != OK)
         (void)fail(code, &msg);
-    else
+    else {
+        end_left_behind(config.work_dir);
         code = run_workers(config, &msg);
+    }
     (void)uv_loop_close(&loop); /* busy only if a process could not be killed */
     if (lock_fd >= 0)
         (void)close(lock_fd);

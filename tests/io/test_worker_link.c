@@ -381,6 +381,32 @@ static void test_models_die_with_a_killed_worker(void **state)
     assert_false(is_running(model));
 }
 
+/* A killed worker can end nobody, and its models' children may hold GPUs: who takes over its folder
+ * ends them before anything is started. */
+static void test_what_a_killed_worker_left_behind_is_ended_by_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct script *s = f->script;
+    make_shout_task(f);
+    use_program(f, HELLO "import subprocess\n"
+                         "child = subprocess.Popen(['setsid', 'sleep', '1000'])\n" EACH
+                         "    reply(id=id, answer=str(child.pid))\n");
+    start_and_define(f);
+    script_grant(s, 7, MODEL, TASK, 0, 1);
+    expect_ended(f, ENDED_DONE);
+    pid_t child = (pid_t)strtol(s->answers[0], NULL, 10);
+    kill(s->worker, SIGKILL);
+    assert_int_equal(script_wait_worker(s), 1000 + SIGKILL);
+    assert_true(is_running(child));
+    start(f);
+    script_expect(s, MSG_HELLO);
+    bool lives = is_running(child);
+    kill(child, SIGKILL);
+    assert_false(lives);
+    script_welcome(s, 12, 200);
+    stop(f);
+}
+
 static void test_two_workers_do_not_share_a_folder(void **state)
 {
     struct fixture *f = *state;
@@ -439,6 +465,7 @@ int main(void)
         CASE(test_draining_gives_back_and_leaves),
         CASE(test_a_second_signal_stops_at_once),
         CASE(test_models_die_with_a_killed_worker),
+        CASE(test_what_a_killed_worker_left_behind_is_ended_by_the_next),
         CASE(test_two_workers_do_not_share_a_folder),
         CASE(test_bad_usage_is_told_from_failure),
         CASE(test_garbage_from_the_coordinator_is_ignored),

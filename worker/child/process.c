@@ -38,24 +38,40 @@ static ssize_t read_some(const char *path, char *out, size_t bytes)
     return (ssize_t)len;
 }
 
-/* The value of MUSTER_HOST in the environment that the process was started with. */
-static pid_t read_mark(pid_t pid)
+/* The value of a variable ("NAME=") in the environment that the process was started with, to be
+ * freed; NULL: it has none, or none that we may read. */
+static char *read_variable(pid_t pid, const char *name)
 {
-    static const char name[] = "MUSTER_HOST=";
-    char path[64];
+    char path[64], *value = NULL;
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
     char *text = xmalloc(ENVIRONMENT_BYTES_MAX + 1);
     ssize_t len = read_some(path, text, ENVIRONMENT_BYTES_MAX);
-    long mark = 0;
     if (len > 0) {
         text[len] = '\0';
-        for (const char *at = text; at < text + len && !mark; at += strlen(at) + 1) {
-            if (strncmp(at, name, sizeof name - 1) == 0)
-                mark = strtol(at + sizeof name - 1, NULL, 10);
+        for (const char *at = text; at < text + len && !value; at += strlen(at) + 1) {
+            if (strncmp(at, name, strlen(name)) == 0)
+                value = xstrdup(at + strlen(name));
         }
     }
     free(text);
+    return value;
+}
+
+static pid_t read_mark(pid_t pid)
+{
+    char *value = read_variable(pid, "MUSTER_HOST=");
+    long mark = value ? strtol(value, NULL, 10) : 0;
+    free(value);
     return (pid_t)mark;
+}
+
+bool process_is_of_folder(const struct process *p, const char *work_dir)
+{
+    char *value = read_variable(p->pid, "MUSTER_WORK_DIR=");
+    size_t len = strlen(work_dir);
+    bool is_below = value && strncmp(value, work_dir, len) == 0 && value[len] == '/';
+    free(value);
+    return is_below;
 }
 
 /* proc_pid_stat(5): "pid (comm) state ppid pgrp session ..."; comm may hold anything, ")" too. */

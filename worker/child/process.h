@@ -31,6 +31,10 @@ const struct process *process_find(const struct process_table *t, pid_t pid); /*
 /* The child of this process that p is, or descends from; NULL: p is no descendant of ours. */
 const struct process *process_top(const struct process_table *t, const struct process *p);
 
+/* Whether it, or what it descends from, was started to work in a folder below this one: by its
+ * MUSTER_WORK_DIR. */
+bool process_is_of_folder(const struct process *p, const char *work_dir);
+
 /* Send sig to this very process, not to one that got its pid since. */
 void process_signal(const struct process *p, int sig);
 

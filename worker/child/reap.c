@@ -142,6 +142,22 @@ void reap_orphans(const pid_t *hosts, size_t host_count)
     }
 }
 
+err reap_left_behind(const char *work_dir, size_t *out_left, struct errmsg *msg)
+{
+    struct process_table now = { 0 };
+    err e = process_table_read(&now, msg);
+    *out_left = 0;
+    for (size_t i = 0; !e && i < now.count; i++) {
+        const struct process *p = &now.rows[i];
+        if (p->is_zombie || p->pid == getpid() || !process_is_of_folder(p, work_dir))
+            continue;
+        process_signal(p, SIGKILL);
+        ++*out_left;
+    }
+    process_table_release(&now);
+    return e;
+}
+
 /* Children of ours that are nobody's host are orphans that came to us; nobody else waits for them.
  */
 static err wait_for_orphans(const pid_t *hosts, size_t host_count, struct errmsg *msg)

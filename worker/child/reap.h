@@ -43,6 +43,11 @@ err reap_tree(pid_t host, int sig, size_t *out_left, struct errmsg *msg);
 err reap_stragglers(const pid_t *hosts, size_t host_count, pid_t dead, size_t *out_left,
                     struct errmsg *msg);
 
+/* SIGKILL what an earlier worker left behind, that was killed itself: everything that was started
+ * to work below this folder (MUSTER_WORK_DIR). Before the first host, and only by who holds the
+ * lock of the worker's folder. *out_left: how many there were; call again until it is 0. */
+err reap_left_behind(const char *work_dir, size_t *out_left, struct errmsg *msg);
+
 /* Wait for children that have ended and are none of these hosts: orphans of hosts that live. Costs
  * next to nothing if there are none. May leave some while a host has ended that was not waited for
  * yet: call it now and then. */

@@ -46,6 +46,7 @@ char **command_env(const struct host_config *config, struct arena *arena)
     char *fixed[] = {
         arena_format(arena, "MUSTER_FD=%d", HOST_FD),
         arena_format(arena, "MUSTER_ARGS=%s", model->args ? model->args : "{}"),
+        arena_format(arena, "MUSTER_WORK_DIR=%s", config->place->work_dir),
         NULL,
     };
     struct child_env_parts parts = {
