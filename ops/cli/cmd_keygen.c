@@ -1,8 +1,12 @@
 /* muster keygen: a key for a worker or an operator on another machine. */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "common/io/file.h"
 #include "common/mem.h"
@@ -58,6 +62,19 @@ static err issue_here(const struct keygen *k, struct errmsg *msg)
     return e;
 }
 
+/* One at a time: of two that find no file yet the later would replace the key that the earlier was
+ * told to be allowed. -1: a folder that cannot be opened, or on a file system without locks; then
+ * that is up to people. */
+static int lock_folder_of(const char *path)
+{
+    char *dir = file_dir_of(path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    free(dir);
+    return fd;
+}
+
 /* Elsewhere: the coordinator is told by hand. */
 static err make_there(const struct keygen *k, struct errmsg *msg)
 {
@@ -65,7 +82,10 @@ static err make_there(const struct keygen *k, struct errmsg *msg)
     char *path = k->out ? xstrdup(k->out) : xformat("%s.key", k->name);
     key_make(k->role, k->name, &key);
     memcpy(key.coordinator, k->coordinator, KEY_TEXT_BYTES);
+    int lock = lock_folder_of(path);
     err e = key_write(path, &key, msg);
+    if (lock >= 0)
+        (void)close(lock); /* nothing was written through it */
     if (e == OK)
         printf("%s %s %s\n", key_role_text(key.role), key.name, key.public_key);
     key_forget(&key);

@@ -290,6 +290,16 @@ class Files(Keys):
         for secret in secrets:
             self.assertNotIn(secret, said)
 
+    def test_of_keys_of_one_name_made_at_once_one_is_made(self):
+        """And it is the one whose line was printed. The others were told to be allowed too, and had
+        been replaced."""
+        all_ = [Program(["muster", "keygen", "node7", "--coordinator", "x" * 40], self.folder)
+                for _ in range(8)]
+        ended = [program.wait() for program in all_]
+        self.assertEqual(sorted(e.code for e in ended), [DONE] + 7 * [BAD_INPUT])
+        public = next(e.out for e in ended if e.code == DONE).split()[2]
+        self.assertIn(f"public {public}\n", (self.folder / "node7.key").read_text())
+
     def test_keygen_refuses_what_is_there_and_what_makes_no_sense(self):
         sweep = self.make([sim("a")])
         sweep.state.mkdir(mode=0o700)
