@@ -127,6 +127,23 @@ static double copy_share(const struct sweeps *s)
     return share;
 }
 
+/* Else a run that waits for nothing but a word would seem to hang. */
+static void say_paused(const struct coordinator *c)
+{
+    for (uint32_t i = 0; i < c->catalog.model_count; i++) {
+        struct core_model_view v;
+        core_model_view(c->core, i, &v);
+        if (!v.paused)
+            continue;
+        const char *name = c->catalog.models[i].name;
+        log_warn("model_paused model=%s: it was before the coordinator crashed", name);
+        fprintf(stderr,
+                "muster-coordinator: model %s is paused, as it was before the crash; muster resume "
+                "--model %s lets it go on\n",
+                name, name);
+    }
+}
+
 static int open_core(struct coordinator *c, struct errmsg *msg)
 {
     if (c->config.retry_failures && retry_failures(c, msg))
@@ -144,7 +161,10 @@ static int open_core(struct coordinator *c, struct errmsg *msg)
     err e = restore_core(c->sweeps.all, &c->catalog, c->store, &config, &c->core, msg);
     if (!e)
         e = pauses_restore(c->store, &c->catalog, c->core, msg);
-    return e ? EXIT_STORE_FAILED : 0;
+    if (e)
+        return EXIT_STORE_FAILED;
+    say_paused(c);
+    return 0;
 }
 
 static int serve(struct coordinator *c, struct errmsg *msg)

@@ -365,6 +365,7 @@ class Steering(Operated):
         after = self.wait_for_status(run, sweep, lambda s: s["epoch"] > before["epoch"])
         self.assertTrue(after["models"][0]["paused"])
         self.assertEqual(after["done"], before["done"])
+        self.assertIn("model a is paused, as it was before the crash", run.said())
         run.signal(signal.SIGINT)
         self.assert_ended(run, STOPPED)
         self.assert_goes_on(sweep)
