@@ -11,6 +11,7 @@ enum {
     BACKOFF_MS = 1000,
     IDLE_MS = 60 * 1000,     /* a loaded scorer is kept so long without work */
     ASK_MS = 5 * 1000,       /* told to go, it has so long */
+    KILL_MS = 10 * 1000,     /* not gone so long after SIGKILL: the kernel holds it */
     TIMEOUT_MS = 120 * 1000, /* the defaults of a model: the sweep file says nothing of scorers */
     LOAD_TIMEOUT_MS = 600 * 1000
 };
@@ -23,7 +24,8 @@ enum scorer_state {
     SCORER_ASKED, /* the head of the queue is with it */
     SCORER_STOPPING,
     SCORER_KILLED,
-    SCORER_LATE /* killed, since it said no hello */
+    SCORER_LATE, /* killed, since it said no hello */
+    SCORER_STUCK /* killed, and still there */
 };
 
 struct job {
@@ -102,6 +104,19 @@ static void scorer_on_reply(void *owner, const struct host_reply *reply)
     scorer_pump(s);
 }
 
+/* Of one task; NULL: of all. */
+static void scorer_refuse_jobs(struct scorer *s, const struct task_definition *task,
+                               const char *text)
+{
+    struct list *next;
+    for (struct list *n = list_first(&s->jobs); n != &s->jobs; n = next) {
+        next = n->next;
+        struct job *job = container_of(n, struct job, node);
+        if (!task || job->task == task)
+            s->config.on_unable(s->config.owner, scorer_take(job), text);
+    }
+}
+
 /* It did not come up: its jobs cannot be done here once it has failed often enough. */
 static void scorer_count_failure(struct scorer *s, const char *text)
 {
@@ -112,13 +127,7 @@ static void scorer_count_failure(struct scorer *s, const char *text)
     }
     s->failures = 0;
     scorer_set(s, SCORER_IDLE, 0);
-    struct list *next;
-    for (struct list *n = list_first(&s->jobs); n != &s->jobs; n = next) {
-        next = n->next;
-        struct job *job = container_of(n, struct job, node);
-        if (job->task == s->task)
-            s->config.on_unable(s->config.owner, scorer_take(job), text);
-    }
+    scorer_refuse_jobs(s, s->task, text);
 }
 
 static void scorer_on_exited(void *owner, enum host_end end, const char *text)
@@ -205,8 +214,7 @@ static void scorer_pump(struct scorer *s)
 
 static void scorer_kill(struct scorer *s)
 {
-    s->state = s->state == SCORER_LOADING ? SCORER_LATE : SCORER_KILLED;
-    uv_timer_stop(&s->timer);
+    scorer_set(s, s->state == SCORER_LOADING ? SCORER_LATE : SCORER_KILLED, KILL_MS);
     host_kill(s->host);
 }
 
@@ -230,7 +238,11 @@ static void scorer_on_timer(uv_timer_t *timer)
         return;
     case SCORER_IDLE: break;
     case SCORER_KILLED:
-    case SCORER_LATE: return;
+    case SCORER_LATE:
+    case SCORER_STUCK:
+        s->state = SCORER_STUCK;
+        scorer_refuse_jobs(s, NULL, "a process of it does not die of SIGKILL");
+        return;
     }
     scorer_pump(s);
 }
@@ -252,8 +264,8 @@ void scorer_submit(struct scorer *s, const struct task_definition *task, uint64_
     struct job *job = xmalloc(sizeof *job);
     *job = (struct job){ .task = task, .id = id };
     list_push_back(&s->jobs, &job->node);
-    if (s->state == SCORER_IDLE || s->state == SCORER_READY)
-        scorer_set(s, s->state, 0); /* pumps from the loop */
+    if (s->state == SCORER_IDLE || s->state == SCORER_READY || s->state == SCORER_STUCK)
+        scorer_set(s, s->state, 0); /* goes on from the loop */
 }
 
 bool scorer_is_idle(const struct scorer *s)
@@ -261,11 +273,16 @@ bool scorer_is_idle(const struct scorer *s)
     return !s->host;
 }
 
+static bool scorer_is_killed(const struct scorer *s)
+{
+    return s->state == SCORER_KILLED || s->state == SCORER_LATE || s->state == SCORER_STUCK;
+}
+
 void scorer_stop(struct scorer *s, bool now)
 {
     while (!list_empty(&s->jobs))
         scorer_take(scorer_head(s));
-    if (!s->host || s->state == SCORER_KILLED || s->state == SCORER_LATE)
+    if (!s->host || scorer_is_killed(s))
         return;
     if (now) {
         scorer_kill(s);
