@@ -144,14 +144,28 @@ static bool first_alone(const struct core *c, const struct attempt *a, uint32_t 
     return false;
 }
 
-/* For how long the slot has been at what it runs, without a result; 0: it may yet start more, which
- * can be taken back from it, or is about to be through. */
-static double stuck_ns(const struct core *c, const struct slot *s, const struct attempt *a)
+/* For how long the slot has been at what it runs, without a result. */
+static double silent_ns(const struct core *c, const struct slot *s)
 {
-    bool is_last = a->open == 1 || a->revoked;
-    if (!is_last || a->is_copy || s->gang || s->loading_ns > 0)
-        return 0;
-    return (double)(c->now_ns - s->accounted_ns);
+    return s->queued > 0 && s->loading_ns == 0 ? (double)(c->now_ns - s->accounted_ns) : 0;
+}
+
+static bool is_slow(const struct core *c, double ns, double expected_ns)
+{
+    return ns > SLOW_BEATS * (double)c->config.beat_ns && ns >= SLOW_TIMES * expected_ns;
+}
+
+double slot_stuck_ns(const struct core *c, const struct slot *s)
+{
+    const struct attempt *head = attempt_head(s->worker, (uint32_t)(s - s->worker->slots));
+    double ns = silent_ns(c, s);
+    return head && is_slow(c, ns, slot_instance_ns(c, s, head->cell)) ? ns : 0;
+}
+
+/* Whether it starts nothing more of it that could be taken back instead. */
+static bool runs_its_last(const struct slot *s, const struct attempt *head)
+{
+    return (head->open == 1 || head->revoked) && !head->is_copy && !s->gang;
 }
 
 /* Of all slots that have this one's model, the one that is stuck longest. */
@@ -159,15 +173,15 @@ static struct attempt *find_stuck(const struct core *c, const struct slot *helpe
 {
     const struct model *m = &c->models[helper->model];
     struct attempt *best = NULL;
-    double best_ns = SLOW_BEATS * (double)c->config.beat_ns;
+    double best_ns = 0;
     for (uint32_t i = 0; i < m->replicas; i++) {
         const struct slot *s = m->holders[i];
         struct attempt *a = attempt_head(s->worker, (uint32_t)(s - s->worker->slots));
         uint32_t instance;
-        if (s == helper || !a || a->cell->model != helper->model)
+        if (s == helper || !a || a->cell->model != helper->model || !runs_its_last(s, a))
             continue;
-        double ns = stuck_ns(c, s, a);
-        if (ns <= best_ns || ns < SLOW_TIMES * slot_instance_ns(c, helper, a->cell) ||
+        double ns = silent_ns(c, s);
+        if (ns <= best_ns || !is_slow(c, ns, slot_instance_ns(c, helper, a->cell)) ||
             worker_refuses(helper->worker, a->cell->model, a->cell->task) ||
             !first_alone(c, a, &instance))
             continue;

@@ -170,6 +170,8 @@ void tail_look(struct core *c); /* take unstarted work back for those that starv
 void tail_arm(struct core *c);  /* when to look next */
 
 /* copy.c */
+/* For how long the slot has had no result of what it runs, if that is slow; else 0. */
+double slot_stuck_ns(const struct core *c, const struct slot *s);
 struct attempt *copy_of(const struct core *c, const struct cell *cell, uint32_t instance);
 /* Its attempt is over and has left it open: true if a copy goes on with it, and has it now. */
 bool copy_takes_over(struct core *c, struct cell *cell, uint32_t instance);

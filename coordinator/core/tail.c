@@ -5,8 +5,9 @@
  * and those who help it be through at the same time. A slot goes on with what it keeps. What comes
  * back is free, and is granted anew, in smaller parts. An instance that runs is never taken away,
  * and a slot that gave something back is spared until a result of its own is recorded: so each look
- * is paid for with progress. A slot for which there is nothing to take back may run a copy of what
- * is slow elsewhere (copy.c). */
+ * is paid for with progress. But a slot that is stuck gives back all that it has not started:
+ * nobody knows for how long yet, and what it runs is worth a copy once it is all that it has. A
+ * slot for which there is nothing to take back may copy what is slow elsewhere (copy.c). */
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -69,14 +70,15 @@ bool attempt_is_retry(const struct core *c, const struct attempt *a)
 
 static bool may_be_taken(const struct core *c, const struct attempt *a)
 {
-    return !a->revoked && !a->is_being_split && !a->is_copy && !attempt_is_retry(c, a);
+    return a->open > has_begun(a) && !a->revoked && !a->is_being_split && !a->is_copy &&
+           !attempt_is_retry(c, a);
 }
 
 /* The slot's attempts, as far as there is something to gain. */
 static void add_victims(const struct core *c, struct slot *s, struct look *look)
 {
-    double until_ns = 0;
-    if (s->spared)
+    double until_ns = slot_stuck_ns(c, s); /* it may well take as long again */
+    if (s->spared && until_ns <= 0)
         return;
     for (struct list *n = s->attempts.next; n != &s->attempts && look->count < VICTIMS_MAX;
          n = n->next) {
@@ -247,7 +249,8 @@ static uint32_t last_open(const struct attempt *a, uint32_t count)
     return i;
 }
 
-/* What its slot will not be through with when the helpers are. */
+/* What its slot will not be through with when the helpers are. Of one that is stuck all, and once:
+ * it might be asked for a part of what it has started already again and again. */
 static void take_part(struct core *c, const struct victim *v)
 {
     struct attempt *a = v->attempt;
@@ -256,7 +259,8 @@ static void take_part(struct core *c, const struct victim *v)
     uint32_t count = part < 1 ? 0 : part < most ? (uint32_t)part : most;
     if (count == 0)
         return;
-    if (count < a->open && a->worker->takes_cuts)
+    bool is_stuck = slot_stuck_ns(c, &a->worker->slots[a->slot]) > 0;
+    if (count < a->open && a->worker->takes_cuts && !is_stuck)
         split(c, a, last_open(a, count));
     else
         take_back(c, a);

@@ -123,6 +123,27 @@ TEST(a_slot_that_gave_back_is_spared_until_it_has_a_result)
     assert_non_null(strstr(a_beat_later(&s), "revoke from="));
 }
 
+TEST(a_slot_that_is_stuck_gives_back_all_that_it_has_not_started)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    tells_rows(&s, 0, 1);
+    assert_string_equal(a_beat_later(&s), "revoke from=21\n");
+    gives_back(&s, SIZE); /* it had started all of them */
+    assert_string_equal(a_beat_later(&s), "revoke\n");
+    assert_string_equal(a_beat_later(&s), ""); /* it is asked once */
+}
+
+TEST(a_slot_is_not_stuck_while_it_has_results)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    for (uint32_t i = 0; i < 4; i++) {
+        tells_rows(&s, i, 1);
+        assert_string_not_equal(a_beat_later(&s), "revoke\n");
+    }
+}
+
 TEST(the_word_may_be_lost_with_the_connection)
 {
     struct scene s;
@@ -196,6 +217,8 @@ int main(void)
         cmocka_unit_test(it_goes_on_with_what_it_kept),
         cmocka_unit_test(a_worker_that_knows_no_parts_gives_back_all),
         cmocka_unit_test(a_slot_that_gave_back_is_spared_until_it_has_a_result),
+        cmocka_unit_test(a_slot_that_is_stuck_gives_back_all_that_it_has_not_started),
+        cmocka_unit_test(a_slot_is_not_stuck_while_it_has_results),
         cmocka_unit_test(the_word_may_be_lost_with_the_connection),
         cmocka_unit_test(what_makes_no_sense_changes_nothing),
         cmocka_unit_test(a_part_from_its_first_instance_on_or_before_changes_nothing),

@@ -173,6 +173,16 @@ SCENE(a_slot_stays_with_its_model_for_as_long_as_the_load_took,
     assert_string_equal(loads_if(s, false), "b@0 b@0 a@0 a@0 b@252 b@948 end@1320");
 }
 
+/* The third slot is a hundred times slower than the others. When they are through it is stuck in an
+ * instance: they take what it has behind that, and copy the instance. */
+SCENE(a_slot_that_is_stuck_keeps_nothing_for_itself,
+      "workers: [{count: 3, slots: 1, slow: {every: 3, factor: 100}}]\n"
+      "models: [{load: 10s, instance: 1s, spread: 0}]\n")
+{
+    add_model(s, "a", 600);
+    assert_string_equal(loads_if(s, false), "a@0 a@0 a@0 end@314");
+}
+
 #define A_PAIR_OF_SLOTS                                                                            \
     "workers: [{count: 1, slots: 2}]\n"                                                            \
     "models: [{load: 10s, instance: 1s, spread: 0}]\n"
@@ -226,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_model_gets_no_more_slots_than_it_needs_while_others_wait),
         cmocka_unit_test(a_short_model_makes_way_for_one_that_nobody_knew_was_long),
         cmocka_unit_test(a_slot_stays_with_its_model_for_as_long_as_the_load_took),
+        cmocka_unit_test(a_slot_that_is_stuck_keeps_nothing_for_itself),
         cmocka_unit_test(what_takes_the_most_slot_time_begins_first),
         cmocka_unit_test(of_models_nobody_has_measured_the_wide_begin_first),
         cmocka_unit_test(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long),
