@@ -10,6 +10,7 @@
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* An instance is slow if it takes so many times its kind, and some beats: news of it is as old. */
@@ -168,6 +169,30 @@ static bool runs_its_last(const struct slot *s, const struct attempt *head)
     return (head->open == 1 || head->revoked) && !head->is_copy && !s->gang;
 }
 
+/* What its slots are stuck in longest, in times of its kind, of what has no copy yet. Those who ask
+ * are many, and mostly there is nothing for any of them: answered once a look, and a copy. */
+static double slowest_of(const struct core *c, struct model *m)
+{
+    if (m->slowest_at_ns == c->now_ns)
+        return m->slowest;
+    m->slowest_at_ns = c->now_ns;
+    m->slowest = 0;
+    for (uint32_t i = 0; i < m->replicas; i++) {
+        const struct slot *s = m->holders[i];
+        const struct attempt *a = attempt_head(s->worker, (uint32_t)(s - s->worker->slots));
+        uint32_t instance;
+        double ns = silent_ns(c, s);
+        if (ns <= SLOW_BEATS * (double)c->config.beat_ns || !a || &c->models[a->cell->model] != m ||
+            !runs_its_last(s, a))
+            continue;
+        double kind_ns = cell_instance_ns(c, a->cell);
+        double times = kind_ns > 0 ? ns / kind_ns : INFINITY;
+        if (times > m->slowest && first_alone(c, a, &instance))
+            m->slowest = times;
+    }
+    return m->slowest;
+}
+
 /* Of all slots that have this one's model, the one that is stuck longest. */
 static struct attempt *find_stuck(const struct core *c, const struct slot *helper, uint32_t *out)
 {
@@ -204,13 +229,17 @@ bool copy_look(struct core *c, struct slot *s)
 {
     if (c->config.copy_share <= 0 || !may_copy(c, s))
         return false;
+    struct model *m = &c->models[s->model];
     uint32_t instance;
+    if (slowest_of(c, m) < SLOW_TIMES * slot_factor(s, m))
+        return false;
     const struct attempt *stuck = find_stuck(c, s, &instance);
     if (!stuck)
         return false;
     double expected_ns = slot_instance_ns(c, s, stuck->cell);
     if (spent_on_copies_ns(c) + expected_ns > c->config.copy_share * c->busy_ns)
         return false;
+    m->slowest_at_ns = -1;
     race_begin(c, stuck->cell, instance);
     grant_copy(c, s, stuck->cell, instance);
     return true;

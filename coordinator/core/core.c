@@ -107,6 +107,7 @@ uint32_t core_add_model(struct core *c, const struct core_need *need)
     c->models = xgrow(c->models, &c->model_capacity, c->model_count + 1, sizeof(*c->models));
     c->models[c->model_count] = (struct model){ .need = *need };
     c->models[c->model_count].started_on = NONE;
+    c->models[c->model_count].slowest_at_ns = -1;
     gpu_type_enter_model(c, &c->models[c->model_count]);
     fits_enter_model(c, (uint32_t)c->model_count++);
     return (uint32_t)c->model_count - 1;

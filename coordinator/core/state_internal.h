@@ -111,6 +111,8 @@ struct model {
     uint32_t leaving;      /* replicas that finish what they have of it, and go */
     double pending_ns;     /* what they still have to load */
     uint32_t first_victim; /* tail.c: the most gainful one of a look; NONE: none */
+    int64_t slowest_at_ns; /* copy.c: when it was seen how slow its slots are; -1: not since */
+    double slowest;        /* what takes longest there, in times of its kind; 0: nothing is slow */
     char *reason;          /* the newest reason why it did not start or run somewhere */
 };
 

@@ -142,6 +142,49 @@ TEST(a_copy_that_fails_accuses_nobody)
                         "revoke\nrecord 0/0\nack 3\n");
 }
 
+/* Of the two that are through each takes another one, when both look at once. */
+TEST(two_idle_slots_copy_two_slow_instances)
+{
+    static struct msg_slot_beat ready[4];
+    static struct msg_beat m = { .slots = ready, .slot_count = 4 };
+    core_free(b->core);
+    b->core = core_new(&(struct core_config){ .epoch = 3,
+                                              .seed = 1,
+                                              .beat_ns = 1000ll * MS,
+                                              .lease_ns = 20000ll * MS,
+                                              .job_target_ns = 30000ll * MS,
+                                              .probe_ns = 1000ll * MS,
+                                              .backoff_ns = 1000ll * MS,
+                                              .strikes_max = 3,
+                                              .copy_share = 10 });
+    one_cell(b, 4);
+    step(b, (struct core_event){ .kind = CORE_PAUSE_MODEL });
+    step(b, hello("w", 1, 4));
+    for (int i = 0; i < 4; i++)
+        ready[i] = (struct msg_slot_beat){ .state = SLOT_READY, .model = 1 };
+    struct core_event e = beat(b, 0);
+    e.as.beat.beat = &m;
+    step(b, e);
+    assert_string_equal(step(b, (struct core_event){ .kind = CORE_RESUME_MODEL }),
+                        "grant slot=0 0/0 [0,+1)\n"
+                        "grant slot=1 0/0 [1,+1)\n"
+                        "grant slot=2 0/0 [2,+1)\n"
+                        "grant slot=3 0/0 [3,+1)\n");
+    uint64_t last = b->attempt;
+    b->now_ms += 1000;
+    for (uint32_t i = 2; i < 4; i++) {
+        step(b, range(b, last - 3 + i, i, 1, STATUS_OK));
+        step(b, ended(b, last - 3 + i, ENDED_DONE));
+    }
+    const char *trace = "";
+    for (int s = 0; s < 9 && !strstr(trace, "grant"); s++) {
+        b->now_ms += 500;
+        step(b, e);
+        trace = step(b, (struct core_event){ .kind = CORE_TIME });
+    }
+    assert_string_equal(trace, "grant slot=2 0/0 [0,+1)\ngrant slot=3 0/0 [1,+1)\n");
+}
+
 TEST(two_answers_that_differ_are_counted)
 {
     struct pair p;
@@ -166,6 +209,7 @@ int main(void)
         cmocka_unit_test(nothing_is_copied_beyond_the_share_or_of_a_model_that_forbids_it),
         cmocka_unit_test(a_copy_takes_the_place_of_an_attempt_that_is_lost),
         cmocka_unit_test(a_copy_that_fails_accuses_nobody),
+        cmocka_unit_test(two_idle_slots_copy_two_slow_instances),
         cmocka_unit_test(two_answers_that_differ_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
