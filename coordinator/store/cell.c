@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "coordinator/store/bundle.h"
 #include "coordinator/store/scan.h"
 
 #define NO_PAGE UINT64_MAX
@@ -36,6 +37,10 @@ err store_cell_begin(struct store_cell *c, struct store_txn *t, uint32_t model, 
     c->state = (struct store_cell_state){ .size = size };
     c->page = NO_PAGE;
     c->page_changed = false;
+    c->looked = false;
+    c->record = 0;
+    c->record_changed = false;
+    buf_clear(&t->store->bundle);
     err e = store_state_read(t, model, task, &c->state, msg);
     struct store_key key = key_of(c, TABLE_TALLY, 0);
     if (e == ERR_NOT_FOUND)
@@ -187,15 +192,72 @@ static err end_strikes(struct store_cell *c, const struct block *block)
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
+static err flush_record(struct store_cell *c)
+{
+    struct buf *bundle = &c->txn->store->bundle;
+    struct store_key key = key_of(c, TABLE_BLOCK, c->record);
+    err e = OK;
+    if (c->record_changed)
+        e = store_put(c->txn, TABLE_BLOCK, &key, buf_span(bundle), c->msg);
+    c->record_changed = false;
+    buf_clear(bundle);
+    return e;
+}
+
+/* Have the newest record in the bundle, if it may take more blocks. It must end with the newest
+ * block. */
+static err load_record(struct store_cell *c)
+{
+    struct store_key next = key_of(c, TABLE_BLOCK, c->state.blocks + 1);
+    struct span key, payload, block;
+    struct store_place place;
+    err e = store_get_last(c->txn, TABLE_BLOCK, &next, STORE_CELL_KEY_BYTES, STORE_BUNDLE_BYTES_MAX,
+                           &key, &payload, c->msg);
+    if (e)
+        return e == ERR_NOT_FOUND ? OK : e;
+    if (!store_key_parse(TABLE_BLOCK, key, &place))
+        return store_damaged(c->txn, TABLE_BLOCK, key, "has an odd key", c->msg);
+    uint64_t behind = place.number;
+    struct store_bundle bundle = store_bundle_of(payload);
+    while (store_bundle_next(&bundle, &block))
+        behind++;
+    if (behind != c->state.blocks + 1)
+        return store_damaged(c->txn, TABLE_BLOCK, key, "does not end with the newest block",
+                             c->msg);
+    buf_append_span(&c->txn->store->bundle, payload);
+    c->record = place.number;
+    return OK;
+}
+
+/* As the newest one, into the newest record or a new one. */
+static err put_block(struct store_cell *c, struct span bytes)
+{
+    struct buf *bundle = &c->txn->store->bundle;
+    err e = c->looked ? OK : load_record(c);
+    c->looked = true;
+    if (!e && !store_bundle_takes(bundle, bytes))
+        e = flush_record(c);
+    if (e)
+        return e;
+    c->state.blocks++;
+    store_chain_add(&c->state.chain, bytes);
+    if (!store_bundle_takes(bundle, bytes)) { /* not even an empty one: it is a record alone */
+        struct store_key key = key_of(c, TABLE_BLOCK, c->state.blocks);
+        return store_put(c->txn, TABLE_BLOCK, &key, bytes, c->msg);
+    }
+    if (bundle->len == 0)
+        c->record = c->state.blocks;
+    c->record_changed = true;
+    store_bundle_add(bundle, bytes);
+    return OK;
+}
+
 err store_cell_block(struct store_cell *c, struct span bytes, const struct block *block)
 {
     if (block->rows == 0)
         return OK;
     check(block->instance[block->rows - 1] < c->state.size);
-    c->state.blocks++;
-    store_chain_add(&c->state.chain, bytes);
-    struct store_key key = key_of(c, TABLE_BLOCK, c->state.blocks);
-    err e = store_insert(c->txn, TABLE_BLOCK, &key, bytes, c->msg);
+    err e = put_block(c, bytes);
     if (!e)
         e = mark_rows(c, block);
     if (!e)
@@ -234,7 +296,9 @@ err store_cell_reopen(struct store_cell *c, uint32_t instance, const struct stor
 
 err store_cell_end(struct store_cell *c)
 {
-    err e = flush_page(c);
+    err e = flush_record(c);
+    if (!e)
+        e = flush_page(c);
     if (e)
         return e;
     struct buf *payload = scratch(c);

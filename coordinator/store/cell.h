@@ -13,6 +13,9 @@ struct store_cell {
     struct store_cell_state state;
     uint64_t page; /* the one in `bits`; NO_PAGE: none yet */
     bool page_changed;
+    bool looked;     /* for the newest record of blocks, */
+    uint64_t record; /* which is this one, if it is in the store's `bundle` */
+    bool record_changed;
     uint8_t bits[STORE_PAGE_BYTES];
 };
 
@@ -25,7 +28,7 @@ err store_cell_block(struct store_cell *c, struct span bytes, const struct block
 err store_cell_reopen(struct store_cell *c, uint32_t instance, const struct store_failure *failure);
 /* Whether an instance has ended. */
 err store_cell_ended(struct store_cell *c, uint32_t instance, bool *out);
-/* Write what is still to be written. */
+/* Write what is still to be written: blocks too. */
 err store_cell_end(struct store_cell *c);
 
 #endif

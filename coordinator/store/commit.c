@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "coordinator/store/batch.h"
+#include "coordinator/store/bundle.h"
 #include "coordinator/store/cell.h"
 #include "coordinator/store/retry.h"
 #include "coordinator/store/table.h"
@@ -135,11 +136,12 @@ static err count_retries(struct store *s, const struct store_batch *b, uint64_t 
     return e;
 }
 
-/* What the batch may take at most, nearly always: the bytes, rounded to pages, and the paths of
- * LMDB's trees that each operation copies. Set aside, not used up. */
+/* What the batch may take at most, nearly always: the bytes, rounded to pages, and for each
+ * operation the record that takes its block, and the paths of LMDB's trees that it copies. Set
+ * aside, not used up. */
 static uint64_t need_of(const struct store_batch *b, uint64_t retries)
 {
-    enum { BYTES_AN_OP = 16 << 10 };
+    enum { BYTES_AN_OP = (16 << 10) + STORE_BUNDLE_BYTES_MAX };
     uint64_t ops = b->count - b->retries + retries;
     return STORE_NEED_SMALL + 2 * (uint64_t)b->bytes.len + ops * BYTES_AN_OP;
 }

@@ -72,22 +72,25 @@ static void check_row(struct cell_check *c, const struct block *block, uint32_t 
         note_failed_row(c, block, row, number);
 }
 
-static err check_block(struct cell_check *c, struct store_cursor *cursor)
+static err check_block(void *owner, struct store_cursor *cursor,
+                       const struct store_scanned *scanned)
 {
-    struct block block;
-    uint64_t number;
-    err e = store_scan_block(cursor, c->state->size, &number, &block);
-    if (e)
-        return store_fsck_note(c->f, e);
-    if (number != c->blocks + 1)
-        SAY(c, "block %" PRIu64 " follows block %" PRIu64, number, c->blocks);
-    c->blocks = number;
-    c->f->sum->block_bytes += cursor->payload.len;
-    store_chain_add(&c->chain, cursor->payload);
-    for (uint32_t row = 0; row < block.rows; row++)
-        check_row(c, &block, row, number);
-    block_release(&block);
+    (void)cursor;
+    struct cell_check *c = owner;
+    if (scanned->number != c->blocks + 1)
+        SAY(c, "block %" PRIu64 " follows block %" PRIu64, scanned->number, c->blocks);
+    c->blocks = scanned->number;
+    c->f->sum->block_bytes += scanned->bytes.len;
+    store_chain_add(&c->chain, scanned->bytes);
+    for (uint32_t row = 0; row < scanned->block->rows; row++)
+        check_row(c, scanned->block, row, scanned->number);
     return OK;
+}
+
+static err check_blocks(struct cell_check *c, struct store_cursor *cursor)
+{
+    err e = store_scan_record(cursor, c->state->size, check_block, c);
+    return e ? store_fsck_note(c->f, e) : OK;
 }
 
 static err check_page(struct cell_check *c, struct store_cursor *cursor)
@@ -206,7 +209,7 @@ static void compare(struct cell_check *c)
 
 static err check_all(struct cell_check *c)
 {
-    err e = check_each(c, TABLE_BLOCK, check_block);
+    err e = check_each(c, TABLE_BLOCK, check_blocks);
     if (c->failed_count > 1)
         qsort(c->failed, c->failed_count, sizeof(c->failed[0]), by_instance);
     if (!e)

@@ -78,24 +78,20 @@ struct recount {
     struct tally tally;
 };
 
-static err recount_block(struct recount *r, struct store_cursor *c)
+static err recount_block(void *owner, struct store_cursor *c, const struct store_scanned *scanned)
 {
-    struct block block;
-    uint64_t number;
-    err e = store_scan_block(c, r->seen.bits, &number, &block);
-    if (e)
-        return e;
-    for (uint32_t row = 0; row < block.rows && !e; row++) {
-        uint32_t instance = block.instance[row];
-        if (store_voids_has(&r->voids, instance, number))
+    struct recount *r = owner;
+    const struct block *block = scanned->block;
+    for (uint32_t row = 0; row < block->rows; row++) {
+        uint32_t instance = block->instance[row];
+        if (store_voids_has(&r->voids, instance, scanned->number))
             continue;
         if (!bitmap_set(&r->seen, instance))
-            e = store_damaged(c->txn, TABLE_BLOCK, c->key, "records an instance again", c->msg);
-        else if (!r->wanted || bitmap_get(r->wanted, instance))
-            store_tally_add(&r->tally, &block, row);
+            return store_damaged(c->txn, TABLE_BLOCK, c->key, "records an instance again", c->msg);
+        if (!r->wanted || bitmap_get(r->wanted, instance))
+            store_tally_add(&r->tally, block, row);
     }
-    block_release(&block);
-    return e;
+    return OK;
 }
 
 static err recount_cell(struct store_txn *t, uint32_t model, uint32_t task, struct recount *r,
@@ -112,7 +108,7 @@ static err recount_cell(struct store_txn *t, uint32_t model, uint32_t task, stru
     if (e)
         return e;
     while (!e && store_cursor_next(&c))
-        e = recount_block(r, &c);
+        e = store_scan_record(&c, r->seen.bits, recount_block, r);
     e = store_cursor_close(&c, e);
     return e ? e : store_state_agrees(t, model, task, &state, bitmap_count(&r->seen), msg);
 }

@@ -9,7 +9,7 @@ static const struct {
     uint8_t first, last;
 } table_versions[TABLE_COUNT] = {
     [TABLE_META] = { 1, 1 },    [TABLE_MODEL] = { 1, 1 },  [TABLE_TASK] = { 1, 1 },
-    [TABLE_BLOCK] = { 1, 2 },   [TABLE_DONE] = { 1, 1 },   [TABLE_TALLY] = { 2, 2 },
+    [TABLE_BLOCK] = { 1, 3 },   [TABLE_DONE] = { 1, 1 },   [TABLE_TALLY] = { 2, 2 },
     [TABLE_FAILURE] = { 1, 1 }, [TABLE_STRIKE] = { 1, 1 }, [TABLE_REOPENED] = { 1, 1 },
 };
 

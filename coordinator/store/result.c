@@ -14,6 +14,8 @@ struct source {
     struct heap_node node; /* key: the instance of the next row; tie: the block's number */
     uint32_t first;        /* instance of its first row */
     uint64_t number;
+    uint64_t record;    /* the number of its record, */
+    size_t at, len;     /* where in it the block lies */
     struct block block; /* while it is open */
     uint32_t row;       /* the next one */
 };
@@ -32,18 +34,21 @@ struct merge {
     uint64_t given;
 };
 
-static err note_source(struct merge *m, struct store_cursor *c)
+static err note_source(void *owner, struct store_cursor *c, const struct store_scanned *scanned)
 {
-    struct block block;
-    uint64_t number;
-    err e = store_scan_block(c, m->state.size, &number, &block);
-    if (e)
-        return e;
-    if (block.rows > 0) {
-        m->sources = xgrow(m->sources, &m->capacity, m->count + 1, sizeof(m->sources[0]));
-        m->sources[m->count++] = (struct source){ .first = block.instance[0], .number = number };
-    }
-    block_release(&block);
+    struct merge *m = owner;
+    struct store_place place;
+    check(store_key_parse(TABLE_BLOCK, c->key, &place)); /* it was scanned */
+    if (scanned->block->rows == 0)
+        return OK;
+    m->sources = xgrow(m->sources, &m->capacity, m->count + 1, sizeof(m->sources[0]));
+    m->sources[m->count++] = (struct source){
+        .first = scanned->block->instance[0],
+        .number = scanned->number,
+        .record = place.number,
+        .at = (size_t)(scanned->bytes.data - c->payload.data),
+        .len = scanned->bytes.len,
+    };
     return OK;
 }
 
@@ -61,7 +66,7 @@ static err note_sources(struct merge *m)
     struct store_key from = store_key_place(TABLE_BLOCK, m->model, m->task, 0);
     err e = store_cursor_open(&c, m->txn, TABLE_BLOCK, &from, STORE_CELL_KEY_BYTES, m->msg);
     while (!e && store_cursor_next(&c))
-        e = note_source(m, &c);
+        e = store_scan_record(&c, m->state.size, note_source, m);
     e = store_cursor_close(&c, e);
     if (m->count > 1)
         qsort(m->sources, m->count, sizeof(m->sources[0]), by_first);
@@ -70,12 +75,13 @@ static err note_sources(struct merge *m)
 
 static err open_source(struct merge *m, struct source *source)
 {
-    struct store_key key = store_key_place(TABLE_BLOCK, m->model, m->task, source->number);
+    struct store_key key = store_key_place(TABLE_BLOCK, m->model, m->task, source->record);
     struct span payload;
     err e = store_get(m->txn, TABLE_BLOCK, &key, &payload, m->msg);
     if (e)
         return e;
-    check(pack_decode(payload, &source->block) == OK); /* as in the first pass */
+    struct span bytes = span_of(payload.data + source->at, source->len);
+    check(pack_decode(bytes, &source->block) == OK); /* as in the first pass */
     source->node.key = source->first;
     source->node.tie = source->number;
     heap_push(&m->heap, &source->node);
@@ -114,7 +120,7 @@ static err give_row(struct merge *m, const struct source *source, store_result_f
     if (store_voids_has(&m->voids, result.instance, source->number))
         return OK;
     if (result.instance == m->last) {
-        struct store_key key = store_key_place(TABLE_BLOCK, m->model, m->task, source->number);
+        struct store_key key = store_key_place(TABLE_BLOCK, m->model, m->task, source->record);
         return store_damaged(m->txn, TABLE_BLOCK, store_key_span(&key), "records an instance again",
                              m->msg);
     }

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/pack/pack.h"
+#include "coordinator/store/bundle.h"
 
 err store_state_read(struct store_txn *t, uint32_t model, uint32_t task,
                      struct store_cell_state *out, struct errmsg *msg)
@@ -78,15 +79,31 @@ bool store_voids_has(const struct store_voids *v, uint32_t instance, uint64_t bl
     return found && block <= found->block;
 }
 
-err store_scan_block(struct store_cursor *c, uint32_t size, uint64_t *out_number, struct block *out)
+static err scan_block(struct store_cursor *c, uint32_t size, struct store_scanned *scanned,
+                      store_scan_f *each, void *owner)
+{
+    struct block block;
+    if (pack_decode(scanned->bytes, &block) != OK)
+        return store_damaged(c->txn, TABLE_BLOCK, c->key, "cannot be read", c->msg);
+    scanned->block = &block;
+    err e = OK;
+    if (block.rows > 0 && block.instance[block.rows - 1] >= size)
+        e = store_damaged(c->txn, TABLE_BLOCK, c->key, "has rows behind its task's end", c->msg);
+    else
+        e = each(owner, c, scanned);
+    block_release(&block);
+    return e;
+}
+
+err store_scan_record(struct store_cursor *c, uint32_t size, store_scan_f *each, void *owner)
 {
     struct store_place place;
-    if (!store_key_parse(TABLE_BLOCK, c->key, &place) || pack_decode(c->payload, out) != OK)
+    if (!store_key_parse(TABLE_BLOCK, c->key, &place))
         return store_damaged(c->txn, TABLE_BLOCK, c->key, "cannot be read", c->msg);
-    if (out->rows > 0 && out->instance[out->rows - 1] >= size) {
-        block_release(out);
-        return store_damaged(c->txn, TABLE_BLOCK, c->key, "has rows behind its task's end", c->msg);
-    }
-    *out_number = place.number;
-    return OK;
+    struct store_scanned scanned = { .number = place.number };
+    struct store_bundle bundle = store_bundle_of(c->payload);
+    err e = OK;
+    for (; !e && store_bundle_next(&bundle, &scanned.bytes); scanned.number++)
+        e = scan_block(c, size, &scanned, each, owner);
+    return e;
 }

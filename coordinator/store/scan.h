@@ -31,9 +31,16 @@ const struct store_void *store_voids_find(const struct store_voids *v, uint32_t 
 /* Whether a row of the instance in this block is void. */
 bool store_voids_has(const struct store_voids *v, uint32_t instance, uint64_t block);
 
-/* The block under the cursor, checked: decoded, no instance at or behind `size`. The caller
- * releases it. */
-err store_scan_block(struct store_cursor *c, uint32_t size, uint64_t *out_number,
-                     struct block *out);
+/* A block as it lies in its record. */
+struct store_scanned {
+    uint64_t number;
+    struct span bytes; /* lie in the cursor's payload */
+    const struct block *block;
+};
+/* An err ends the scan. */
+typedef err store_scan_f(void *owner, struct store_cursor *c, const struct store_scanned *scanned);
+
+/* Each block of the record under the cursor, checked: decoded, no instance at or behind `size`. */
+err store_scan_record(struct store_cursor *c, uint32_t size, store_scan_f *each, void *owner);
 
 #endif

@@ -274,6 +274,7 @@ static void free_store(struct store *s)
     check(pthread_mutex_destroy(&s->writing) == 0);
     check(pthread_rwlock_destroy(&s->mapping) == 0);
     buf_release(&s->scratch);
+    buf_release(&s->bundle);
     free(s->data_path);
     free(s);
 }

@@ -23,6 +23,7 @@ struct store {
     pthread_mutex_t writing;  /* one write transaction at a time; guards what stands below */
     pthread_rwlock_t mapping; /* the map moves when it grows: readers keep it in place meanwhile */
     struct buf scratch;       /* payloads on their way to a record */
+    struct buf bundle;        /* blocks on their way to theirs */
     uint64_t writes;          /* since it was opened */
     bool failed;              /* a write failed for good: the store is not closed cleanly */
 };

@@ -202,31 +202,47 @@ err store_get(struct store_txn *t, enum store_table table, const struct store_ke
     return open_record(t, table, store_key_span(key), v, payload, msg);
 }
 
-static int put(struct store_txn *t, enum store_table table, const struct store_key *key,
-               struct span payload, unsigned flags)
+static bool has_prefix(MDB_val key, const struct store_key *of, size_t prefix_len)
 {
-    MDB_val k = val_of(store_key_span(key));
-    MDB_val v = { .mv_size = STORE_SEAL_BYTES + payload.len };
-    int rc = mdb_put(t->mdb, t->store->table[table], &k, &v, MDB_RESERVE | flags);
-    if (!rc)
-        store_record_seal(table, store_key_span(key), payload, v.mv_data);
-    return rc;
+    return key.mv_size >= prefix_len && memcmp(key.mv_data, of->bytes, prefix_len) == 0;
+}
+
+err store_get_last(struct store_txn *t, enum store_table table, const struct store_key *next,
+                   size_t prefix_len, size_t bytes_max, struct span *key, struct span *payload,
+                   struct errmsg *msg)
+{
+    MDB_cursor *cursor;
+    MDB_val k = val_of(store_key_span(next)), v;
+    int rc = mdb_cursor_open(t->mdb, t->store->table[table], &cursor);
+    if (rc)
+        return fail(t, rc, "read", msg);
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    bool is_behind = !rc && has_prefix(k, next, prefix_len);
+    if (!is_behind && (!rc || rc == MDB_NOTFOUND))
+        rc = mdb_cursor_get(cursor, &k, &v, rc ? MDB_LAST : MDB_PREV);
+    mdb_cursor_close(cursor);
+    if (rc && rc != MDB_NOTFOUND)
+        return fail(t, rc, "read", msg);
+    if (rc || !has_prefix(k, next, prefix_len))
+        return ERR_NOT_FOUND;
+    *key = span_of(k.mv_data, k.mv_size);
+    if (is_behind)
+        return store_damaged(t, table, *key, "is there, but is not counted", msg);
+    if (v.mv_size > STORE_SEAL_BYTES + bytes_max)
+        return ERR_NOT_FOUND;
+    return open_record(t, table, *key, v, payload, msg);
 }
 
 err store_put(struct store_txn *t, enum store_table table, const struct store_key *key,
               struct span payload, struct errmsg *msg)
 {
-    int rc = put(t, table, key, payload, 0);
-    return rc ? fail(t, rc, "write", msg) : OK;
-}
-
-err store_insert(struct store_txn *t, enum store_table table, const struct store_key *key,
-                 struct span payload, struct errmsg *msg)
-{
-    int rc = put(t, table, key, payload, MDB_NOOVERWRITE);
-    if (rc == MDB_KEYEXIST)
-        return store_damaged(t, table, store_key_span(key), "is there, but is not counted", msg);
-    return rc ? fail(t, rc, "write", msg) : OK;
+    MDB_val k = val_of(store_key_span(key));
+    MDB_val v = { .mv_size = STORE_SEAL_BYTES + payload.len };
+    int rc = mdb_put(t->mdb, t->store->table[table], &k, &v, MDB_RESERVE);
+    if (rc)
+        return fail(t, rc, "write", msg);
+    store_record_seal(table, store_key_span(key), payload, v.mv_data);
+    return OK;
 }
 
 err store_delete(struct store_txn *t, enum store_table table, const struct store_key *key,
@@ -281,7 +297,7 @@ bool store_cursor_next(struct store_cursor *c)
         return false;
     }
     c->key = span_of(k.mv_data, k.mv_size);
-    if (c->key.len < c->prefix_len || memcmp(c->key.data, c->from.bytes, c->prefix_len) != 0)
+    if (!has_prefix(k, &c->from, c->prefix_len))
         return false;
     c->failure = open_record(c->txn, c->table, c->key, v, &c->payload, c->msg);
     return c->failure == OK;

@@ -40,9 +40,12 @@ err store_get(struct store_txn *t, enum store_table table, const struct store_ke
               struct span *payload, struct errmsg *msg);
 err store_put(struct store_txn *t, enum store_table table, const struct store_key *key,
               struct span payload, struct errmsg *msg);
-/* A record that must not be there yet: ERR_CORRUPT if it is. */
-err store_insert(struct store_txn *t, enum store_table table, const struct store_key *key,
-                 struct span payload, struct errmsg *msg);
+/* The last record before `next`, if its key has the same first prefix_len bytes and its payload at
+ * most bytes_max bytes, else ERR_NOT_FOUND. From `next` on there must be none with that prefix:
+ * ERR_CORRUPT if there is. Key and payload borrow as those of store_get do. */
+err store_get_last(struct store_txn *t, enum store_table table, const struct store_key *next,
+                   size_t prefix_len, size_t bytes_max, struct span *key, struct span *payload,
+                   struct errmsg *msg);
 /* A record that must be there: ERR_CORRUPT if it is not. */
 err store_delete(struct store_txn *t, enum store_table table, const struct store_key *key,
                  struct errmsg *msg);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "coordinator/store/bundle.h"
 #include "coordinator/store/record.h"
 
 /* Decode, encode, decode, encode: the two encodings are the same. Spans borrow from `once`. */
@@ -34,6 +35,16 @@ static void try_reopened(struct span payload)
     buf_release(&once);
 }
 
+/* Whatever it is, it comes apart in blocks that lie in it. What blocks are: fuzz_pack_decode. */
+static void try_bundle(struct span payload)
+{
+    struct store_bundle b = store_bundle_of(payload);
+    struct span block;
+    size_t bytes = 0;
+    for (; store_bundle_next(&b, &block); bytes += block.len)
+        check(block.data >= payload.data && block.len <= payload.len - bytes);
+}
+
 static void try_payload(enum store_table table, struct span payload)
 {
     switch (table) {
@@ -52,8 +63,8 @@ static void try_payload(enum store_table table, struct span payload)
         CHECK_STABLE(struct strike, store_strike_decode, store_strike_encode);
         return;
     case TABLE_REOPENED: try_reopened(payload); return;
-    case TABLE_BLOCK: /* common/block.h: fuzz_block_decode */
-    case TABLE_DONE:  /* bits */
+    case TABLE_BLOCK: try_bundle(payload); return;
+    case TABLE_DONE: /* bits */
     case TABLE_COUNT: break;
     }
 }

@@ -4,6 +4,7 @@
 
 #include "common/crc.h"
 #include "common/varint.h"
+#include "coordinator/store/bundle.h"
 #include "coordinator/store/table.h"
 
 enum { SIZE = FIXTURE_SOUND_SIZE };
@@ -70,6 +71,31 @@ static err repeat_the_only_block(struct store_txn *t, void *context, struct errm
     struct store_key from = store_key_place(TABLE_BLOCK, 2, 2, 1);
     struct store_key to = store_key_place(TABLE_BLOCK, 2, 2, 2);
     return copy_record(t, TABLE_BLOCK, &from, &to);
+}
+
+static err leave_a_gap(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context, (void)msg;
+    struct store_key from = store_key_place(TABLE_BLOCK, 2, 2, 1);
+    struct store_key to = store_key_place(TABLE_BLOCK, 2, 2, 5);
+    return copy_record(t, TABLE_BLOCK, &from, &to);
+}
+
+/* The last one of those that lie in one record. */
+static err lose_a_block_of_several(struct store_txn *t, void *context, struct errmsg *msg)
+{
+    (void)context, (void)msg;
+    struct store_key key = store_key_place(TABLE_BLOCK, 1, 1, 1);
+    struct span payload, block;
+    struct buf fewer = { 0 };
+    err e = store_get(t, TABLE_BLOCK, &key, &payload, NULL);
+    check(!e);
+    struct store_bundle bundle = store_bundle_of(payload);
+    for (int i = 0; i < 2 && store_bundle_next(&bundle, &block); i++)
+        store_bundle_add(&fewer, block);
+    e = store_put(t, TABLE_BLOCK, &key, buf_span(&fewer), NULL);
+    buf_release(&fewer);
+    return e;
 }
 
 static err move_a_block(struct store_txn *t, void *context, struct errmsg *msg)
@@ -245,6 +271,9 @@ static void each_planted_thing_is_found(void **state)
     } cases[] = {
         { lose_a_block, "model 2, task 2: there are 0 blocks, 1 were recorded" },
         { repeat_a_block, "model 1, task 1: instance 0 is recorded again in block 4" },
+        { leave_a_gap, "model 2, task 2: block 5 follows block 1" },
+        { lose_a_block_of_several,
+          "model 1, task 1: instance 100 is listed as a failure, but did not fail" },
         { move_a_block, "block (model 2, task 1, 1) belongs to no tally" },
         { spoil_a_block, "block (model 1, task 1, 1) cannot be read" },
         { change_an_answer, "model 2, task 2: the 1 blocks are not those that were recorded" },
@@ -389,7 +418,7 @@ static void reading_and_writing_notice_what_is_lost(void **state)
         { lose_a_block, recount },       { lose_a_tally, recount },
         { lose_a_block, list },          { lose_a_tally, list },
         { repeat_a_block, commit_more }, { repeat_the_only_block, recount },
-        { repeat_the_only_block, list },
+        { repeat_the_only_block, list }, { lose_a_block_of_several, commit_more },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

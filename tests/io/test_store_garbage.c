@@ -242,18 +242,63 @@ static void garbage_among_blocks_is_named(void **state)
           { { recount, "block (model 1, task 1, 4) cannot be read" },
             { use_results, "cannot be read" },
             { commit, "is there, but is not counted" } } },
+        { { TABLE_BLOCK, NULL, 1, 1, 1, 0, BYTES("MBN1") },
+          "block (model 1, task 1, 1) cannot be read",
+          { { recount, "cannot be read" },
+            { use_results, "cannot be read" },
+            { commit, "block (model 1, task 1, 1) does not end with the newest block" } } },
+        { { TABLE_BLOCK, NULL, 1, 1, 1, 0, BYTES("MBN1\4MBK1\4MBK1\377MBK1") },
+          "cannot be read",
+          { { recount, "cannot be read" } } },
+        { { TABLE_BLOCK, NULL, 1, 1, 3, 1, BYTES("MBK1") },
+          "cannot be read",
+          { { recount, "cannot be read" }, { commit, "has an odd key" } } },
         { { TABLE_BLOCK, NULL, 1, 1, 4, 1, BYTES("MBK1") },
           "cannot be read",
           { { recount, "cannot be read" }, { load, NULL } } },
         { { TABLE_BLOCK, NULL, 2, 1, 1, -1, BYTES("MBK1") },
           "has a key of odd length",
           { { load, NULL } } },
-        { { TABLE_BLOCK, NULL, 1, 1, 3, 0, BYTES("MBK1"), .version = 3 },
+        { { TABLE_BLOCK, NULL, 1, 1, 1, 0, BYTES("MBK1"), .version = 4 },
           "was written by a newer muster",
           { { recount, "was written by a newer muster" },
-            { use_results, "was written by a newer muster" } } },
+            { use_results, "was written by a newer muster" },
+            { commit, "was written by a newer muster" } } },
     };
     TRY_ALL(cases);
+}
+
+/* A record of version 2 is one block; it takes more from today on. */
+static void a_block_of_an_earlier_version_is_read_and_joined(void **state)
+{
+    (void)state;
+    static char block[VALUE_BYTES_MAX];
+    char *dir = test_dir();
+    struct store *s = fixture_sound(dir);
+    struct garbage earlier = { TABLE_BLOCK, NULL, 2, 2, 1, 0, .bytes = block, .version = 2 };
+    struct store_txn t;
+    struct store_key key = key_of(&earlier);
+    struct span payload;
+    assert_int_equal(store_read_begin(s, &t, NULL), OK);
+    assert_int_equal(store_get(&t, TABLE_BLOCK, &key, &payload, NULL), OK);
+    assert_true(payload.len <= sizeof(block));
+    memcpy(block, payload.data, payload.len);
+    earlier.len = payload.len;
+    store_read_end(&t);
+    assert_int_equal(store_write(s, STORE_NEED_SMALL, plant, &earlier, NULL), OK);
+    fixture_clean(s);
+    struct store_batch *b = store_batch_new();
+    fixture_block(b, 2, 2, SIZE, 0, 1, 10, STATUS_OK);
+    fixture_commit(s, b);
+    store_batch_free(b);
+    assert_int_equal(fixture_clean(s).rows, 125);
+    uint64_t records;
+    assert_int_equal(store_read_begin(s, &t, NULL), OK);
+    assert_int_equal(store_count(&t, TABLE_BLOCK, &records, NULL), OK);
+    store_read_end(&t);
+    assert_int_equal(records, 2); /* one a cell */
+    store_close(s);
+    test_rm_rf(dir);
 }
 
 static void garbage_among_pages_is_named(void **state)
@@ -487,6 +532,7 @@ int main(void)
         cmocka_unit_test(garbage_among_identities_is_named),
         cmocka_unit_test(garbage_among_tallies_is_named),
         cmocka_unit_test(garbage_among_blocks_is_named),
+        cmocka_unit_test(a_block_of_an_earlier_version_is_read_and_joined),
         cmocka_unit_test(garbage_among_pages_is_named),
         cmocka_unit_test(a_bit_behind_the_end_of_the_task_is_named),
         cmocka_unit_test(garbage_among_failures_is_named),

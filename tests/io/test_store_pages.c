@@ -74,17 +74,17 @@ static struct sample *sample_new(void)
     return f;
 }
 
-/* Some blocks larger than a page, and enough that the table of blocks has branches, and free pages
- * of earlier commits. */
+/* Some blocks larger than a page, and so many cells that the table of blocks has branches, and free
+ * pages of earlier commits. */
 static int setup(void **state)
 {
     struct sample *f = sample_new();
     struct store *s = fixture_open(f->dir);
-    fixture_ids(s, 1, 1, 100000);
+    fixture_ids(s, 40, 5, 100000);
     struct store_batch *b = store_batch_new();
     for (uint32_t i = 0; i < 40; i++) {
         for (uint32_t k = 0; k < 5; k++)
-            fixture_block(b, 1, 1, 100000, (i * 5 + k) * 200, 1, k == 0 ? 180 : 5, STATUS_OK);
+            fixture_block(b, i + 1, k + 1, 100000, 0, 1, k == 0 ? 180 : 5, STATUS_OK);
         fixture_commit(s, b);
     }
     /* At last a run of pages so long that it lies behind all others. */
@@ -118,7 +118,7 @@ static int setup_large_list(void **state)
     fixture_ids(s, 1, 1, 100000);
     struct store_batch *b = store_batch_new();
     for (uint32_t i = 0; i <= LARGE_BLOCKS; i++)
-        fixture_block(b, 1, 1, 100000, i * 200, 1, 150, STATUS_OK);
+        fixture_block(b, 1, 1, 100000, i * 300, 1, 300, STATUS_OK); /* none shares its record */
     fixture_commit(s, b);
     assert_int_equal(store_write(s, STORE_NEED_SMALL, delete_large_blocks, NULL, NULL), OK);
     store_batch_free(b);

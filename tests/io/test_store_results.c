@@ -393,6 +393,28 @@ static void a_retry_opens_what_failed(void **state)
     store_close(s);
 }
 
+/* As many pages as the bytes of all blocks need, and a few for the rest, however they came. */
+static void small_blocks_share_their_pages(void **state)
+{
+    enum { ROWS = 2000, PAGES_OF_THE_REST = 24 };
+    struct store *s = fixture_open(*state);
+    fixture_ids(s, 1, 2, ROWS);
+    struct store_batch *b = store_batch_new();
+    for (uint32_t i = 0; i < ROWS; i++) {
+        fixture_block(b, 1, 1 + i % 2, ROWS, i / 2, 1, 1, i % 14 == 1 ? STATUS_CRASH : STATUS_OK);
+        if (i % 100 == 99)
+            fixture_commit(s, b);
+    }
+    struct order order = { .step = 1 };
+    assert_int_equal(store_each_result(s, 1, 1, expect_in_order, &order, NULL), OK);
+    assert_int_equal(order.given, ROWS / 2);
+    struct fsck_summary sum = fixture_clean(s);
+    assert_int_equal(sum.blocks, ROWS);
+    assert_true(sum.bytes < sum.block_bytes + sum.block_bytes / 20 + 4096 * PAGES_OF_THE_REST);
+    store_batch_free(b);
+    store_close(s);
+}
+
 /* Failing, being retried, failing again and succeeding at last leaves one result: the last. */
 static void a_retried_instance_counts_once(void **state)
 {
@@ -598,6 +620,7 @@ int main(void)
         T(strikes_end_with_their_row),
         T(a_retry_opens_what_failed),
         T(a_retried_instance_counts_once),
+        T(small_blocks_share_their_pages),
         T(a_retry_keeps_to_its_model_and_task),
         T(a_long_reason_is_cut_in_the_list),
         T(sums_wrap_around),
