@@ -152,6 +152,7 @@ void attempt_end(struct core *c, struct attempt *a)
     else
         release_open(c, a, a->first);
     check(a->is_copy || a->open == 0);
+    copy_attempt_over(c, a);
     limit_leave(c, s, a);
     list_remove(&a->in_cell);
     list_remove(&a->in_slot);

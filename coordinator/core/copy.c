@@ -61,6 +61,7 @@ struct race {
     const struct cell *cell;
     uint32_t instance;
     uint32_t answer; /* of the first, if it is won: the digest of what was recorded */
+    uint64_t winner; /* its attempt */
     bool is_won;
     struct list in_all;
 };
@@ -85,7 +86,8 @@ static void race_end(struct core *c, struct race *r)
     free(r);
 }
 
-void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, uint32_t answer)
+void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, uint64_t attempt,
+                   uint32_t answer)
 {
     struct race *r = race_find(c, cell, instance);
     if (!r)
@@ -96,7 +98,33 @@ void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, u
         return;
     }
     r->is_won = true;
+    r->winner = attempt;
     r->answer = answer;
+}
+
+/* Whether the instance is in the range of an attempt other than this one. */
+static bool is_elsewhere(const struct core *c, const struct attempt *a, uint32_t instance)
+{
+    const struct list *end = &a->cell->attempts;
+    const struct attempt *copy = copy_of(c, a->cell, instance);
+    bool is_found = copy && copy != a;
+    for (struct list *n = a->cell->attempts.next; n != end && !is_found; n = n->next) {
+        const struct attempt *other = container_of(n, struct attempt, in_cell);
+        is_found = other != a && attempt_has(other, instance);
+    }
+    return is_found;
+}
+
+void copy_attempt_over(struct core *c, const struct attempt *a)
+{
+    struct list *next;
+    for (struct list *n = c->races.next; n != &c->races; n = next) {
+        struct race *r = container_of(n, struct race, in_all);
+        next = n->next;
+        if (r->cell == a->cell && attempt_has(a, r->instance) && r->is_won &&
+            (r->winner != a->id || !is_elsewhere(c, a, r->instance)))
+            race_end(c, r); /* no second answer comes */
+    }
 }
 
 void copy_free_races(struct core *c)

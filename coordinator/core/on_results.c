@@ -125,14 +125,14 @@ static bool take_row(struct core *c, struct worker *w, const struct core_event *
     uint32_t answer = e->as.results.answer ? e->as.results.answer[row] : st;
     if (bitmap_get(&cell->closed, instance)) {
         c->rows_duplicate++;
-        copy_answered(c, cell, instance, answer);
+        copy_answered(c, cell, instance, e->as.results.attempt, answer);
         return false;
     }
     /* A stale lease may fill an open instance, but not accuse it; neither may a copy. */
     bool may_accuse = a && !a->is_copy;
     if (!status_is_final(st) && (!may_accuse || !strike_out(c, w, e, row, cell, a)))
         return false;
-    copy_answered(c, cell, instance, answer);
+    copy_answered(c, cell, instance, e->as.results.attempt, answer);
     accept(c, w, cell, instance, st != STATUS_OK, a, owner);
     return true;
 }

@@ -178,7 +178,9 @@ bool copy_takes_over(struct core *c, struct cell *cell, uint32_t instance);
 void copy_closed(struct core *c, const struct cell *cell, uint32_t instance,
                  const struct attempt *winner);
 /* An answer to an instance, that is recorded or comes second. answer: its digest. */
-void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, uint32_t answer);
+void copy_answered(struct core *c, const struct cell *cell, uint32_t instance, uint64_t attempt,
+                   uint32_t answer);
+void copy_attempt_over(struct core *c, const struct attempt *a); /* it answers no more */
 void copy_free_races(struct core *c);
 bool copy_look(struct core *c, struct slot *s); /* give an idle slot something to copy; or not */
 

@@ -103,6 +103,39 @@ TEST(a_copy_that_is_not_needed_any_more_is_revoked)
                         "revoke\nrecord 0/0\nack 3\n");
 }
 
+/* To compare answers, the digest of each is made: it is not, once no second one can come. */
+TEST(answers_are_compared_as_long_as_both_are_at_it)
+{
+    struct pair p;
+    pair_open(&p, b, 10, false);
+    assert_true(grants_within(b, 4000));
+    uint64_t copy = b->attempt;
+    step(b, of_a(&p, range(b, p.slow, 1, 1, STATUS_OK)));
+    step(b, of_a(&p, ended(b, p.slow, ENDED_DONE)));
+    assert_true(core_compares_answers(b->core));
+    struct core_event e = ended(b, copy, ENDED_RETURNED);
+    e.session = p.b_session;
+    e.as.ended.seq = p.b_seq++;
+    step(b, e);
+    assert_false(core_compares_answers(b->core));
+}
+
+/* Nor does one come of what a copy goes on with alone. */
+TEST(the_answer_of_a_copy_that_took_over_is_not_waited_for_twice)
+{
+    struct pair p;
+    pair_open(&p, b, 10, false);
+    assert_true(grants_within(b, 4000));
+    uint64_t copy = b->attempt;
+    step(b, (struct core_event){ .kind = CORE_GOODBYE, .session = p.a_session });
+    step(b, of_b(&p, range(b, copy, 1, 1, STATUS_OK)));
+    struct core_event e = ended(b, copy, ENDED_DONE);
+    e.session = p.b_session;
+    e.as.ended.seq = p.b_seq++;
+    step(b, e);
+    assert_false(core_compares_answers(b->core));
+}
+
 TEST(nothing_is_copied_beyond_the_share_or_of_a_model_that_forbids_it)
 {
     struct pair p;
@@ -209,6 +242,8 @@ int main(void)
         cmocka_unit_test(nothing_is_copied_beyond_the_share_or_of_a_model_that_forbids_it),
         cmocka_unit_test(a_copy_takes_the_place_of_an_attempt_that_is_lost),
         cmocka_unit_test(a_copy_that_fails_accuses_nobody),
+        cmocka_unit_test(answers_are_compared_as_long_as_both_are_at_it),
+        cmocka_unit_test(the_answer_of_a_copy_that_took_over_is_not_waited_for_twice),
         cmocka_unit_test(two_idle_slots_copy_two_slow_instances),
         cmocka_unit_test(two_answers_that_differ_are_counted),
     };
