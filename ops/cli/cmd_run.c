@@ -354,7 +354,8 @@ static int outcome(struct run *r)
         return EXIT_STOPPED;
     }
     int code = coordinator->exit_code;
-    bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED || code == EXIT_INFRASTRUCTURE;
+    bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED ||
+                      (code == EXIT_INFRASTRUCTURE && r->invited); /* else one of an earlier run */
     for (size_t i = 0; i < r->sweep_count && has_report && !r->quiet; i++)
         print_report(r, i);
     if (has_report && !r->quiet)
