@@ -111,11 +111,21 @@ static bool take_endpoint(const char *text, const char **out)
     return zsock_is_endpoint(text);
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+/* As the protocol has it: a coordinator would refuse the hello. */
 static bool take_name(const char *text, const char **out)
 {
     *out = text;
     size_t len = strlen(text);
-    return len > 0 && len <= NAME_BYTES_MAX && text_is_utf8(span_str(text)) && !strchr(text, '/');
+    return len > 0 && len <= NAME_BYTES_MAX && text_is_utf8(span_str(text)) && !strchr(text, '/') &&
+           !has_control(text);
 }
 
 static bool take_path(const char *text, const char **out)
@@ -145,7 +155,9 @@ static const char *take(enum choice choice, const char *text, struct worker_opti
         return take_endpoint(text, &o->connect) ? NULL : "tcp://HOST:PORT or ipc://PATH";
     case TAKE_KEY: return take_path(text, &o->key) ? NULL : "a file";
     case TAKE_NAME:
-        return take_name(text, &o->name) ? NULL : "a name of up to 200 bytes without \"/\"";
+        return take_name(text, &o->name)
+                   ? NULL
+                   : "a name of up to 200 bytes without \"/\" and control characters";
     case TAKE_STATE: return take_path(text, &o->state) ? NULL : "a folder";
     case TAKE_MEDIA: return take_path(text, &o->media) ? NULL : "a folder";
     case TAKE_SLOTS:

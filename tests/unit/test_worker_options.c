@@ -98,7 +98,10 @@ static void test_bad_usage_names_the_option_and_what_was_expected(void **state)
           "--lifetime: expected a time, as 90s, 30m or 4h, not \"1000000d\"" },
         { "--log-level loud", "--log-level: expected error, warn, info or debug, not \"loud\"" },
         { "--nice 20", "--nice: expected a number from 0 to 19, not \"20\"" },
-        { "--name a/b", "--name: expected a name of up to 200 bytes without \"/\", not \"a/b\"" },
+        { "--name a/b", "--name: expected a name of up to 200 bytes without \"/\" and control "
+                        "characters, not \"a/b\"" },
+        { "--name a\tb", "--name: expected a name of up to 200 bytes without \"/\" and control "
+                         "characters, not \"a\tb\"" },
         { "--conect x", "unknown option --conect; did you mean --connect; see --help" },
         { "--plan=yes", "--plan takes no value; see --help" },
         { "stray", "\"stray\" is no option; see --help" },
