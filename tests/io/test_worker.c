@@ -59,6 +59,28 @@ static void test_a_crash_costs_its_instance_and_nothing_else(void **state)
     stop(f);
 }
 
+/* As some do after so many answers, for their memory. The next instance had not reached it. */
+static void test_a_model_that_goes_after_an_answer_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    make_shout_task(f);
+    use_program(f, HELLO EACH SHOUT "    if question in ('two', 'four'): os._exit(0)\n");
+    start_and_define(f);
+    for (uint32_t i = 0; i < 5; i++) {
+        struct msg m = { .type = MSG_GRANT };
+        m.as.grant =
+            (struct msg_grant){ .attempt = 7 + i, .model = MODEL, .task = TASK, .first = i };
+        m.as.grant.count = 1;
+        m.as.grant.inflight_max = 1;
+        script_send(f->script, &m);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        expect_ended(f, ENDED_DONE);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(f->script->rows[i].status, STATUS_OK);
+    stop(f);
+}
+
 static void test_a_hang_costs_its_instance_and_nothing_else(void **state)
 {
     struct fixture *f = *state;
@@ -355,6 +377,7 @@ int main(void)
         CASE(test_a_program_is_run_and_scored),
         CASE(test_a_simulated_model_is_run),
         CASE(test_a_crash_costs_its_instance_and_nothing_else),
+        CASE(test_a_model_that_goes_after_an_answer_costs_nothing),
         CASE(test_a_hang_costs_its_instance_and_nothing_else),
         CASE(test_data_that_changed_are_refused),
         CASE(test_what_is_not_defined_is_refused),

@@ -317,6 +317,30 @@ static void test_an_answer_that_waits_to_be_read_is_not_late(void **state)
     expect(w, "row 7/0 ok\nask 7/1\n");
 }
 
+/* It left before the request reached it: that runs again, and the host counts as one that did
+ * nothing. */
+static void test_a_request_that_was_not_read_is_not_to_blame(void **state)
+{
+    struct world *w = *state;
+    grant(w, 7, 1, 0, 3);
+    hello(w, 1);
+    answer(w, 0);
+    buf_clear(&w->trace);
+    host_exits(w, HOST_END_UNREAD, "exited with code 0");
+    expect(w, "news slot=0 model=1 failed\n");
+    pass(w, SECOND);
+    hello(w, 1);
+    expect(w, "flush 7 seq=1\nstart slot=0 model=1\nnews slot=0 model=1 ready\nask 7/1\n");
+    host_exits(w, HOST_END_UNREAD, "exited with code 0");
+    pass(w, 5 * SECOND);
+    hello(w, 1);
+    buf_clear(&w->trace);
+    host_exits(w, HOST_END_UNREAD, "exited with code 0");
+    expect(w, "news slot=0 model=1 failed\n"
+              "ended 7 seq=2 host_failed: the model failed to start 3 times; the last time: exited "
+              "with code 0\n");
+}
+
 /* The instance was at the host for 0.3 s, whatever time it was given besides. */
 static void test_the_time_given_back_does_not_count_as_the_hosts(void **state)
 {
@@ -776,6 +800,7 @@ int main(void)
         RULE(test_a_process_that_stood_still_gives_its_hosts_time),
         RULE(test_an_answer_that_waits_to_be_read_is_not_late),
         RULE(test_a_request_that_came_due_in_a_pause_is_heard_as_well),
+        RULE(test_a_request_that_was_not_read_is_not_to_blame),
         RULE(test_the_time_given_back_does_not_count_as_the_hosts),
         RULE(test_the_time_given_back_is_not_endless),
         RULE(test_a_crash_with_one_request_running_is_its_row),

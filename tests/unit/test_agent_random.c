@@ -285,7 +285,7 @@ static void happen_host(struct world *w, uint32_t slot, bool well)
     } else if (h->state != HOST_UP || !well) {
         struct agent_event e = { .kind = AGENT_ON_HOST_EXITED };
         e.as.host_exited.slot = slot;
-        e.as.host_exited.end = (enum host_end)below(w, 3);
+        e.as.host_exited.end = (enum host_end)below(w, 4);
         e.as.host_exited.text = span_str("gone");
         h->state = HOST_NONE;
         drop_pending(w, h, false);

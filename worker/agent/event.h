@@ -35,6 +35,7 @@ enum agent_event_kind {
 /* How a model host came to its end, as far as blame is concerned. */
 enum host_end {
     HOST_END_GONE,    /* it exited or was killed, for whatever reason */
+    HOST_END_UNREAD,  /* the same, and it had not read the last request that was put to it */
     HOST_END_OOM,     /* the kernel killed it for memory */
     HOST_END_PROTOCOL /* it broke the protocol and was killed for that */
 };

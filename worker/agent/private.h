@@ -258,7 +258,8 @@ void work_answered(struct turn *t, struct slot *s, uint64_t request);
 void work_rows(struct turn *t, struct slot *s, uint64_t request, const struct result *rows,
                uint32_t count);
 void work_unserved(struct turn *t, struct slot *s, uint64_t request, struct span text);
-void work_late(struct turn *t, struct slot *s); /* the host was killed for being late */
+void work_late(struct turn *t, struct slot *s);   /* the host was killed for being late */
+void work_unread(struct turn *t, struct slot *s); /* the only request never reached the host */
 void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text);
 
 /* agent.c */

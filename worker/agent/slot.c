@@ -209,6 +209,8 @@ void agent_slot_host_exited(struct turn *t, struct slot *s, enum host_end end, s
     switch (s->phase) {
     case PHASE_LOADING: slot_count_failure(t, s, text); break;
     case PHASE_LOADED:
+        if (s->window.asked == 1 && end == HOST_END_UNREAD)
+            work_unread(t, s);
         if (s->window.asked == 0) {
             slot_count_failure(t, s, text);
             break;

@@ -164,10 +164,17 @@ void work_late(struct turn *t, struct slot *s)
     }
 }
 
+void work_unread(struct turn *t, struct slot *s)
+{
+    struct request *r = window_oldest(&s->window);
+    work_rerun(t, s, r, r->is_suspect);
+}
+
 void work_blame(struct turn *t, struct slot *s, enum host_end end, struct span text)
 {
     static const status status_of[] = {
         [HOST_END_GONE] = STATUS_CRASH,
+        [HOST_END_UNREAD] = STATUS_CRASH,
         [HOST_END_OOM] = STATUS_OOM,
         [HOST_END_PROTOCOL] = STATUS_PROTOCOL,
     };

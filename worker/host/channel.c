@@ -58,6 +58,7 @@ static void channel_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *
     if (count < 0) { /* the end, or a reset, which is an end too */
         uv_read_stop(stream);
         c->has_ended = true;
+        c->is_unread = c->is_unread || count == UV_ECONNRESET; /* what Linux says of it */
         if (!c->is_muted)
             c->callbacks->on_end(c->owner);
         return;
@@ -75,7 +76,9 @@ void channel_start(struct channel *c)
 
 static void channel_on_written(uv_write_t *request, int status)
 {
-    (void)status; /* who does not read any more is about to exit, and that is noticed */
+    struct channel *c = container_of((uv_pipe_t *)request->handle, struct channel, pipe);
+    if (status != 0) /* who does not read any more is about to exit, and that is noticed */
+        c->is_unread = true;
     free(container_of(request, struct outgoing, request));
 }
 

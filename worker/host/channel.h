@@ -21,6 +21,7 @@ struct channel {
     struct buf in;  /* bytes without a newline yet */
     bool is_muted;  /* nothing more is delivered */
     bool has_ended; /* on_end was called, or would have been */
+    bool is_unread; /* the other side is closed, and did not read all that was sent */
 };
 
 void channel_init(struct channel *c, uv_loop_t *loop, const struct channel_callbacks *callbacks,

@@ -24,9 +24,10 @@
 
 enum {
     OUTPUT_BYTES = 16 << 10,
-    SILENT_MS = 5000, /* its descriptor is closed: it has so long to exit */
-    LOOK_MS = 20,     /* between two looks at who is left */
-    LOOKS = 50,       /* then more slowly; and its pipes are given up */
+    AT_ONCE_BYTES = 4096, /* a request of no more is read at once, or not at all */
+    SILENT_MS = 5000,     /* its descriptor is closed: it has so long to exit */
+    LOOK_MS = 20,         /* between two looks at who is left */
+    LOOKS = 50,           /* then more slowly; and its pipes are given up */
     LOOK_SLOWLY_MS = 1000
 };
 
@@ -57,7 +58,7 @@ struct exec {
     struct host_family *family;
     struct childlog log;
     uint8_t output_bytes[OUTPUT_BYTES];
-    struct buf line;   /* of a request; reused */
+    struct buf line;   /* of the last request; empty: it had ended before that */
     uint32_t inflight; /* 0: no hello yet */
     struct asked asked[HOST_INFLIGHT_MAX];
     uint32_t asked_count;
@@ -115,6 +116,8 @@ static void exec_on_handle_closed(uv_handle_t *handle)
     if (x->state == EXEC_CLOSING) {
         struct buf text = { 0 };
         exec_describe_end(x, &text);
+        if (x->end == HOST_END_GONE && x->channel.is_unread && x->line.len <= AT_ONCE_BYTES)
+            x->end = HOST_END_UNREAD;
         x->callbacks.on_exited(x->owner, x->end, buf_cstr(&text));
         buf_release(&text);
     }
@@ -377,8 +380,11 @@ static err exec_open(const struct host_config *config, struct host **out, struct
 static void exec_request(struct host *h, const struct host_request *r)
 {
     struct exec *x = exec_of(h);
-    if (x->state != EXEC_RUNNING)
+    if (x->state != EXEC_RUNNING) {
+        x->channel.is_unread = true;
+        buf_clear(&x->line);
         return; /* it ended meanwhile; on_exited is on its way */
+    }
     check(x->asked_count < x->inflight);
     x->asked[x->asked_count++] = (struct asked){ r->id, clock_mono_ns() };
     buf_clear(&x->line);
