@@ -360,6 +360,19 @@ void gang_end_idle(struct core *c, struct worker *w)
     }
 }
 
+void gang_end_forming(struct core *c, uint32_t model)
+{
+    size_t i = 0;
+    while (i < c->forming.count) {
+        struct gang *g = container_of(heap_at(&c->forming, i), struct gang, give_up);
+        i++;
+        if (g->model != model)
+            continue;
+        gang_end(c, g);
+        i = 0; /* the others may have changed places */
+    }
+}
+
 void gang_slot_changed(struct core *c, struct slot *s)
 {
     if (s->gang->heir && is_idle(s->gang))

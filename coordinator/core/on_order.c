@@ -28,6 +28,7 @@ static void pause_model(struct core *c, uint32_t model)
 {
     c->models[model].paused = true;
     model_settle(c, model);
+    gang_end_forming(c, model);
     for (size_t i = 0; i < c->models[model].cell_count; i++) {
         struct list *attempts = &c->cells[c->models[model].cells[i]]->attempts;
         for (struct list *n = list_first(attempts); n != attempts; n = n->next) {

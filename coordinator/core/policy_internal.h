@@ -111,6 +111,7 @@ struct gang *gang_form(struct core *c, struct slot *s, uint32_t model); /* gang_
 struct gang *gang_adopt(struct core *c, struct slot *s, uint32_t model);
 void gang_end(struct core *c, struct gang *g);          /* its slots are hungry again */
 void gang_end_idle(struct core *c, struct worker *w);   /* those without attempts */
+void gang_end_forming(struct core *c, uint32_t model);  /* those of the model that wait */
 void gang_slot_changed(struct core *c, struct slot *s); /* an attempt of a slot of one is over */
 void gang_open(struct core *c, struct gang *g);         /* its members may look for other work */
 void gang_close(struct gang *g);                        /* it has work: they may not */

@@ -510,6 +510,15 @@ TEST(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick)
     assert_non_null(strstr(step(b, range(b, attempt, 0, 1, STATUS_CRASH)), "record 0/0"));
 }
 
+/* Nobody waits for slots to run what is not to run. */
+TEST(a_gang_that_forms_ends_with_the_pause_of_its_model)
+{
+    when_one_is_free(b, 100);
+    assert_null(strstr(step(b, ended(b, b->attempt, ENDED_RETURNED)), "grant"));
+    assert_non_null(strstr(step(b, order(CORE_PAUSE_MODEL, 1)), "grant slot=0 0/0 [3,+1)"));
+    assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_gang_that_gave_up_forms_once_the_slot_that_was_late_is_through),
         cmocka_unit_test(a_gang_gets_nothing_while_one_of_its_slots_is_sick),
         cmocka_unit_test(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick),
+        cmocka_unit_test(a_gang_that_forms_ends_with_the_pause_of_its_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
