@@ -34,6 +34,12 @@ void explain_put_ns(struct buf *out, double ns)
 
 /* ---- How the slots stand to it ---- */
 
+static bool is_held_for(const struct slot *s, uint32_t model)
+{
+    const struct gang *g = s->gang && !gang_is_forming(s->gang) ? s->gang->heir : s->gang;
+    return g && g->model == model && gang_is_forming(g);
+}
+
 static void survey_slot(struct core *c, const struct model *m, const struct slot *s,
                         struct survey *out)
 {
@@ -41,9 +47,12 @@ static void survey_slot(struct core *c, const struct model *m, const struct slot
     double wait_ns = gang_wait_ns(c, s, m);
     out->slots++;
     out->limits[limit]++;
-    if (wait_ns >= 0 && (!out->gang || wait_ns < out->gang_wait_ns)) {
+    bool is_held = is_held_for(s, (uint32_t)(m - c->models));
+    bool is_nearer = !out->gang || wait_ns < out->gang_wait_ns;
+    if (is_held || (wait_ns >= 0 && is_nearer && !out->is_gang_held)) {
         out->gang = s;
         out->gang_wait_ns = wait_ns;
+        out->is_gang_held = is_held;
     }
     if (limit != LIMIT_NONE)
         return;

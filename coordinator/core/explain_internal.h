@@ -15,7 +15,8 @@ struct survey {
     uint32_t refused;             /* slots of workers that refuse it, whatever else */
     uint32_t outranked;           /* of those without a limit: a higher priority has work there */
     const struct slot *usable;    /* one that it could have; NULL: none */
-    const struct slot *gang;      /* the lead of the group that is nearest to being free */
+    const struct slot *gang;      /* of the group that is held for it, or nearest to being free */
+    bool is_gang_held;
     double gang_wait_ns;
     double longest_left_ns; /* of a worker's time */
 };

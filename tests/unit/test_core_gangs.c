@@ -1,4 +1,5 @@
 /* Models that take several slots of a worker: who is held back, for how long, and who is not. */
+#include "coordinator/core/explain.h"
 #include "tests/lib/core_bench.h"
 
 #include <math.h>
@@ -519,6 +520,26 @@ TEST(a_gang_that_forms_ends_with_the_pause_of_its_model)
     assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 0);
 }
 
+static const char *any_name(const void *owner, uint32_t index)
+{
+    (void)index;
+    return owner;
+}
+
+/* Another worker's slots are free now, but the model may have one gang, and that one forms. */
+TEST(the_slots_that_are_held_for_a_gang_are_those_that_are_told_of)
+{
+    const struct explain_names names = { "it", any_name, any_name, any_name };
+    struct buf why = { 0 };
+    when_one_is_free(b, 100);
+    core_set_rules(b->core, 1, &(struct core_rules){ .max_replicas = 1 });
+    step(b, hello("other", 2, 2));
+    assert_int_equal(explain_model(b->core, &names, 1, b->now_ms * MS, &why), EXPLAIN_GANG);
+    if (!strstr(buf_cstr(&why), "of 2 slots of w (0,1) 1 is idle and held for it"))
+        fail_msg("%s", buf_cstr(&why));
+    buf_release(&why);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_gang_gets_nothing_while_one_of_its_slots_is_sick),
         cmocka_unit_test(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick),
         cmocka_unit_test(a_gang_that_forms_ends_with_the_pause_of_its_model),
+        cmocka_unit_test(the_slots_that_are_held_for_a_gang_are_those_that_are_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
