@@ -2,7 +2,8 @@
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 
-static const double WAY_LOADS = 3;   /* a load has to pay for the change */
+static const double WAY_LOADS = 3; /* a load has to pay for the change */
+static const double WAY_GANGS = 2; /* later, for one now that has too little to do until the end */
 static const double WAY_SHARE = 0.5; /* of the time left: who is through by then may come later */
 
 /* Whether it pays to begin with m here now, and with the slot's own model anew later on.
@@ -50,11 +51,13 @@ static uint32_t replicas_among(const struct worker *w, const uint32_t *slots, ui
 
 /* The same, of all slots of a gang: left alone, it would begin when the last of them is free. Each
  * that goes costs a load, and what the other replicas will not have done of its model has to find a
- * place later. */
+ * place later: the sooner it goes, the sooner it finds one. So the gang need not have enough to do
+ * until the end, if what it has would take more of them that begin later. */
 bool pays_to_clear(const struct core *c, const struct slot *s, const struct model *m)
 {
     double left_ns = plan_left_ns(c), load_ns = model_load_ns(c, m), now_ns = left_ns - load_ns;
-    if (plan_shortage_ns(c, m) < now_ns || now_ns < WAY_LOADS * load_ns)
+    double short_ns = plan_shortage_ns(c, m), part_ns = short_ns < now_ns ? short_ns : now_ns;
+    if (part_ns < WAY_LOADS * load_ns)
         return false;
     uint32_t slots[GANG_SLOTS_MAX], count = gang_slots(s, m, slots);
     double stay_ns = 0, cost_ns = 0;
@@ -72,7 +75,9 @@ bool pays_to_clear(const struct core *c, const struct slot *s, const struct mode
         stay_ns = own_stay_ns > stay_ns ? own_stay_ns : stay_ns;
         cost_ns += (k->gang ? k->gang->count : 1) * own_load_ns;
     }
-    return count > 0 && count * load_ns * stay_ns >= cost_ns * (now_ns - stay_ns);
+    double later_ns = now_ns - stay_ns;
+    bool is_needed = part_ns >= now_ns || part_ns >= WAY_GANGS * later_ns;
+    return count > 0 && is_needed && count * load_ns * (part_ns - later_ns) >= cost_ns * later_ns;
 }
 
 /* Whether a model wants the slot that nobody knew was so long when the slot was filled. Had it been

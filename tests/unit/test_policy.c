@@ -226,6 +226,25 @@ SCENE(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long,
                         "pair@1622 two@1630 two@1630 pair@1630 pair@1630 end@1717");
 }
 
+/* When long is measured, at 110, it wants a second worker, though not until the end. Left alone,
+ * both others would be free late, and long would need the two of them. */
+SCENE(a_worker_is_cleared_for_a_part_of_the_time_before_two_are_needed,
+      "workers: [{count: 3, slots: 4}]\n"
+      "models:\n"
+      "  - {load: 10s, instance: 1s, spread: 0}\n"
+      "  - {match: long, load: 100s}\n")
+{
+    add_model(s, "a", 2600);
+    add_model(s, "b", 2600);
+    add_model(s, "c", 2600);
+    add_model(s, "d", 2600);
+    add_model_of(s, "long", 4, 320, 10e9);
+    assert_string_equal(loads_if(s, false),
+                        "a@0 b@0 c@0 d@0 a@0 b@0 c@0 d@0 long@0 long@0 long@0 long@0 "
+                        "long@163 long@163 long@163 long@163 "
+                        "a@1613 b@1613 c@1613 d@1613 a@1950 b@1950 c@1950 d@1950 end@2014");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_takes_the_most_slot_time_begins_first),
         cmocka_unit_test(of_models_nobody_has_measured_the_wide_begin_first),
         cmocka_unit_test(a_worker_is_cleared_for_a_gang_that_nobody_knew_was_long),
+        cmocka_unit_test(a_worker_is_cleared_for_a_part_of_the_time_before_two_are_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
