@@ -1,6 +1,5 @@
 /* muster run: a coordinator and local workers as processes of their own, progress, and the report.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +23,12 @@
 #include "ops/cli/machine.h"
 #include "ops/cli/orphans.h"
 #include "ops/cli/progress_view.h"
+#include "ops/cli/run_options.h"
 #include "ops/cli/summary.h"
 
 enum {
-    ASK_MS = 250,        /* between two looks at the status */
-    ASK_AGAIN_MS = 2000, /* an ask whose answer does not come: a restart may have lost it */
-    WORKERS_MAX_LOCAL = 64,
+    ASK_MS = 250,         /* between two looks at the status */
+    ASK_AGAIN_MS = 2000,  /* an ask whose answer does not come: a restart may have lost it */
     SIGNALLED = 128,      /* exit codes of children above it are signals */
     KILL_AFTER_MS = 5000, /* a stopped process that does not go */
     ORPHAN_LOOK_MS = 20,  /* between two looks at what a dead child left behind, ... */
@@ -37,40 +36,8 @@ enum {
     PATIENCE_MS = 60000   /* with what a killed run left: an instance may take a while */
 };
 
-static const char HELP[] =
-    "Usage: muster run SWEEP.yaml... [options]\n"
-    "\n"
-    "Runs what is missing of a sweep on this machine, and ends with its report. Several sweeps\n"
-    "share the machine by their weights and priorities. Run it again to go on: after Ctrl-C, a\n"
-    "crash, or with more models or tasks in the file.\n"
-    "Ctrl-C lets running instances finish and stops; a second Ctrl-C stops at once. Neither loses\n"
-    "a result. After kill -9 running instances finish, too, and the next run waits for them.\n"
-    "\n"
-    "  --state DIR        where results are kept (default: SWEEP.muster beside the file)\n"
-    "  --slots N          model processes at a time (default: one a GPU, or by cores)\n"
-    "  --workers N        local worker processes (default 1); 0: only workers that connect\n"
-    "  --listen ENDPOINT  also let workers of other machines connect there (tcp://0.0.0.0:7770):\n"
-    "                     encrypted, with the key that is made in the state folder\n"
-    "  --listen-operators ENDPOINT  and operators: muster status --connect\n"
-    "  --keys DIR         keys and allow list (default: keys in the state folder)\n"
-    "  --insecure         without encryption or keys: closed networks only\n"
-    "  --retry-failures   try instances again that were quarantined\n"
-    "  --quiet            no progress, no report on the screen\n"
-    "  --help\n"
-    "\n"
-    "Exit: 0 done; 2 bad input; 3 some instances failed; 4 infrastructure failed; 5 stopped "
-    "early;\n"
-    "75 it runs already.\n";
-
 struct run {
-    char *const *sweep_files; /* those of the command line */
-    size_t sweep_count;
-    char *state;
-    unsigned slots; /* 0: as many as fit */
-    const char *listen, *listen_operators, *keys;
-    unsigned workers;
-    bool insecure, retry_failures, quiet;
-
+    struct run_options options;
     struct claim claim;
     struct spec specs[SWEEPS_MAX];
     struct machine machine;
@@ -109,26 +76,27 @@ static char *tie_to_us(void)
 static void start_coordinator(struct run *r)
 {
     char *path = program("muster-coordinator"), *tie = tie_to_us();
-    const char *args[CHILD_ARGS_MAX] = { path, "--state", r->state, "--exit-when-done", tie };
+    const char *args[CHILD_ARGS_MAX] = { path, "--state", r->options.state, "--exit-when-done",
+                                         tie };
     size_t count = 5;
-    for (size_t i = 0; i < r->sweep_count; i++) {
+    for (size_t i = 0; i < r->options.sweep_count; i++) {
         args[count++] = "--sweep";
-        args[count++] = r->sweep_files[i];
+        args[count++] = r->options.sweep_files[i];
     }
     const struct {
         const char *option, *value;
-    } more[] = { { "--listen", r->listen },
-                 { "--listen-operators", r->listen_operators },
-                 { "--keys", r->keys } };
+    } more[] = { { "--listen", r->options.listen },
+                 { "--listen-operators", r->options.listen_operators },
+                 { "--keys", r->options.keys } };
     for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
         if (more[i].value) {
             args[count++] = more[i].option;
             args[count++] = more[i].value;
         }
     }
-    if (r->insecure)
+    if (r->options.insecure)
         args[count++] = "--insecure";
-    if (r->retry_failures)
+    if (r->options.retry_failures)
         args[count++] = "--retry-failures";
     children_start(&r->children, "coordinator", args, count, r->claim.coordinator_fd);
     free(path);
@@ -139,9 +107,9 @@ static void start_worker(struct run *r, const char *endpoint, unsigned index)
 {
     char *path = program("muster-worker"), *tie = tie_to_us();
     char *name = xformat("local-%u", index), *title = xformat("worker local-%u", index);
-    char *dir = xformat("%s/worker-%u", r->state, index);
-    char *media = file_join(r->state, "media");
-    char *log = xformat("%s/log/worker-%u.log", r->state, index);
+    char *dir = xformat("%s/worker-%u", r->options.state, index);
+    char *media = file_join(r->options.state, "media");
+    char *log = xformat("%s/log/worker-%u.log", r->options.state, index);
     char *gpu_text = xformat("%u", r->machine.gpus_per_slot);
     char *cpu_text = xformat("%u", r->machine.cores_per_slot);
     const char *args[24] = {
@@ -150,8 +118,8 @@ static void start_worker(struct run *r, const char *endpoint, unsigned index)
         gpu_text, "--cores-per-slot", cpu_text, tie
     };
     size_t count = 16;
-    char *slot_text = xformat("%u", r->slots);
-    if (r->slots) {
+    char *slot_text = xformat("%u", r->options.slots);
+    if (r->options.slots) {
         args[count++] = "--slots";
         args[count++] = slot_text;
     }
@@ -226,7 +194,7 @@ static bool nobody_works(const struct run *r, const json_t *status)
 {
     if (r->asked_ns < r->child_ended_ns || count_of(status, "done") >= count_of(status, "total"))
         return false;
-    if (r->workers == 0 || r->listen || count_of(status, "workers") > 0)
+    if (r->options.workers == 0 || r->options.listen || count_of(status, "workers") > 0)
         return false;
     for (size_t i = 1; i < r->children.count; i++)
         if (!r->children.list[i].finished)
@@ -269,7 +237,7 @@ static void on_status(struct run *r, const json_t *status)
         fprintf(stderr, "muster: every local worker was drained; stopping\n");
         stop_coordinator(r);
     }
-    if (!r->quiet)
+    if (!r->options.quiet)
         progress_view_show(&r->view, status, clock_mono_ns());
 }
 
@@ -315,8 +283,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void print_report(const struct run *r, size_t sweep)
 {
-    char *dir = r->sweep_count > 1 ? xformat("%s/report/%s", r->state, r->specs[sweep].name)
-                                   : file_join(r->state, "report");
+    char *dir = r->options.sweep_count > 1
+                    ? xformat("%s/report/%s", r->options.state, r->specs[sweep].name)
+                    : file_join(r->options.state, "report");
     struct errmsg msg = { 0 };
     err e = summary_print(dir, &msg);
     if (e && e != ERR_NOT_FOUND) /* it ended before its first report, and has said why */
@@ -334,11 +303,11 @@ static bool died_of_a_stop(const struct run *r, const struct child *coordinator)
 /* What this run's slots did all the time, as the coordinator has left it. */
 static void print_use(const struct run *r)
 {
-    char *path = xformat("%s/log/use.json", r->state), text[USE_TEXT_BYTES];
+    char *path = xformat("%s/log/use.json", r->options.state), text[USE_TEXT_BYTES];
     json_t *use = json_load_file(path, 0, NULL);
     if (format_use(use, text))
-        printf("%s %s\n", r->machine.slots.gpus_per_slot > 0 && !r->listen ? "GPUs" : "slots",
-               text);
+        printf("%s %s\n",
+               r->machine.slots.gpus_per_slot > 0 && !r->options.listen ? "GPUs" : "slots", text);
     json_decref(use);
     free(path);
 }
@@ -348,7 +317,7 @@ static int outcome(struct run *r)
     const struct child *coordinator = &r->children.list[0];
     if (r->children.given_up)
         return say_error("run", EXIT_INFRASTRUCTURE, "%s; the logs are in %s/log",
-                         r->children.error.text, r->state);
+                         r->children.error.text, r->options.state);
     if (!coordinator->finished || died_of_a_stop(r, coordinator)) {
         fprintf(stderr, "muster: stopped; run the same command again to go on\n");
         return EXIT_STOPPED;
@@ -356,14 +325,15 @@ static int outcome(struct run *r)
     int code = coordinator->exit_code;
     bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED ||
                       (code == EXIT_INFRASTRUCTURE && r->invited); /* else one of an earlier run */
-    for (size_t i = 0; i < r->sweep_count && has_report && !r->quiet; i++)
+    for (size_t i = 0; i < r->options.sweep_count && has_report && !r->options.quiet; i++)
         print_report(r, i);
-    if (has_report && !r->quiet)
+    if (has_report && !r->options.quiet)
         print_use(r);
     if (code == EXIT_STOPPED)
         fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
     if (code == EXIT_INFRASTRUCTURE)
-        fprintf(stderr, "muster: not everything could be run; the logs are in %s/log\n", r->state);
+        fprintf(stderr, "muster: not everything could be run; the logs are in %s/log\n",
+                r->options.state);
     return code;
 }
 
@@ -397,23 +367,24 @@ static void close_handles(struct run *r)
 static int take_state(struct run *r)
 {
     struct errmsg msg = { 0 };
-    if (machine_of_this_host(r->specs, r->sweep_count, r->slots, &r->machine, &msg) ||
-        file_make_dir(r->state, 0700, &msg))
+    if (machine_of_this_host(r->specs, r->options.sweep_count, r->options.slots, &r->machine,
+                             &msg) ||
+        file_make_dir(r->options.state, 0700, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
-    return claim_take(r->state, PATIENCE_MS, &r->claim);
+    return claim_take(r->options.state, PATIENCE_MS, &r->claim);
 }
 
 static int supervise(struct run *r)
 {
     struct errmsg msg = { 0 };
     struct endpoints endpoints;
-    r->invitation = (struct invitation){ .listen = r->listen,
-                                         .listen_operators = r->listen_operators,
-                                         .keys = r->keys,
-                                         .state = r->state,
-                                         .insecure = r->insecure };
-    if (invite_prepare(&r->invitation, &msg) || endpoints_of(r->state, &endpoints, &msg) ||
-        client_open(r->state, &r->client, &msg))
+    r->invitation = (struct invitation){ .listen = r->options.listen,
+                                         .listen_operators = r->options.listen_operators,
+                                         .keys = r->options.keys,
+                                         .state = r->options.state,
+                                         .insecure = r->options.insecure };
+    if (invite_prepare(&r->invitation, &msg) || endpoints_of(r->options.state, &endpoints, &msg) ||
+        client_open(r->options.state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
     r->last_done = -1;
     progress_view_init(&r->view);
@@ -421,7 +392,7 @@ static int supervise(struct run *r)
     orphans_adopt();
     children_init(&r->children, &r->loop, r, is_final, on_changed);
     start_coordinator(r);
-    for (unsigned i = 1; i <= r->workers && !r->children.given_up; i++)
+    for (unsigned i = 1; i <= r->options.workers && !r->children.given_up; i++)
         start_worker(r, endpoints.workers, i);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     progress_view_end(&r->view);
@@ -432,105 +403,30 @@ static int supervise(struct run *r)
     return code;
 }
 
-/* ---- Arguments ---- */
-
-static bool read_count(const char *text, uint64_t max, unsigned *out)
-{
-    uint64_t n;
-    if (!text_parse_u64(text, &n) || n > max)
-        return false;
-    *out = (unsigned)n;
-    return true;
-}
-
-static int parse(int argc, char **argv, struct run *r)
-{
-    enum {
-        STATE = 256,
-        SLOTS,
-        WORKERS,
-        LISTEN,
-        OPERATORS,
-        KEYS,
-        INSECURE,
-        RETRY,
-        QUIET,
-        HELP_OPTION
-    };
-    static const struct option options[] = {
-        { "state", required_argument, NULL, STATE },
-        { "slots", required_argument, NULL, SLOTS },
-        { "workers", required_argument, NULL, WORKERS },
-        { "listen", required_argument, NULL, LISTEN },
-        { "listen-operators", required_argument, NULL, OPERATORS },
-        { "keys", required_argument, NULL, KEYS },
-        { "insecure", no_argument, NULL, INSECURE },
-        { "retry-failures", no_argument, NULL, RETRY },
-        { "quiet", no_argument, NULL, QUIET },
-        { "help", no_argument, NULL, HELP_OPTION },
-        { NULL, 0, NULL, 0 },
-    };
-    int option;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        switch (option) {
-        case STATE: r->state = xstrdup(optarg); break;
-        case SLOTS:
-            if (!read_count(optarg, 1024, &r->slots) || r->slots == 0)
-                return say_error("run", EXIT_BAD_INPUT,
-                                 "--slots: expected a number from 1 to 1024, found \"%s\"", optarg);
-            break;
-        case WORKERS:
-            if (!read_count(optarg, WORKERS_MAX_LOCAL, &r->workers))
-                return say_error("run", EXIT_BAD_INPUT,
-                                 "--workers: expected a number from 0 to 64, found \"%s\"", optarg);
-            break;
-        case LISTEN: r->listen = optarg; break;
-        case OPERATORS: r->listen_operators = optarg; break;
-        case KEYS: r->keys = optarg; break;
-        case INSECURE: r->insecure = true; break;
-        case RETRY: r->retry_failures = true; break;
-        case QUIET: r->quiet = true; break;
-        case HELP_OPTION: fputs(HELP, stdout); return -1;
-        default: return say_bad_option(argv, option);
-        }
-    }
-    if (optind >= argc || argc - optind > SWEEPS_MAX)
-        return say_error("run", EXIT_BAD_INPUT,
-                         "expected 1 to %d sweep files, found %d; see muster run --help",
-                         SWEEPS_MAX, argc - optind);
-    r->sweep_files = argv + optind;
-    r->sweep_count = (size_t)(argc - optind);
-    return 0;
-}
-
 /* A bad file is told before anything starts. */
 static int load_specs(struct run *r)
 {
     int code = 0;
-    for (size_t i = 0; i < r->sweep_count && code == 0; i++)
-        code = open_sweep(r->sweep_files[i], &r->specs[i], NULL);
+    for (size_t i = 0; i < r->options.sweep_count && code == 0; i++)
+        code = open_sweep(r->options.sweep_files[i], &r->specs[i], NULL);
     return code;
 }
 
 int cmd_run(int argc, char **argv)
 {
     struct run *r = xcalloc(1, sizeof(*r));
-    r->workers = 1;
     r->claim = (struct claim){ -1, -1 };
-    int code = parse(argc, argv, r);
-    if (code == 0) {
-        if (!r->state)
-            r->state = default_state(r->sweep_files[0]);
+    int code = run_options_parse(argc, argv, &r->options);
+    if (code == 0)
         code = load_specs(r);
-    }
     if (code == 0)
         code = take_state(r);
     if (code == 0)
         code = supervise(r);
     claim_release(&r->claim);
-    for (size_t i = 0; i < r->sweep_count; i++)
+    for (size_t i = 0; i < r->options.sweep_count; i++)
         spec_release(&r->specs[i]);
-    free(r->state);
+    run_options_release(&r->options);
     free(r);
     return code < 0 ? 0 : code;
 }
