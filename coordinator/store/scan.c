@@ -79,18 +79,18 @@ bool store_voids_has(const struct store_voids *v, uint32_t instance, uint64_t bl
     return found && block <= found->block;
 }
 
-static err scan_block(struct store_cursor *c, uint32_t size, struct store_scanned *scanned,
+static err scan_block(struct store_cursor *c, uint32_t size, uint64_t number, struct span bytes,
                       store_scan_f *each, void *owner)
 {
     struct block block;
-    if (pack_decode(scanned->bytes, &block) != OK)
+    if (pack_decode(bytes, &block) != OK)
         return store_damaged(c->txn, TABLE_BLOCK, c->key, "cannot be read", c->msg);
-    scanned->block = &block;
+    struct store_scanned scanned = { .number = number, .bytes = bytes, .block = &block };
     err e = OK;
     if (block.rows > 0 && block.instance[block.rows - 1] >= size)
         e = store_damaged(c->txn, TABLE_BLOCK, c->key, "has rows behind its task's end", c->msg);
     else
-        e = each(owner, c, scanned);
+        e = each(owner, c, &scanned);
     block_release(&block);
     return e;
 }
@@ -100,10 +100,10 @@ err store_scan_record(struct store_cursor *c, uint32_t size, store_scan_f *each,
     struct store_place place;
     if (!store_key_parse(TABLE_BLOCK, c->key, &place))
         return store_damaged(c->txn, TABLE_BLOCK, c->key, "cannot be read", c->msg);
-    struct store_scanned scanned = { .number = place.number };
     struct store_bundle bundle = store_bundle_of(c->payload);
+    struct span bytes;
     err e = OK;
-    for (; !e && store_bundle_next(&bundle, &scanned.bytes); scanned.number++)
-        e = scan_block(c, size, &scanned, each, owner);
+    for (uint64_t number = place.number; !e && store_bundle_next(&bundle, &bytes); number++)
+        e = scan_block(c, size, number, bytes, each, owner);
     return e;
 }
