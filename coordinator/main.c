@@ -219,8 +219,12 @@ static int finish(struct coordinator *c, struct errmsg *msg)
     struct core_totals t;
     core_totals(c->core, &t);
     write_use(c, &t.use);
-    if (sweeps_report(&c->sweeps, c->store, c->config.state, msg))
+    if (sweeps_report(&c->sweeps, c->store, c->config.state, msg)) {
+        struct errmsg why = *msg;
+        (void)err_say(msg, ERR_IO, "%s; the results are recorded: muster report writes it later",
+                      why.text);
         return EXIT_INFRASTRUCTURE;
+    }
     if (t.ended < t.wanted)
         return c->ended_as == SWEEP_STALLED ? EXIT_INFRASTRUCTURE : EXIT_STOPPED;
     return t.failed ? EXIT_SOME_FAILED : 0;

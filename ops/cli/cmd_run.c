@@ -47,6 +47,7 @@ struct run {
     struct progress_view view;
     struct invitation invitation;
     bool invited;
+    uint64_t old_summaries[SWEEPS_MAX];
     uv_timer_t ask, kill;
     int64_t asked_ns;       /* when the ask was sent that waits for its answer; 0: none waits */
     int64_t child_ended_ns; /* the last one that did */
@@ -281,16 +282,33 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- The end ---- */
 
-static void print_report(const struct run *r, size_t sweep)
+static char *report_dir(const struct run *r, size_t sweep)
 {
-    char *dir = r->options.sweep_count > 1
-                    ? xformat("%s/report/%s", r->options.state, r->specs[sweep].name)
-                    : file_join(r->options.state, "report");
+    const char *state = r->options.state;
+    return r->options.sweep_count > 1 ? xformat("%s/report/%s", state, r->specs[sweep].name)
+                                      : file_join(state, "report");
+}
+
+/* Which summaries are there already: those of a run before this. */
+static void note_summaries(struct run *r)
+{
+    for (size_t i = 0; i < r->options.sweep_count; i++) {
+        char *dir = report_dir(r, i);
+        r->old_summaries[i] = summary_version(dir);
+        free(dir);
+    }
+}
+
+/* False: it ended before it wrote one, and has said why. */
+static bool print_report(const struct run *r, size_t sweep)
+{
+    char *dir = report_dir(r, sweep);
     struct errmsg msg = { 0 };
-    err e = summary_print(dir, &msg);
-    if (e && e != ERR_NOT_FOUND) /* it ended before its first report, and has said why */
+    bool is_ours = summary_version(dir) != r->old_summaries[sweep];
+    if (is_ours && summary_print(dir, &msg))
         fprintf(stderr, "muster: %s\n", msg.text);
     free(dir);
+    return is_ours;
 }
 
 /* The second stop is a kill; and the first may meet a coordinator that has no handler for it yet.
@@ -323,16 +341,16 @@ static int outcome(struct run *r)
         return EXIT_STOPPED;
     }
     int code = coordinator->exit_code;
-    bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED ||
-                      (code == EXIT_INFRASTRUCTURE && r->invited); /* else one of an earlier run */
+    bool has_report = code == EXIT_DONE || code == EXIT_SOME_FAILED || code == EXIT_INFRASTRUCTURE;
+    bool is_ours = false;
     for (size_t i = 0; i < r->options.sweep_count && has_report && !r->options.quiet; i++)
-        print_report(r, i);
-    if (has_report && !r->options.quiet)
+        is_ours |= print_report(r, i);
+    if (is_ours)
         print_use(r);
     if (code == EXIT_STOPPED)
         fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
     if (code == EXIT_INFRASTRUCTURE)
-        fprintf(stderr, "muster: not everything could be run; the logs are in %s/log\n",
+        fprintf(stderr, "muster: it did not come to its end; the logs are in %s/log\n",
                 r->options.state);
     return code;
 }
@@ -386,6 +404,7 @@ static int supervise(struct run *r)
     if (invite_prepare(&r->invitation, &msg) || endpoints_of(r->options.state, &endpoints, &msg) ||
         client_open(r->options.state, &r->client, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
+    note_summaries(r);
     r->last_done = -1;
     progress_view_init(&r->view);
     start_handles(r);

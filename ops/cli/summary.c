@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/io/file.h"
 
@@ -32,4 +33,16 @@ err summary_print(const char *dir, struct errmsg *msg)
     buf_release(&text);
     free(path);
     return e;
+}
+
+uint64_t summary_version(const char *dir)
+{
+    struct stat of;
+    char *path = file_join(dir, "summary.txt");
+    uint64_t version = 0;
+    if (stat(path, &of) == 0) /* an inode alone may be had again */
+        version =
+            (uint64_t)of.st_mtim.tv_sec * 1000000000 + (uint64_t)of.st_mtim.tv_nsec + of.st_ino;
+    free(path);
+    return version;
 }

@@ -124,6 +124,16 @@ class Looking(Operated):
         self.assertEqual(ended.out, "")  # not the report of the run before
         self.assertNotIn("muster-worker --connect", ended.err)  # nobody listens there
 
+    def test_a_report_that_cannot_be_written_is_written_later(self):
+        sweep = self.make([sim("a")])
+        sweep.state.mkdir()
+        (sweep.state / "report").write_text("in the way")
+        ended = self.muster("run", sweep.file, expect=INFRASTRUCTURE)
+        self.assertIn("the results are recorded: muster report writes it later", ended.err)
+        self.assertEqual(ended.out, "")
+        (sweep.state / "report").unlink()
+        self.assertIn("Complete", self.muster("report", sweep.file).out)
+
     def test_without_a_coordinator_status_says_so(self):
         sweep = self.make([sim("a")])
         self.run_sweep(sweep)
