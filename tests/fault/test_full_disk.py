@@ -90,9 +90,11 @@ class FullDisk(FaultTest):
         return wrong
 
     def test_it_pauses_says_so_and_goes_on(self):
-        # Loaded one after the other: however fast the machine is, there is something left to write.
-        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.015 * i, load=pick("0ms", "1s"))
-                           for i in range(pick(4, 40))], [synthetic(self.folder, full_size())])
+        # Loaded one after the other, or with answers: however fast the machine is, there is something
+        # left to write.
+        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.015 * i, load=pick("0ms", "1s"),
+                               answer_bytes=pick(32, 0)) for i in range(pick(4, 40))],
+                          [synthetic(self.folder, full_size())])
         self.keep_oracle(sweep)
         sweep.state = self.disk / "state"
         wanted, times, wrong = pick(2, 8), 0, []
@@ -132,7 +134,8 @@ class FullDisk(FaultTest):
 
     def test_it_is_told_to_stop_while_the_disk_is_full(self):
         """It ends as one whose store failed, not as one that is through; nothing acknowledged is lost."""
-        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.1 * i, load="500ms") for i in range(4)],
+        # With answers: more than fits into what the store took before the disk was full.
+        sweep = self.make([sim(f"m{i}", quality=0.2 + 0.1 * i, answer_bytes=32) for i in range(4)],
                           [synthetic(self.folder, full_size())])
         self.keep_oracle(sweep)
         wanted, times, wrong = pick(1, 8), 0, []
