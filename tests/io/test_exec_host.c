@@ -2,14 +2,12 @@
  * goes on, the end is reported once with the right class, and nothing of theirs is left. */
 #include "tests/lib/test.h"
 
-#include <dlfcn.h>
-#include <stdarg.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "common/check.h"
 #include "common/io/clock.h"
 #include "common/mem.h"
+#include "tests/lib/spared_process.h"
 #include "worker/child/reap.h"
 #include "worker/host/host.h"
 
@@ -363,29 +361,6 @@ static void test_an_exit_takes_what_was_left_behind(void **state)
 }
 
 /* --- a process that cannot be killed --- */
-
-static pid_t spared; /* 0: none */
-
-/* What process.c sends signals by. A process in the hands of the kernel cannot be had in a test:
- * one whose signals are lost looks the same. */
-long syscall(long number, ...)
-{
-    static long (*real)(long, ...);
-    static pid_t opened;
-    long a[6];
-    va_list args;
-    va_start(args, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    if (!real)
-        *(void **)(&real) = dlsym(RTLD_NEXT, "syscall");
-    if (number == SYS_pidfd_open)
-        opened = (pid_t)a[0];
-    if (number == SYS_pidfd_send_signal && spared && opened == spared)
-        return 0;
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
 
 static void on_first_exited(void *owner, enum host_end end, const char *text)
 {

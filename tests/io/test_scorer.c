@@ -5,11 +5,11 @@
 
 #include <dlfcn.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/syscall.h>
 #include <uv.h>
 
 #include "common/mem.h"
+#include "tests/lib/spared_process.h"
 #include "worker/child/reap.h"
 #include "worker/scorer.h"
 
@@ -24,33 +24,11 @@ int uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t
     return real(timer, cb, (timeout + haste - 1) / haste, repeat);
 }
 
-/* A process in the hands of the kernel cannot be had in a test: one whose signals are lost looks
- * the same. 0: none. */
-static pid_t spared;
-
+/* What a worker kills with beside that. */
 int kill(pid_t pid, int sig)
 {
     bool is_lost = spared && (pid == spared || pid == -spared);
     return is_lost ? 0 : (int)syscall(SYS_kill, pid, sig);
-}
-
-long syscall(long number, ...)
-{
-    static long (*real)(long, ...);
-    static pid_t opened;
-    long a[6];
-    va_list args;
-    va_start(args, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    if (!real)
-        *(void **)(&real) = dlsym(RTLD_NEXT, "syscall");
-    if (number == SYS_pidfd_open)
-        opened = (pid_t)a[0];
-    if (number == SYS_pidfd_send_signal && spared && opened == spared)
-        return 0;
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 struct bench {
