@@ -26,7 +26,8 @@ struct core_effect *emit(struct core *c, enum core_effect_kind kind, uint64_t se
     return effect;
 }
 
-static void put_note(struct core *c, bool warn, uint32_t model, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+put_note(struct core *c, bool warn, uint32_t model, const char *format, va_list args)
 {
     char line[512];
     vsnprintf(line, sizeof(line), format, args);

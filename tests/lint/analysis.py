@@ -22,7 +22,8 @@ PROGRAMS = {"gcc": "gcc", "clang": "clang-14", "clang-tidy": "clang-tidy-14",
             "cppcheck": "cppcheck"}
 # What clang does not know of gcc's flags.
 GCC_ALONE = re.compile(r"-f(cf-protection|stack-clash-protection|trivial-auto-var-init=.*)|-Werror")
-FINDING = re.compile(r"^(/|\.\./|[a-z]+/)[^: ]+:\d+:\d+: (warning|error|portability|performance)")
+# The file's path may have blanks: the tree may stand in a folder that has some.
+FINDING = re.compile(r"^\S[^:]*:\d+:\d+: (warning|error|portability|performance)")
 # err_say (common/err.h) returns what it is given: analysers do not see that without it.
 ANALYSIS = "-DMUSTER_ANALYSIS"
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The lint tests can fail: each is shown a small tree with one thing wrong, and must name it."""
 
+import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -85,6 +87,24 @@ def check_library():
             yield f"core_is_pure.py refused what is allowed ({code}):\n{said}"
 
 
+def check_analysers():
+    """analysis.py: what each analyser finds counts, also in a tree whose path has a blank."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "a tree")
+        write(root, {"common/b.c": "int b(void)\n{\n    int c;\n    return c;\n}\n",
+                     ".clang-tidy": (HERE / "../../.clang-tidy").read_text(encoding="utf-8"),
+                     "build/compile_commands.json": json.dumps([{
+                         "directory": str(root / "build"), "file": str(root / "common/b.c"),
+                         "command": f"cc -Wall -o b.o -c '{root}/common/b.c'"}])})
+        script = root / "tests/lint/analysis.py"
+        script.parent.mkdir(parents=True)
+        shutil.copy(HERE / "analysis.py", script)
+        for tool in ("gcc", "clang", "clang-tidy", "cppcheck"):
+            code, said = run(script, tool, root / "build")
+            if code != 77 and (code != 1 or "common/b.c:4:" not in said):
+                yield f"analysis.py missed what {tool} finds ({code}):\n{said}"
+
+
 def problems():
     for test in sorted({test for test, *_ in MUST_FAIL}):
         code, said = check_tree(test, {})
@@ -99,6 +119,7 @@ def problems():
         if code != 0:
             yield f"{test} took this for a violation:\n{text}\n{said}"
     yield from check_library()
+    yield from check_analysers()
 
 
 def main():
