@@ -59,7 +59,9 @@ err sweeps_open(const char *const *files, size_t count, struct sweeps *out,
         return ERR_INVALID;
     out->all = &out->plans[0];
     if (count > 1) {
-        plan_merge(out->plans, count, &out->merged);
+        err e = plan_merge(out->plans, count, &out->merged, problems);
+        if (e)
+            return e;
         out->all = &out->merged;
     }
     out->name = joined_names(out);

@@ -1,6 +1,7 @@
 /* Several sweeps as one plan: each model, task and cell once. */
 #include "coordinator/spec/plan_merge.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/check.h"
@@ -15,6 +16,7 @@ struct piece {
 
 struct merger {
     struct plan *out;
+    struct problems *problems;
     struct map models, tasks; /* identity -> index + 1 */
     struct piece *pieces;
     size_t piece_count;
@@ -25,6 +27,96 @@ static uint64_t identity_key(const struct digest *d)
     uint64_t key;
     memcpy(&key, d->bytes, sizeof(key));
     return key | 1;
+}
+
+/* ---- What sweeps must agree upon ---- */
+
+/* X(name, key): what a model has that is no part of its identity and all its slots share, by the
+ * key of the sweep file. */
+#define NEED_LIST(X)                                                                               \
+    X(NEED_TIMEOUT, "timeout")                                                                     \
+    X(NEED_LOAD_TIMEOUT, "load_timeout")                                                           \
+    X(NEED_GPUS, "resources.gpus")                                                                 \
+    X(NEED_CPUS, "resources.cpus")                                                                 \
+    X(NEED_MEMORY, "resources.memory")                                                             \
+    X(NEED_GPU_MEMORY, "resources.gpu_memory")                                                     \
+    X(NEED_GPU_TYPES, "resources.gpu_types")
+
+enum need {
+#define X(name, key) name,
+    NEED_LIST(X)
+#undef X
+        NEED_COUNT
+};
+
+static const char *const need_keys[NEED_COUNT] = {
+#define X(name, key) [name] = key,
+    NEED_LIST(X)
+#undef X
+};
+
+/* Exactly, and as the sweep file takes it. */
+static void put_ms(struct buf *out, int64_t ms)
+{
+    buf_printf(out, ms % 1000 == 0 ? "%" PRId64 "s" : "%" PRId64 "ms",
+               ms % 1000 == 0 ? ms / 1000 : ms);
+}
+
+static void put_bytes(struct buf *out, uint64_t bytes)
+{
+    if (bytes == 0)
+        buf_append_str(out, "not given");
+    else if (bytes % (1 << 20) == 0)
+        buf_printf(out, "%" PRIu64 "MiB", bytes >> 20);
+    else
+        buf_printf(out, "%" PRIu64, bytes);
+}
+
+static void put_types(struct buf *out, const struct spec_gpus *gpus)
+{
+    buf_append_str(out, gpus->type_count == 0 ? "not given" : "[");
+    for (size_t i = 0; i < gpus->type_count; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", gpus->types[i]);
+    buf_append_str(out, gpus->type_count == 0 ? "" : "]");
+}
+
+static void put_need(struct buf *out, const struct spec_model *m, enum need need)
+{
+    const struct model_definition *d = &m->definition;
+    buf_clear(out);
+    switch (need) {
+    case NEED_TIMEOUT: put_ms(out, d->timeout_ms); break;
+    case NEED_LOAD_TIMEOUT: put_ms(out, d->load_timeout_ms); break;
+    case NEED_GPUS: buf_printf(out, "%u", d->resources.gpus); break;
+    case NEED_CPUS: buf_printf(out, "%u", d->resources.cpus); break;
+    case NEED_MEMORY: put_bytes(out, d->resources.memory_bytes); break;
+    case NEED_GPU_MEMORY: put_bytes(out, m->gpus.memory_bytes); break;
+    case NEED_GPU_TYPES: put_types(out, &m->gpus); break;
+    case NEED_COUNT: break;
+    }
+}
+
+/* `here` is of a later file than `first`. */
+static void must_agree(struct merger *m, const struct plan_model *first, const struct spec *sweep,
+                       const struct spec_model *here)
+{
+    const struct spec *first_sweep = plan_part_spec(m->out, first->rules.part);
+    struct buf one = { 0 }, other = { 0 };
+    for (int need = 0; need < NEED_COUNT; need++) {
+        put_need(&one, first->spec, (enum need)need);
+        put_need(&other, here, (enum need)need);
+        if (strcmp(buf_cstr(&one), buf_cstr(&other)) == 0)
+            continue;
+        problems_add(m->problems, here->line,
+                     "%s:%u: models[%zu]: %s of %s is %s, and %s at %s:%u; sweeps of one run share "
+                     "the model, so give it the same in both%s, or run one after the other",
+                     sweep->path, here->line, (size_t)(here - sweep->models), need_keys[need],
+                     here->definition.name, buf_cstr(&other), buf_cstr(&one), first_sweep->path,
+                     first->spec->line,
+                     need == NEED_TIMEOUT ? " (or in both settings, where models have none)" : "");
+    }
+    buf_release(&one);
+    buf_release(&other);
 }
 
 /* ---- Models and tasks ---- */
@@ -53,6 +145,7 @@ static uint32_t enter_model(struct merger *m, const struct plan_model *model, si
     uint32_t index = (uint32_t)(uintptr_t)map_find(&m->models, key);
     if (index > 0) {
         check(digest_equal(&out->models[index - 1].identity, &model->identity));
+        must_agree(m, &out->models[index - 1], out->parts[part].plan->spec, model->spec);
         join_rules(&out->models[index - 1].rules, &model->rules);
         return index - 1;
     }
@@ -142,7 +235,7 @@ static void join_cells(struct merger *m)
     out->cell_wanted = wanted;
 }
 
-void plan_merge(const struct plan *plans, size_t count, struct plan *out)
+err plan_merge(const struct plan *plans, size_t count, struct plan *out, struct problems *problems)
 {
     size_t models = 0, tasks = 0, cells = 0;
     for (size_t i = 0; i < count; i++) {
@@ -154,11 +247,14 @@ void plan_merge(const struct plan *plans, size_t count, struct plan *out)
     out->models = arena_alloc(&out->arena, (models + 1) * sizeof(*out->models));
     out->tasks = arena_alloc(&out->arena, (tasks + 1) * sizeof(*out->tasks));
     out->parts = arena_alloc(&out->arena, count * sizeof(*out->parts));
-    struct merger m = { .out = out, .pieces = xcalloc(cells + 1, sizeof(*m.pieces)) };
+    struct merger m = { .out = out,
+                        .problems = problems,
+                        .pieces = xcalloc(cells + 1, sizeof(*m.pieces)) };
     for (size_t i = 0; i < count; i++)
         enter_part(&m, &plans[i], i);
     join_cells(&m);
     map_release(&m.models);
     map_release(&m.tasks);
     free(m.pieces);
+    return problems_any(problems) ? ERR_INVALID : OK;
 }
