@@ -65,6 +65,16 @@ char *arena_strndup(struct arena *a, const char *text, size_t bytes)
     return copy;
 }
 
+void *arena_copy(struct arena *a, const void *data, size_t bytes)
+{
+    check(bytes < SIZE_MAX);
+    char *copy = take(a, bytes + 1);
+    if (bytes > 0)
+        memcpy(copy, data, bytes);
+    copy[bytes] = '\0';
+    return copy;
+}
+
 char *arena_format(struct arena *a, const char *format, ...)
 {
     va_list args, again;

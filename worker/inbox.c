@@ -7,8 +7,7 @@
 
 static struct span inbox_keep(struct inbox *in, struct span s)
 {
-    return s.len == 0 ? (struct span){ 0 }
-                      : span_of(arena_strndup(&in->arena, (const char *)s.data, s.len), s.len);
+    return s.len == 0 ? (struct span){ 0 } : span_of(arena_copy(&in->arena, s.data, s.len), s.len);
 }
 
 static const struct result *inbox_keep_rows(struct inbox *in, const struct result *rows,

@@ -52,16 +52,19 @@ static const struct type {
 /* Every other type: `text` and `answer` are what comprehension tasks call it. */
 static const char *const usual_keys[] = { "text", "answer", "prediction" };
 
-/* The shortest decimal that reads back as the same number. */
+/* The fewest digits that read back as the same number, without an exponent where people write none:
+ * 100 and not 1e+02, which no answer would equal. */
 static const char *real_text(double value, struct arena *arena)
 {
     char text[32];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    return arena_strdup(arena, text);
+    int digits = 1;
+    snprintf(text, sizeof(text), "%.0e", value);
+    while (digits < 17 && strtod(text, NULL) != value)
+        snprintf(text, sizeof(text), "%.*e", digits++, value);
+    int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10), decimals = digits - 1 - exponent;
+    if (exponent < -4 || exponent > 15)
+        return arena_strdup(arena, text);
+    return arena_format(arena, "%.*f", decimals > 0 ? decimals : 0, value);
 }
 
 const char *gb_scalar_text(const json_t *value, struct arena *arena)
@@ -167,7 +170,7 @@ static err add_proof(struct references *r, const json_t *output)
         buf_printf(&text, "%s%s", i ? "\n" : "", step ? step : "");
     }
     buf_printf(&text, "\nConclusion: %s", conclusion ? conclusion : "");
-    const char *kept = arena_strndup(r->g->arena, (const char *)text.data, text.len);
+    const char *kept = arena_copy(r->g->arena, text.data, text.len);
     size_t len = text.len;
     buf_release(&text);
     if (!json_is_object(proof))
@@ -196,7 +199,7 @@ static err add_labels(struct references *r, const json_t *value)
     } else {
         e = err_say(r->msg, ERR_INVALID, "output: expected labels, as text or a list");
     }
-    const char *kept = arena_strndup(r->g->arena, (const char *)buf_cstr(&text), text.len);
+    const char *kept = arena_copy(r->g->arena, text.data, text.len);
     if (!e)
         e = add_text(r, span_of(kept, text.len));
     buf_release(&text);
@@ -251,8 +254,7 @@ static err add_output(struct references *r, json_t *output)
     if (resolved) { /* its texts are borrowed: keep them as long as the arena */
         for (size_t i = 0; i < r->count; i++) {
             const struct span s = r->list[i];
-            const char *kept = arena_strndup(r->g->arena, (const char *)s.data, s.len);
-            r->list[i] = span_of(kept, s.len);
+            r->list[i] = span_of(arena_copy(r->g->arena, s.data, s.len), s.len);
         }
         json_decref(resolved);
     }

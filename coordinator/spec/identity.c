@@ -129,7 +129,7 @@ static void put_sim(struct buf *out, const struct sim_parameters *s)
 
 static void finish(struct buf *record, struct arena *arena, struct identity *out)
 {
-    out->record = span_of(arena_strndup(arena, buf_cstr(record), record->len), record->len);
+    out->record = span_of(arena_copy(arena, record->data, record->len), record->len);
     out->digest = digest_of(out->record);
     buf_release(record);
 }

@@ -34,8 +34,7 @@ static void suite_problem(struct problems *problems, const struct spec *spec,
 
 static struct span keep(struct plan *plan, struct buf *bytes)
 {
-    struct span kept =
-        span_of(arena_strndup(&plan->arena, buf_cstr(bytes), bytes->len), bytes->len);
+    struct span kept = span_of(arena_copy(&plan->arena, bytes->data, bytes->len), bytes->len);
     buf_release(bytes);
     return kept;
 }

@@ -336,6 +336,8 @@ static void references_are_found_by_type(void **state)
         { "OpenQA", "{\"answer\":[\"a\",\"b\"]}", "a|b" },
         { "OpenQA", "{\"answer\":42}", "42" },
         { "OpenQA", "{\"answer\":0.1}", "0.1" },
+        { "OpenQA", "{\"answer\":[100.0,20.0,1500.5,-1e15]}", "100|20|1500.5|-1000000000000000" },
+        { "OpenQA", "{\"answer\":[0.0005,1e-5,2.5e16]}", "0.0005|1e-05|2.5e+16" },
         { "Summarization", "{\"highlights\":\"h\"}", "h" },
         { "Translation", "{\"translation\":\"t\"}", "t" },
         { "Translation", "\"plain\"", "plain" },
@@ -371,6 +373,24 @@ static void references_are_found_by_type(void **state)
         assert_string_equal(g.references, cases[i].references);
         got_release(&g);
     }
+}
+
+static void a_reference_may_hold_a_nul(void **state)
+{
+    test_put(*state, "nlp/A/annotation.json",
+             "{\"type\":\"OpenQA\",\"metric\":\"F1\",\"data\":[{\"input\":{\"q\":1},\"output\":{"
+             "\"answer\":\"one\\u0000two\"}}]}");
+    const struct suite_config config = test_config("general-bench", *state);
+    struct suite s = test_open(&config);
+    struct task_data *d;
+    struct errmsg msg = { 0 };
+    struct instance instance;
+    assert_int_equal(task_data_open(&config, &s.tasks[0], &d, &msg), OK);
+    assert_int_equal(task_data_instance(d, 0, &instance, &msg), OK);
+    assert_int_equal(instance.reference_count, 1);
+    assert_true(span_equal(instance.references[0], span_of("one\0two", 7)));
+    task_data_close(d);
+    suite_release(&s);
 }
 
 static void a_scorer_gets_all_that_the_output_has(void **state)
@@ -687,6 +707,7 @@ int main(void)
         files(a_request_says_what_the_protocol_says),
         files(older_items_keep_inputs_beside_input),
         files(references_are_found_by_type),
+        files(a_reference_may_hold_a_nul),
         files(a_scorer_gets_all_that_the_output_has),
         files(an_unusable_instance_says_why),
         files(a_request_has_a_limit),

@@ -315,6 +315,8 @@ static void arena_copies_text(void **state)
     assert_string_equal(arena_strndup(&a, "model", 3), "mod");
     assert_string_equal(arena_strndup(&a, "model", 99), "model");
     assert_string_equal(arena_format(&a, "%s/%d", "task", 7), "task/7");
+    assert_memory_equal(arena_copy(&a, "a\0b", 3), "a\0b", 4); /* and a NUL behind it */
+    assert_string_equal(arena_copy(&a, NULL, 0), "");
     arena_release(&a);
 }
 
