@@ -378,14 +378,11 @@ static void on_first_hello(void *owner, const char *name, uint32_t inflight, uin
 }
 
 /* It left behind what cannot be killed: its own slot is lost, and no other one. */
-static void test_what_one_left_behind_holds_up_no_other(void **state)
+static void expect_others_to_end(struct trial *t, const char *first_program)
 {
-    struct trial *t = *state;
     static const struct host_callbacks first_callbacks = { on_first_hello, on_reply,
                                                            on_first_exited };
-    const char *command[] = { "/usr/bin/python3", "-c",
-                              PRELUDE "p = subprocess.Popen(['setsid', 'sleep', '1000'])\n"
-                                      "time.sleep(0.1)\nreply(hello=1, name=str(p.pid))\n" };
+    const char *command[] = { "/usr/bin/python3", "-c", first_program };
     struct model_definition model = {
         .name = "first", .host = HOST_EXEC, .command = command, .command_count = 3, .args = "{}"
     };
@@ -410,6 +407,19 @@ static void test_what_one_left_behind_holds_up_no_other(void **state)
     spared = 0;
     uv_run(&t->loop, UV_RUN_DEFAULT);
     assert_true(has_exited);
+}
+
+static void test_what_one_left_behind_holds_up_no_other(void **state)
+{
+    expect_others_to_end(*state, PRELUDE "p = subprocess.Popen(['setsid', 'sleep', '1000'])\n"
+                                         "time.sleep(0.1)\nreply(hello=1, name=str(p.pid))\n");
+}
+
+static void test_nor_does_what_cleared_its_environment(void **state)
+{
+    expect_others_to_end(*state, PRELUDE
+                         "p = subprocess.Popen(['/usr/bin/setsid', 'sleep', '1000'], env={})\n"
+                         "time.sleep(0.1)\nreply(hello=1, name=str(p.pid))\n");
 }
 
 /* --- misbehaviour, one table: what it does, and how that is reported --- */
@@ -551,6 +561,7 @@ int main(void)
         CASE(test_a_kill_takes_the_children_too),
         CASE(test_an_exit_takes_what_was_left_behind),
         CASE(test_what_one_left_behind_holds_up_no_other),
+        CASE(test_nor_does_what_cleared_its_environment),
         CASE(test_misbehaviour_is_reported_with_its_class),
         CASE(test_a_program_that_is_not_there_says_so),
         CASE(test_a_model_that_does_not_read_blocks_nobody),

@@ -310,6 +310,8 @@ static void it_leads_a_session_and_carries_its_mark(void **state)
                               "set -- $(cat /proc/$$/stat); echo $(( $5 == $$ && $6 == $$ && "
                               "MUSTER_HOST == $$ ))");
     expect_fine(&o, "1\n");
+    o = LAUNCH(NULL, SH, "set -- $(grep 'file locks' /proc/$$/limits); echo $(( $4 == $$ ))");
+    expect_fine(&o, "1\n");
 }
 
 static void files_it_makes_are_its_own(void **state)

@@ -345,10 +345,8 @@ static pid_t launch(char *script, int *out_up)
 }
 
 /* The daemons of two hosts: each host takes its own along. */
-static void daemons_are_known_by_their_mark(void **state)
+static void expect_known(char *script)
 {
-    (void)state;
-    char script[] = "(setsid sh -c 'echo $$; exec sleep 1000' &) ; exec sleep 1000";
     int up[2];
     pid_t hosts[2], daemons[2];
     for (int i = 0; i < 2; i++) {
@@ -366,6 +364,18 @@ static void daemons_are_known_by_their_mark(void **state)
     kill_tree(&second);
     assert_false(is_alive(daemons[1]));
     kill_stragglers(NULL, 0);
+}
+
+static void daemons_are_known_by_their_mark(void **state)
+{
+    (void)state;
+    char kept[] = "(setsid sh -c 'echo $$; exec sleep 1000' &) ; exec sleep 1000";
+    char cleared[] = "(env -i setsid sh -c 'echo $$; exec sleep 1000' &) ; exec sleep 1000";
+    char unlimited[] = "(setsid sh -c 'prlimit --pid $$ --locks=unlimited; echo $$; exec sleep "
+                       "1000' &) ; exec sleep 1000";
+    expect_known(kept);
+    expect_known(cleared);
+    expect_known(unlimited);
 }
 
 /* It forks out of reach of the group's signal, while we look. One call is enough, since it looks

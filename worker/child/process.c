@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,8 +59,22 @@ static char *read_variable(pid_t pid, const char *name)
     return value;
 }
 
+/* The limit that muster-launch leaves as a mark; 0: it has the one that we have ourselves, or none
+ * that we may read. */
+static pid_t read_limit_mark(pid_t pid)
+{
+    struct rlimit own, marked;
+    if (getrlimit(RLIMIT_LOCKS, &own) || prlimit(pid, RLIMIT_LOCKS, NULL, &marked) ||
+        marked.rlim_cur == own.rlim_cur || marked.rlim_cur > INT_MAX)
+        return 0;
+    return (pid_t)marked.rlim_cur;
+}
+
 static pid_t read_mark(pid_t pid)
 {
+    pid_t marked = read_limit_mark(pid);
+    if (marked > 0)
+        return marked;
     char *value = read_variable(pid, "MUSTER_HOST=");
     long mark = value ? strtol(value, NULL, 10) : 0;
     free(value);

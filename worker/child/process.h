@@ -11,8 +11,8 @@
 
 struct process {
     pid_t pid, parent, group, session;
-    pid_t mark;     /* of a child of ours: the MUSTER_HOST it was started with; 0: none, or none
-                       that we may read */
+    pid_t mark;     /* of a child of ours: the host that muster-launch made of what it descends
+                       from; 0: none, or none that we may read */
     uint64_t start; /* in clock ticks since boot: with the pid, who it is */
     bool is_zombie; /* has ended, and only waits to be waited for */
 };

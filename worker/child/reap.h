@@ -4,8 +4,9 @@
  * model. The worker is a child subreaper: what loses its parent becomes the worker's child instead
  * of init's, so that everything a model ever started is among the worker's descendants. What
  * belongs to which host: its descendants, its session (muster-launch makes the host's process the
- * leader of one), and what carries its MUSTER_HOST=<pid> in the environment (set by muster-launch,
- * inherited by everything that does not clear it).
+ * leader of one), and what carries its mark: its pid as the limit RLIMIT_LOCKS, which has no other
+ * meaning, and as MUSTER_HOST=<pid> in the environment. Both are set by muster-launch and
+ * inherited; the limit also by what clears its environment.
  *
  * "host" is the pid of a direct child that the caller started and will wait for itself (libuv does,
  * for uv_spawn). Every other child of this process is taken for a straggler or its orphan; hand in

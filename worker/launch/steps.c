@@ -63,13 +63,20 @@ void step_own_session(void)
         step_fail(LAUNCH_EXIT_CANNOT, "cannot start a session: %s", strerror(errno));
 }
 
-/* By this, whatever the model starts is found again, also when it detaches. */
+/* By this, whatever the model starts is found again, also when it detaches. The environment may be
+ * cleared on the way; a limit that Linux has had no use for since 2.4 (locks on files) is inherited
+ * as well, and nobody thinks of changing it. Where it cannot be set, the environment has to do. */
 void step_mark(void)
 {
     char pid[ENVIRONMENT_PID_BYTES];
+    struct rlimit mark;
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     if (setenv("MUSTER_HOST", pid, 1))
         step_fail(LAUNCH_EXIT_CANNOT, "no memory for the environment");
+    if (getrlimit(RLIMIT_LOCKS, &mark) == 0) {
+        mark.rlim_cur = (rlim_t)getpid();
+        (void)setrlimit(RLIMIT_LOCKS, &mark);
+    }
 }
 
 /* The raw call: glibc's cpu_set_t ends at 1,024. */
