@@ -18,6 +18,9 @@
  *                          so 5.6 becomes -460
  *   CD (Chamfer ...),      the name is no key of its table:  the key is the name's first word:
  *   RTE ( Relative ...)    left raw, and higher is better    normalised as in the paper's A.1
+ *   CER, other names       left raw, and higher is better    as WER; as the metric that the name
+ *   ("Chamfer Distance")                                     means; errors without a scale (LPIPS)
+ *                                                            are a fault
  *   RMSE of NLP            the model's normalised (in the    both sides normalised, as in every
  *                          first such row), the SoTA raw     other sheet
  *   other such metrics     left raw in NLP                   normalised in NLP too
@@ -107,7 +110,9 @@ struct gl_row {
     X(GL_FAULT_NO_NLP, "ValueError", "no rows of NLP, and the reference ranker insists on them")   \
     X(GL_FAULT_NAN, "", "not a number (NaN); leave the cell empty for an unsupported task")        \
     X(GL_FAULT_TEXT, "", "text; leave the cell empty, or write inf, for an unsupported task")      \
-    X(GL_FAULT_NEGATIVE, "", "below the metric's range, which begins at 0 (MS-SSIM: at -1)")
+    X(GL_FAULT_NEGATIVE, "", "below the metric's range, which begins at 0 (MS-SSIM: at -1)")       \
+    X(GL_FAULT_NO_SCALE, "",                                                                       \
+      "an error, of which less is better, and General-Level has no scale for it; leave it out")
 
 enum gl_fault_kind {
 #define X(name, exception, text) name,
@@ -167,7 +172,8 @@ err gl_judge(enum gl_rule rule, const struct gl_row *rows, size_t count,
 /* X(name, text): why the rules differ on a row. */
 #define GL_REASON_LIST(X)                                                                          \
     X(GL_REASON_WER, "WER is a percentage: 100 - x, not (1 - x) * 100")                            \
-    X(GL_REASON_NAME, "the metric is an error to normalise, but only its name's first word says")  \
+    X(GL_REASON_NAME,                                                                              \
+      "the metric is an error to normalise, but not by the name that the ranker knows")            \
     X(GL_REASON_NLP, "normalised on both sides of NLP, not on the model's of one row")             \
     X(GL_REASON_PERFECT, "0 is a score, not an unsupported task")                                  \
     X(GL_REASON_ABSENT, "an empty cell is no score, not a 0 to compare with")                      \

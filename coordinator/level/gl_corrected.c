@@ -54,6 +54,12 @@ static struct gl_verdict verdict_of(const struct gl_scale *scale, struct side sc
     };
 }
 
+/* Taken for a percentage, an error would be the better the larger it is. */
+static bool lacks_scale(const struct gl_scale *scale, const char *metric, struct side score)
+{
+    return scale == NULL && !isnan(score.raw) && gl_scale_is_missing(metric);
+}
+
 void gl_judge_corrected(const struct gl_row *rows, size_t count, struct gl_verdict *verdicts,
                         struct gl_faults *faults)
 {
@@ -64,6 +70,8 @@ void gl_judge_corrected(const struct gl_row *rows, size_t count, struct gl_verdi
         enum gl_fault_kind in_score = read_cell(rows[i].score, scale, &score);
         if (in_sota)
             gl_faults_add(faults, in_sota, i, true);
+        if (!in_score && lacks_scale(scale, rows[i].metric, score))
+            in_score = GL_FAULT_NO_SCALE;
         if (in_score)
             gl_faults_add(faults, in_score, i, false);
         verdicts[i] = verdict_of(scale, score, sota);

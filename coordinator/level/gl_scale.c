@@ -1,6 +1,8 @@
 /* The table of scales and their formulas. */
 #include "coordinator/level/gl_scale.h"
 
+#include "common/score/metric.h"
+
 #include <math.h>
 #include <strings.h>
 
@@ -16,6 +18,9 @@ static const struct gl_scale scales[] = {
     { "MOS", GL_SCALE_MOS, 0 },
 };
 
+/* Neither the paper nor the reference has it: a rate of errors as WER is. */
+static const struct gl_scale cer = { "CER", GL_SCALE_WER, 0 };
+
 /* "CD (Chamfer Distance)" -> CD, "RTE ( Relative ..." -> RTE; RMSE stays apart from RMS. */
 static struct span first_word(const char *metric)
 {
@@ -23,15 +28,37 @@ static struct span first_word(const char *metric)
     return span_of(metric, strcspn(metric, " \t("));
 }
 
-const struct gl_scale *gl_scale_find(enum gl_rule rule, const char *metric)
+static bool is_key(const struct gl_scale *scale, struct span key)
 {
-    struct span key = rule == GL_OFFICIAL ? span_str(metric) : first_word(metric);
+    return strlen(scale->key) == key.len &&
+           strncasecmp(scale->key, (const char *)key.data, key.len) == 0;
+}
+
+static const struct gl_scale *find_key(struct span key)
+{
     for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
-        if (strlen(scales[i].key) == key.len &&
-            strncasecmp(scales[i].key, (const char *)key.data, key.len) == 0)
+        if (is_key(&scales[i], key))
             return &scales[i];
     }
     return NULL;
+}
+
+const struct gl_scale *gl_scale_find(enum gl_rule rule, const char *metric)
+{
+    if (rule == GL_OFFICIAL)
+        return find_key(span_str(metric));
+    const struct gl_scale *scale = find_key(first_word(metric));
+    if (scale != NULL)
+        return scale;
+    const struct metric *known = metric_find(metric); /* "Chamfer Distance" is CD */
+    struct span key = first_word(known != NULL ? known->name : metric);
+    return is_key(&cer, key) ? &cer : find_key(key);
+}
+
+bool gl_scale_is_missing(const char *metric)
+{
+    const struct metric *known = metric_find(metric);
+    return known != NULL && known->lower_is_better && gl_scale_find(GL_CORRECTED, metric) == NULL;
 }
 
 bool gl_scale_lower_is_better(const struct gl_scale *scale)

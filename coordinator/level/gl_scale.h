@@ -22,8 +22,12 @@ struct gl_scale {
 };
 
 /* The scale of a metric under a rule; NULL: its scores are percentages already. Official: the
- * upper-cased name is a key. Corrected: its first word is. */
+ * upper-cased name is a key. Corrected: its first word is, or that of the name that muster has for
+ * the metric. */
 const struct gl_scale *gl_scale_find(enum gl_rule rule, const char *metric);
+
+/* An error (muster knows that less of it is better) that nothing brings to 0..100: LPIPS. */
+bool gl_scale_is_missing(const char *metric);
 
 /* Is a smaller raw value the better one? NULL: no. */
 bool gl_scale_lower_is_better(const struct gl_scale *scale);

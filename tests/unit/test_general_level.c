@@ -163,6 +163,8 @@ static void metrics_are_scaled(void **state)
         { "CD", 1, 46.2117, 46.2117 },
         { "CD (Chamfer Distance)", 1, 1, 46.2117 },
         { "RTE ( Relative Translation Error)", 0.5, 0.5, 46.2117 },
+        { "Chamfer Distance", 1, 1, 46.2117 }, /* another name of CD */
+        { "CER", 5.6, 5.6, 94.4 },             /* as WER, in percent */
         { "RMSEX", 3, 3, 3 },
         { "Acc", 73, 73, 73 },
     };
@@ -195,6 +197,24 @@ static void empty_wer_wins_officially(void **state)
     assert_int_equal(compute(GL_OFFICIAL, &r).modality[MODALITY_IMAGE].wins, 1);
     assert_int_equal(compute(GL_OFFICIAL, &r).modality[MODALITY_IMAGE].supported, 0);
     assert_int_equal(compute(GL_CORRECTED, &r).modality[MODALITY_IMAGE].wins, 0);
+}
+
+/* Five times as many wrong characters as the specialist are no win. */
+static void fewer_errors_win_whatever_the_metric_s_name(void **state)
+{
+    (void)state;
+    static const char *const errors[] = { "CER", "Chamfer Distance", "CD", "WER", "MAE" };
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        assert_false(judge(GL_CORRECTED, errors[i], 10, 50).win);
+        assert_true(judge(GL_CORRECTED, errors[i], 10, 2).win);
+    }
+}
+
+static void an_error_without_a_scale_harms_nobody_who_has_no_score(void **state)
+{
+    (void)state;
+    struct rows r = one_row("LPIPS", gl_cell_number(0.1), empty());
+    assert_int_equal(compute(GL_CORRECTED, &r).modality[MODALITY_IMAGE].supported, 0);
 }
 
 static void missing_sota_is_beaten_officially_in_scaled_metrics_only(void **state)
@@ -288,6 +308,8 @@ static void faults_name_cause_row_and_side(void **state)
           0 },
         { GL_CORRECTED, "Acc", gl_cell_number(9), gl_cell_number(NAN), GL_FAULT_NAN, 0 },
         { GL_CORRECTED, "Acc", gl_cell_number(9), text, GL_FAULT_TEXT, 0 },
+        { GL_CORRECTED, "LPIPS", gl_cell_number(0.1), gl_cell_number(0.6), GL_FAULT_NO_SCALE, 0 },
+        { GL_CORRECTED, "Error", empty(), gl_cell_number(7), GL_FAULT_NO_SCALE, 0 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rows r = one_row(cases[i].metric, cases[i].sota, cases[i].score);
@@ -517,6 +539,8 @@ int main(void)
         cmocka_unit_test(metrics_are_scaled),
         cmocka_unit_test(zero_error_is_unsupported_officially_and_perfect_corrected),
         cmocka_unit_test(empty_wer_wins_officially),
+        cmocka_unit_test(fewer_errors_win_whatever_the_metric_s_name),
+        cmocka_unit_test(an_error_without_a_scale_harms_nobody_who_has_no_score),
         cmocka_unit_test(missing_sota_is_beaten_officially_in_scaled_metrics_only),
         cmocka_unit_test(rounding_to_100_does_not_win_under_the_corrected_rule),
         cmocka_unit_test(corrected_values_are_clamped_and_wins_are_not_made_by_it),
