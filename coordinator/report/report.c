@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/mem.h"
 #include "coordinator/report/write.h"
 
 enum {
@@ -16,7 +17,6 @@ enum {
     TURN_LOOKS = 500, /* ten seconds: a large report takes one or two */
     TURN_LOOK_MS = 20
 };
-static const char SOTA_CSV[] = "sota.csv";
 
 static err put(const char *dir, const char *name, struct buf *text, struct errmsg *msg)
 {
@@ -33,15 +33,14 @@ static err write_all(const struct results *r, const char *dir, struct errmsg *ms
         const char *name;
         void (*write)(const struct results *r, struct buf *out);
     } forms[] = {
-        { "report.md", write_markdown },  { "report.csv", write_csv },
-        { "report.json", write_json },    { SOTA_CSV, write_sota_csv },
+        { "report.md", write_markdown },
+        { "report.csv", write_csv },
+        { "report.json", write_json },
         { "summary.txt", write_summary },
     };
     struct buf text = { 0 };
     err e = OK;
     for (size_t i = 0; !e && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (forms[i].write == write_sota_csv && !r->has_specialists)
-            continue;
         forms[i].write(r, &text);
         e = put(dir, forms[i].name, &text, msg);
     }
@@ -49,16 +48,40 @@ static err write_all(const struct results *r, const char *dir, struct errmsg *ms
     return e;
 }
 
-/* One that an earlier form of the sweep left behind would pass for a result of this one. */
-static err remove_stale_sota(const struct results *r, const char *dir, struct errmsg *msg)
+/* What says nothing of this sweep would pass for a result of it. */
+static err remove_stale(const char *dir, const char *name, struct errmsg *msg)
 {
-    if (r->has_specialists)
-        return OK;
-    char *path = file_join(dir, SOTA_CSV);
+    char *path = file_join(dir, name);
     err e = OK;
     if (unlink(path) != 0 && errno != ENOENT)
         e = err_say(msg, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
     free(path);
+    return e;
+}
+
+static err write_sota(const struct results *r, size_t suite, const char *dir, const char *name,
+                      struct errmsg *msg)
+{
+    if (!results_has_specialists(r, suite))
+        return remove_stale(dir, name, msg);
+    struct buf text = { 0 };
+    write_sota_csv(r, suite, &text);
+    err e = put(dir, name, &text, msg);
+    buf_release(&text);
+    return e;
+}
+
+/* A table is of one suite: a task's name may stand in others as well. */
+static err write_sotas(const struct results *r, const char *dir, struct errmsg *msg)
+{
+    if (r->plan->suite_count == 1)
+        return write_sota(r, 0, dir, "sota.csv", msg);
+    err e = remove_stale(dir, "sota.csv", msg);
+    for (size_t s = 0; !e && s < r->plan->suite_count; s++) {
+        char *name = xformat("sota-%s.csv", r->plan->spec->suites[s].config.name);
+        e = write_sota(r, s, dir, name, msg);
+        free(name);
+    }
     return e;
 }
 
@@ -71,7 +94,7 @@ static err load_and_write(const struct plan *plan, struct store *store, const ch
         return e;
     e = write_all(&r, dir, msg);
     if (!e)
-        e = remove_stale_sota(&r, dir, msg);
+        e = write_sotas(&r, dir, msg);
     results_release(&r);
     return e;
 }

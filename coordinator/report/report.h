@@ -11,9 +11,10 @@
 #include "coordinator/store/store.h"
 
 /* Write report.md, report.csv, report.json, summary.txt (for the screen) and, where specialists
- * give the reference, sota.csv into the folder (made if absent), each replaced whole; a sota.csv
- * that is no longer true is removed. Reads the store. Whoever else writes into the folder is waited
- * for, ten seconds at most: the one that ends last has looked at the store last. */
+ * give the reference, sota.csv (sota-SUITE.csv for each of several suites) into the folder (made if
+ * absent), each replaced whole; a sota.csv that is no longer true is removed. Reads the store.
+ * Whoever else writes into the folder is waited for, ten seconds at most: the one that ends last
+ * has looked at the store last. */
 err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg);
 
 #endif

@@ -70,7 +70,6 @@ static void find_reference(struct results *r, size_t task)
             continue;
         out->sota = cell->score;
         out->specialist = r->plan->models[i].spec->definition.name;
-        r->has_specialists = true;
     }
 }
 
@@ -167,9 +166,41 @@ bool results_is_ranked(const struct results *r, size_t model)
     return r->plan->models[model].spec->role != SPEC_ROLE_SPECIALIST;
 }
 
-const char *results_no_levels(const struct report_levels *l)
+bool results_has_specialists(const struct results *r, size_t suite)
 {
-    return l->faults.count ? gl_fault_text(l->faults.first[0].kind) : "no scores";
+    for (size_t i = 0; i < r->plan->task_count; i++) {
+        if (r->tasks[i].specialist && r->plan->tasks[i].suite == &r->plan->spec->suites[suite])
+            return true;
+    }
+    return false;
+}
+
+/* The task of a row that results_rows gives. */
+static const struct task *task_of_row(const struct results *r, size_t suite, size_t row)
+{
+    const struct plan *plan = r->plan;
+    for (size_t i = 0; i < plan->task_count; i++) {
+        if (plan->tasks[i].suite == &plan->spec->suites[suite] && row-- == 0)
+            return plan->tasks[i].task;
+    }
+    check(!"a row of the suite");
+    return NULL;
+}
+
+void results_say_no_levels(const struct results *r, size_t model, size_t suite, enum gl_rule rule,
+                           struct buf *out)
+{
+    const struct gl_faults *faults = &results_levels(r, model, suite, rule)->faults;
+    const struct gl_fault *first = &faults->first[0];
+    check(faults->count > 0);
+    if (first->row != SIZE_MAX) {
+        const struct task *task = task_of_row(r, suite, first->row);
+        buf_printf(out, "%s (%s): %s", task->path, task->metric_name,
+                   first->in_sota ? "SoTA: " : "");
+    }
+    buf_append_str(out, gl_fault_text(first->kind));
+    if (faults->count > 1)
+        buf_printf(out, " (and %zu more)", faults->count - 1);
 }
 
 double results_level(const struct report_levels *l, int level)

@@ -39,7 +39,6 @@ struct results {
     struct report_task *tasks;   /* as plan.tasks */
     struct report_model *models; /* as plan.models */
     uint64_t wanted, ended, failed;
-    bool has_specialists;
     struct arena arena;
 };
 
@@ -60,8 +59,10 @@ static inline const struct report_levels *results_levels(const struct results *r
     return &r->models[model].levels[suite * GL_RULE_COUNT + rule];
 }
 
-/* Why a model has no levels (l->ok is false), for people. */
-const char *results_no_levels(const struct report_levels *l);
+/* Why a model has no levels on a suite (their ok is false), for people: the task, and what is wrong
+ * with its score. Appended to out. */
+void results_say_no_levels(const struct results *r, size_t model, size_t suite, enum gl_rule rule,
+                           struct buf *out);
 
 /* The rows of General-Level of a model on a suite: the suite's tasks of this sweep in their order.
  * From the arena given; *out_tasks: their places in plan.tasks. */
@@ -69,6 +70,9 @@ struct gl_row *results_rows(const struct results *r, size_t model, size_t suite,
                             struct arena *arena, size_t *out_count, size_t **out_tasks);
 
 bool results_is_ranked(const struct results *r, size_t model); /* not a specialist */
+
+/* Whether a specialist gives the reference of one of the suite's tasks. */
+bool results_has_specialists(const struct results *r, size_t suite);
 
 /* The highest level at which a model scores above 0 (1: none), as the paper classes models. */
 int results_class(const struct report_levels *l);

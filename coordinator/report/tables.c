@@ -21,6 +21,20 @@ void write_progress_line(const struct results *r, struct buf *out)
     buf_append_byte(out, '\n');
 }
 
+/* Of the suite alone: a model may do others. */
+static void add_answered(struct grid *g, const struct results *r, size_t model, size_t suite)
+{
+    uint64_t answered = 0, wanted = 0;
+    for (size_t t = 0; t < r->plan->task_count; t++) {
+        const struct report_cell *c = results_cell(r, model, t);
+        if (r->plan->tasks[t].suite != &r->plan->spec->suites[suite])
+            continue;
+        answered += c->answered;
+        wanted += c->wanted;
+    }
+    grid_add(g, "%llu/%llu", (unsigned long long)answered, (unsigned long long)wanted);
+}
+
 void write_level_table(const struct results *r, size_t suite, enum gl_rule rule,
                        enum grid_style style, struct buf *out)
 {
@@ -34,14 +48,12 @@ void write_level_table(const struct results *r, size_t suite, enum gl_rule rule,
     grid_add_header(&g, header);
     for (size_t i = 0; i < count; i++) {
         const struct report_levels *l = results_levels(r, order[i], suite, rule);
-        const struct report_model *m = &r->models[order[i]];
         grid_add(&g, "%zu", i + 1);
         grid_add(&g, "%s", model_name(r, order[i]));
         grid_add(&g, "%d", results_class(l));
         for (int level = 2; level <= 5; level++)
             grid_add_number(&g, l->ok ? results_level(l, level) : NAN);
-        grid_add(&g, "%llu/%llu", (unsigned long long)(m->ended - m->failed),
-                 (unsigned long long)m->wanted);
+        add_answered(&g, r, order[i], suite);
     }
     grid_write(&g, style, out);
     grid_release(&g);
@@ -50,7 +62,9 @@ void write_level_table(const struct results *r, size_t suite, enum gl_rule rule,
         if (l->ok)
             continue;
         buf_append_str(out, style == GRID_MARKDOWN ? "\n" : ""); /* else it were another row */
-        buf_printf(out, "%s: no levels: %s\n", model_name(r, order[i]), results_no_levels(l));
+        buf_printf(out, "%s: no levels: ", model_name(r, order[i]));
+        results_say_no_levels(r, order[i], suite, rule, out);
+        buf_append_byte(out, '\n');
     }
     arena_release(&scratch);
 }

@@ -9,7 +9,7 @@
 void write_markdown(const struct results *r, struct buf *out);
 void write_csv(const struct results *r, struct buf *out);
 void write_json(const struct results *r, struct buf *out);
-void write_sota_csv(const struct results *r, struct buf *out);
+void write_sota_csv(const struct results *r, size_t suite, struct buf *out);
 /* For the screen: the levels, modalities, and as many task scores as fit. */
 void write_summary(const struct results *r, struct buf *out);
 

@@ -62,14 +62,17 @@ void write_csv(const struct results *r, struct buf *out)
 }
 
 /* In the form that suites and `muster levels` read. */
-void write_sota_csv(const struct results *r, struct buf *out)
+void write_sota_csv(const struct results *r, size_t suite, struct buf *out)
 {
+    size_t number_of_row = 0;
     buf_append_str(out, "modality,paradigm,no,task,metric,sota,specialist\n");
     for (size_t i = 0; i < r->plan->task_count; i++) {
         const struct task *t = r->plan->tasks[i].task;
+        if (r->plan->tasks[i].suite != &r->plan->spec->suites[suite])
+            continue;
         field(out, modality_text(t->modality));
         field(out, paradigm_text(t->paradigm));
-        buf_printf(out, "%zu,", i + 1);
+        buf_printf(out, "%zu,", ++number_of_row);
         field(out, t->name);
         field(out, t->metric_name);
         number(out, r->tasks[i].sota);

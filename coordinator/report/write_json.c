@@ -44,13 +44,23 @@ static json_t *modality_json(const struct gl_modality *m, bool nlp)
     return o;
 }
 
-static json_t *levels_json(const struct report_levels *l)
+static json_t *no_levels_json(const struct results *r, size_t model, size_t suite,
+                              enum gl_rule rule)
 {
+    struct buf why = { 0 };
+    results_say_no_levels(r, model, suite, rule, &why);
     json_t *o = json_object();
-    if (!l->ok) {
-        json_object_set_new(o, "error", text(results_no_levels(l)));
-        return o;
-    }
+    json_object_set_new(o, "error", text(buf_cstr(&why)));
+    buf_release(&why);
+    return o;
+}
+
+static json_t *levels_json(const struct results *r, size_t model, size_t suite, enum gl_rule rule)
+{
+    const struct report_levels *l = results_levels(r, model, suite, rule);
+    if (!l->ok)
+        return no_levels_json(r, model, suite, rule);
+    json_t *o = json_object();
     json_t *final = json_object();
     json_object_set_new(final, "level2", number(l->levels.level2));
     json_object_set_new(final, "level3", number(l->levels.level3));
@@ -105,7 +115,7 @@ static json_t *model_json(const struct results *r, size_t model)
         json_t *rules = json_object();
         for (int rule = 0; rule < GL_RULE_COUNT; rule++)
             json_object_set_new(rules, gl_rule_text((enum gl_rule)rule),
-                                levels_json(results_levels(r, model, s, (enum gl_rule)rule)));
+                                levels_json(r, model, s, (enum gl_rule)rule));
         json_object_set_new(levels, r->plan->spec->suites[s].config.name, rules);
     }
     json_object_set_new(o, "levels", levels);

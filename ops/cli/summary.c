@@ -1,24 +1,47 @@
 #include "ops/cli/summary.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/io/file.h"
+#include "common/text.h"
 
 enum { SUMMARY_BYTES_MAX = 64 << 20 };
 
+/* sota.csv, or sota-SUITE.csv: only sweeps with specialists have them. */
+static int is_sota(const struct dirent *entry)
+{
+    return strncmp(entry->d_name, "sota", 4) == 0 && text_ends_with(entry->d_name, ".csv");
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void print_path(const char *lead, const char *dir, const char *name)
+{
+    char *path = file_join(dir, name);
+    printf("%s%s\n", lead, path);
+    free(path);
+}
+
 static void print_paths(const char *dir)
 {
-    static const char *const names[] = { "report.md", "report.csv", "report.json", "sota.csv" };
-    const char *lead = "\nReports: ";
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char *path = file_join(dir, names[i]);
-        if (file_exists(path)) /* not every sweep has each */
-            printf("%s%s\n", lead, path);
-        lead = "         ";
-        free(path);
+    static const char next[] = "         ";
+    print_path("\nReports: ", dir, "report.md");
+    print_path(next, dir, "report.csv");
+    print_path(next, dir, "report.json");
+    struct dirent **tables = NULL;
+    int count = scandir(dir, &tables, is_sota, by_name);
+    for (int i = 0; i < count; i++) {
+        print_path(next, dir, tables[i]->d_name);
+        free(tables[i]);
     }
+    free(tables);
 }
 
 err summary_print(const char *dir, struct errmsg *msg)

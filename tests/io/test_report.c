@@ -50,7 +50,7 @@ struct bench {
     struct spec spec;
     struct plan plan;
     struct store *store;
-    uint32_t models[MODELS], tasks[TASKS]; /* ids */
+    uint32_t models[MODELS], tasks[2 * TASKS]; /* ids */
 };
 
 static void open_sweep(struct bench *b, const char *yaml)
@@ -480,6 +480,67 @@ static void the_best_specialist_gives_the_reference(void **state)
                 "Audio,Generation,4,Speech,WER,5,\n");
 }
 
+static const char two_suites_yaml[] = "name: trial\n"
+                                      "suites:\n"
+                                      "  - {name: open, kind: synthetic, path: tasks.csv}\n"
+                                      "  - {name: closed, kind: synthetic, path: tasks.csv}\n"
+                                      "models:\n"
+                                      "  - {name: zeta, host: sim}\n"
+                                      "  - {name: expert, host: sim, role: specialist}\n";
+
+static void open_two_suites(struct bench *b)
+{
+    close_sweep(b);
+    store_close(b->store);
+    open_sweep(b, two_suites_yaml);
+    assert_true(b->plan.task_count == 2 * TASKS);
+    open_store(b, "store-of-two");
+}
+
+/* Tasks of one name in two suites are two rows of one name, which no reader takes. */
+static void each_of_several_suites_has_references_of_its_own(void **state)
+{
+    struct bench *b = *state;
+    record_all(b);
+    write_report(b);
+    open_two_suites(b);
+    record(b, 1, SUMS, 0, SIZE, STATUS_OK, 55, 0);
+    record(b, 1, TASKS + CATS, 0, SIZE, STATUS_OK, 30, 0);
+    write_report(b);
+    assert_null(read_form(b, "sota.csv")); /* it was of one suite */
+    expect_form(b, "sota-open.csv",
+                "modality,paradigm,no,task,metric,sota,specialist\n"
+                "NLP,,1,Sums,ACC,55,expert\n"
+                "Image,Comprehension,2,Dogs,Acc,70,\n"
+                "Image,Generation,3,Cats,FID,,\n"
+                "Audio,Generation,4,Speech,WER,5,\n");
+    expect_in_form(b, "sota-closed.csv", "Image,Generation,3,Cats,FID,30,expert\n");
+}
+
+static void a_suite_s_table_counts_the_suite_s_answers(void **state)
+{
+    struct bench *b = *state;
+    open_two_suites(b);
+    record(b, 0, SUMS, 0, SIZE, STATUS_OK, 55, 0);
+    write_report(b);
+    expect_in_form(b, "summary.txt", " 10/40\n");
+    expect_in_form(b, "summary.txt", " 0/40\n");
+}
+
+static void a_score_that_lets_no_levels_be_is_named(void **state)
+{
+    struct bench *b = *state;
+    record(b, ALPHA, DOGS, 0, SIZE, STATUS_OK, -3, 0);
+    write_report(b);
+    expect_in_form(b, "report.md",
+                   "alpha: no levels: image/comprehension/Dogs (Acc): below the metric's range");
+    json_t *o = read_json(b);
+    char *text = json_dumps(o, JSON_COMPACT);
+    assert_non_null(strstr(text, "\"error\":\"image/comprehension/Dogs (Acc): below"));
+    free(text);
+    json_decref(o);
+}
+
 /* A sample of 4 of what was stored in full: counted again, over these 4 alone. */
 static void a_smaller_sample_is_recounted(void **state)
 {
@@ -624,6 +685,9 @@ int main(void)
         ON_A_BENCH(without_any_result_everything_is_missing),
         ON_A_BENCH(failures_alone_give_no_score),
         ON_A_BENCH(the_best_specialist_gives_the_reference),
+        ON_A_BENCH(each_of_several_suites_has_references_of_its_own),
+        ON_A_BENCH(a_suite_s_table_counts_the_suite_s_answers),
+        ON_A_BENCH(a_score_that_lets_no_levels_be_is_named),
         ON_A_BENCH(a_smaller_sample_is_recounted),
         ON_A_BENCH(the_references_are_a_table_that_levels_reads),
         ON_A_BENCH(what_a_killed_writer_left_is_removed),
