@@ -95,12 +95,13 @@ static void wait_for_space(struct commit *c)
     check(uv_timer_start(&c->retry, on_retry, FULL_RETRY_MS, 0) == 0);
 }
 
-/* What was recorded is unknown: only a restart can find out. */
+/* What was recorded is unknown: only a restart can find out. Unless the store was taken away: who
+ * did that shall not find a new one growing in its place. */
 static _Noreturn void end_process(const struct commit *c)
 {
     log_error("store_failed error=\"%s\" text=\"%s\"", err_text(c->result), c->msg.text);
     fprintf(stderr, "muster-coordinator: the store failed: %s\n", c->msg.text);
-    exit(EXIT_STORE_FAILED);
+    exit(c->result == ERR_NOT_FOUND ? EXIT_INFRASTRUCTURE : EXIT_STORE_FAILED);
 }
 
 /* Half of the way to what the commit that has just ended suggests: one slow flush is no rule. */

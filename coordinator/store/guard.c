@@ -60,6 +60,34 @@ err store_guard_sync(const char *folder, struct errmsg *msg)
     return e;
 }
 
+/* At another place, or at none. */
+static bool is_elsewhere(const struct stat *open, const char *path)
+{
+    struct stat there;
+    if (stat(path, &there))
+        return errno == ENOENT || errno == ENOTDIR;
+    return ((there.st_ino ^ open->st_ino) | (there.st_dev ^ open->st_dev)) != 0;
+}
+
+err store_guard_keep(int fd, const char *path, uint64_t *bytes, struct errmsg *msg)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return err_say(msg, ERR_IO, "cannot examine '%s': %s", path, strerror(errno));
+    if (is_elsewhere(&st, path))
+        return err_say(msg, ERR_NOT_FOUND,
+                       "'%s' was removed, moved away or replaced while it was in use; nothing more "
+                       "is recorded: put it back, or begin anew",
+                       path);
+    if ((uint64_t)st.st_size < *bytes)
+        return err_say(msg, ERR_CORRUPT,
+                       "'%s' was cut while it was in use, from %" PRIu64 " bytes to %" PRIu64
+                       "; restore it from a backup",
+                       path, *bytes, (uint64_t)st.st_size);
+    *bytes = (uint64_t)st.st_size;
+    return OK;
+}
+
 static err say_full(const char *path, uint64_t bytes, const char *reason, struct errmsg *msg)
 {
     return err_say(msg, ERR_FULL, "'%s' cannot grow by %" PRIu64 " bytes: %s; make room for it",

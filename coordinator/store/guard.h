@@ -14,6 +14,12 @@ err store_guard_look(const struct store_config *config, struct errmsg *msg);
  * a start that was cut short may have made them and no more. */
 err store_guard_sync(const char *folder, struct errmsg *msg);
 
+/* Whether the open file is still the one that lies at this path, and has at least *bytes, which
+ * becomes its size. ERR_NOT_FOUND: somebody removed it, moved it away or put another in its place,
+ * so nobody would ever find what is written from now on. ERR_CORRUPT: somebody cut it, and to read
+ * what is missing of the map would be a signal. A path that cannot be looked at proves neither. */
+err store_guard_keep(int fd, const char *path, uint64_t *bytes, struct errmsg *msg);
+
 /* Have the file system set aside `need` bytes behind the first `used` ones of the file, so that a
  * full disk, a quota or a limit shows before anything is written, and by its own name: LMDB reports
  * all of them as EIO. ERR_FULL: there is no room. */

@@ -140,9 +140,10 @@ void store_batch_retry(struct store_batch *b, uint32_t model, uint32_t task);
 /* A small named value, for what the coordinator must know again after a restart. */
 void store_batch_meta(struct store_batch *b, const char *key, struct span value);
 
-/* Any thread, one at a time. Checks the epoch first (ERR_STALE: another coordinator took over) and
- * that no row was recorded before (a bug: check). ERR_FULL: no space; nothing was written, the
- * batch can be committed again. Every other failure is final. */
+/* Any thread, one at a time. Checks first that the file is still there (ERR_NOT_FOUND: it was
+ * removed, moved away or replaced), that nobody else wrote to it (ERR_STALE: another coordinator
+ * took over) and that no row was recorded before (a bug: check). ERR_FULL: no space; nothing was
+ * written, the batch can be committed again. Every other failure is final. */
 err store_commit(struct store *s, const struct store_batch *b, struct errmsg *msg);
 err store_meta(struct store *s, const char *key, struct buf *out, struct errmsg *msg);
 

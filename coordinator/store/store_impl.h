@@ -25,6 +25,8 @@ struct store {
     struct buf scratch;       /* payloads on their way to a record */
     struct buf bundle;        /* blocks on their way to theirs */
     uint64_t writes;          /* since it was opened */
+    uint64_t file_bytes;      /* when it was last looked at: it never gets shorter */
+    uint64_t last_write;      /* LMDB's number of our last transaction; 0: none yet */
     bool failed;              /* a write failed for good: the store is not closed cleanly */
 };
 

@@ -118,6 +118,14 @@ void store_read_end(struct store_txn *t)
     check(pthread_rwlock_unlock(&t->store->mapping) == 0);
 }
 
+/* Of the newest transaction in the file, whoever wrote it. */
+static uint64_t newest_write(struct store *s)
+{
+    MDB_envinfo info;
+    check(mdb_env_info(s->env, &info) == 0);
+    return info.me_last_txnid;
+}
+
 static uint64_t used_bytes(struct store *s)
 {
     MDB_envinfo info;
@@ -134,8 +142,10 @@ static err reserve(struct store *s, uint64_t need, struct errmsg *msg)
 static err commit(struct store_txn *t, uint64_t need, struct errmsg *msg)
 {
     int rc = mdb_txn_commit(t->mdb);
-    if (!rc)
+    if (!rc) {
+        t->store->last_write = newest_write(t->store);
         return OK;
+    }
     /* A short write is an EIO to LMDB: ask the file system again. */
     if (rc == EIO && reserve(t->store, 2 * need, msg) == ERR_FULL)
         return ERR_FULL;
@@ -155,6 +165,12 @@ static err write_once(struct store_txn *t, uint64_t need, store_apply_f *apply, 
                     "another coordinator took over the store %s (epoch %" PRIu64
                     ", ours is %" PRIu64 ")",
                     s->data_path, t->head.epoch, s->info.epoch);
+    if (!e && s->last_write != 0 && newest_write(s) != s->last_write)
+        e = err_say(
+            msg, ERR_STALE,
+            "somebody else wrote to '%s' while it was in use: is it a copy that was put over "
+            "it, or were its locks removed?",
+            s->data_path);
     if (!e)
         e = apply(t, context, msg);
     if (!e)
@@ -170,7 +186,9 @@ err store_write(struct store *s, uint64_t need, store_apply_f *apply, void *cont
     check(pthread_mutex_lock(&s->writing) == 0);
     if (s->writes++ % READER_CHECK_WRITES == 0)
         (void)mdb_reader_check(s->env, NULL); /* only saves room */
-    err e = reserve(s, need, msg);
+    err e = store_guard_keep(s->data_fd, s->data_path, &s->file_bytes, msg);
+    if (!e)
+        e = reserve(s, need, msg);
     for (bool again = !e; again;) {
         struct store_txn t = { .store = s };
         e = write_once(&t, need, apply, context, msg);

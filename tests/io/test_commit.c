@@ -336,6 +336,24 @@ static void a_store_that_fails_ends_the_process(void **state)
     assert_int_equal(in_a_child(lose_the_store), EXIT_STORE_FAILED);
 }
 
+/* A new one in its place would begin with nothing, and its owner wonder. */
+static int take_the_store_away(struct bench *b)
+{
+    char *path = file_join(b->dir, "data.mdb");
+    check(unlink(path) == 0);
+    free(path);
+    record(b, 0, 10, 1);
+    commit_go(b->commit);
+    (void)wait_until(b, is_idle);
+    return b->acked ? 2 : 1; /* it should have ended */
+}
+
+static void a_store_that_was_taken_away_is_not_begun_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(in_a_child(take_the_store_away), EXIT_INFRASTRUCTURE);
+}
+
 int main(void)
 {
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -344,6 +362,7 @@ int main(void)
          */
         cmocka_unit_test(a_full_disk_holds_acks_back_until_there_is_space),
         cmocka_unit_test(a_store_that_fails_ends_the_process),
+        cmocka_unit_test(a_store_that_was_taken_away_is_not_begun_anew),
         WITH_STORE(what_is_said_leaves_after_its_records),
         WITH_STORE(what_needs_no_record_leaves_at_once),
         WITH_STORE(what_comes_meanwhile_gathers_for_the_next_one),

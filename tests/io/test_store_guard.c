@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "common/mem.h"
 #include "coordinator/store/guard.h"
 #include "tests/io/failing.h"
 
@@ -66,6 +67,115 @@ static void a_map_too_large_for_the_address_space_is_told(void **state)
     assert_int_equal(failing_end(), 1);
     assert_non_null(strstr(msg.text, "cannot map 274877906944 bytes"));
     assert_non_null(strstr(msg.text, "ulimit -v"));
+}
+
+/* ---- A store that is taken away while it is in use ---- */
+
+static void remove_it(const char *path)
+{
+    assert_int_equal(unlink(path), 0);
+}
+
+static void move_it(const char *path)
+{
+    char *there = xformat("%s.moved", path);
+    assert_int_equal(rename(path, there), 0);
+    free(there);
+}
+
+static void replace_it(const char *path)
+{
+    struct buf bytes = { 0 };
+    assert_int_equal(file_read(path, 64 << 20, &bytes, NULL), OK);
+    assert_int_equal(file_write_atomic(path, buf_span(&bytes), 0600, NULL), OK);
+    buf_release(&bytes);
+}
+
+static void put_a_file_in_place_of_its_folder(const char *path)
+{
+    char *folder = file_dir_of(path), *there = xformat("%s.moved", folder);
+    assert_int_equal(rename(folder, there), 0);
+    assert_int_equal(file_write_atomic(folder, span_str("x"), 0600, NULL), OK);
+    test_rm_rf(there);
+    free(folder);
+}
+
+static void cut_it(const char *path)
+{
+    assert_int_equal(truncate(path, 8192), 0);
+}
+
+/* As a backup that is restored, or a sync of folders, does. */
+static void put_its_beginning_over_it(const char *path)
+{
+    static struct buf beginning; /* of the file: taken at the first call, put back at the second */
+    if (beginning.len == 0) {
+        assert_int_equal(file_read(path, 64 << 20, &beginning, NULL), OK);
+        return;
+    }
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, beginning.data, beginning.len), beginning.len);
+    assert_int_equal(close(fd), 0);
+    buf_release(&beginning);
+}
+
+/* Nobody may be told that something is durable in a file that nobody will find. */
+static void a_store_that_was_taken_away_takes_no_more(void **state)
+{
+    static const struct {
+        void (*before)(const char *path), (*take)(const char *path);
+        err expected;
+        const char *words;
+    } cases[] = {
+        { NULL, remove_it, ERR_NOT_FOUND, "was removed, moved away or replaced" },
+        { NULL, move_it, ERR_NOT_FOUND, "was removed, moved away or replaced" },
+        { NULL, replace_it, ERR_NOT_FOUND, "was removed, moved away or replaced" },
+        { NULL, put_a_file_in_place_of_its_folder, ERR_NOT_FOUND, "begin anew" },
+        { NULL, cut_it, ERR_CORRUPT, "bytes to 8192; restore it from a backup" },
+        { put_its_beginning_over_it, put_its_beginning_over_it, ERR_STALE, "somebody else wrote" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *dir = test_dir(), *path = file_join(dir, "data.mdb");
+        struct store *s = fixture_open(dir);
+        struct store_batch *b = store_batch_new();
+        fixture_ids(s, 1, 1, 100);
+        if (cases[i].before)
+            cases[i].before(path);
+        fixture_block(b, 1, 1, 100, 0, 1, 10, STATUS_OK);
+        fixture_commit(s, b);
+        cases[i].take(path);
+        struct errmsg msg = { "" };
+        store_batch_clear(b);
+        fixture_block(b, 1, 1, 100, 10, 1, 10, STATUS_OK);
+        err e = store_commit(s, b, &msg);
+        if (e != cases[i].expected || !strstr(msg.text, cases[i].words) || !strstr(msg.text, path))
+            fail_msg("case %zu: %s: '%s'", i, err_text(e), msg.text);
+        store_batch_free(b);
+        store_close(s);
+        test_rm_rf(dir);
+        free(path);
+    }
+}
+
+static void a_store_that_cannot_be_looked_at_is_not_given_up(void **state)
+{
+    struct store *s = fixture_open(*state);
+    struct store_batch *b = store_batch_new();
+    fixture_ids(s, 1, 1, 100);
+    fixture_block(b, 1, 1, 100, 0, 1, 10, STATUS_OK);
+    failing_set(&(struct failing){ .calls = "stat", .nth = 1, .code = EACCES });
+    fixture_commit(s, b);
+    assert_int_equal(failing_end(), 1);
+    failing_set(&(struct failing){ .calls = "fstat", .nth = 1, .code = EIO });
+    struct errmsg msg = { "" };
+    store_batch_clear(b);
+    store_batch_meta(b, "name", span_str("value"));
+    assert_int_equal(store_commit(s, b, &msg), ERR_IO);
+    assert_int_equal(failing_end(), 1);
+    assert_non_null(strstr(msg.text, "cannot examine"));
+    store_batch_free(b);
+    store_close(s);
 }
 
 /* ---- Room on the disk ---- */
@@ -166,6 +276,8 @@ int main(void)
         T(a_folder_above_that_must_not_be_read_is_left_alone),
         T(a_network_file_system_is_refused_unless_allowed),
         T(a_map_too_large_for_the_address_space_is_told),
+        T(a_store_that_was_taken_away_takes_no_more),
+        T(a_store_that_cannot_be_looked_at_is_not_given_up),
         T(room_is_asked_for_in_every_way_there_is),
         T(room_is_set_aside_behind_what_is_in_use),
         T(a_retry_of_what_has_not_failed_needs_no_room),
