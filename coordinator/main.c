@@ -260,6 +260,7 @@ int main(int argc, char **argv)
 {
     struct coordinator c = { 0 };
     struct errmsg msg = { 0 };
+    descriptors_fill();
     int code = config_parse(argc, argv, &c.config);
     if (code)
         return code - 1;

@@ -286,6 +286,7 @@ static int serve(const struct worker_options *o, const struct topology *topology
 int main(int argc, char **argv)
 {
     pid_t parent = getppid();
+    descriptors_fill();
     json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
     struct worker_options options;
     struct errmsg msg = { "" };

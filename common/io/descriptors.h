@@ -8,4 +8,10 @@
  * ends a process that gets none, or spins at a connection that it cannot accept. */
 err descriptors_raise(unsigned needed, struct errmsg *msg);
 
+/* First thing in main(): a process that was started without stdin, stdout or stderr (`>&-`, some
+ * supervisors) gets /dev/null there, so that no file or socket it opens takes the number, and with
+ * it what is printed. Writing to such a stdout fails, and is noticed: it was not wanted, but it is
+ * not where the caller may look for it either. */
+void descriptors_fill(void);
+
 #endif

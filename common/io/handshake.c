@@ -96,9 +96,11 @@ err handshake_explain(enum handshake what, const char *endpoint, const struct ke
     check(what != HANDSHAKE_NONE && what != HANDSHAKE_DONE);
     if (what == HANDSHAKE_REFUSED && key)
         return err_say(msg, ERR_DENIED,
-                       "the coordinator at %s does not allow this key there; it does once its "
-                       "keys/allowed has the line \"%s %s %s\" and it was sent SIGHUP",
-                       endpoint, key_role_text(key->role), key->name, key->public_key);
+                       "the coordinator at %s does not allow this key there: the port is not for "
+                       "%ss, or its keys/allowed had no line \"%s %s %s\" when it was last sent "
+                       "SIGHUP",
+                       endpoint, key_role_text(key->role), key_role_text(key->role), key->name,
+                       key->public_key);
     if (!key)
         return err_say(msg, ERR_DENIED,
                        what == HANDSHAKE_MISMATCH

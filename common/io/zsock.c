@@ -262,6 +262,10 @@ err zsock_say_endpoint(struct errmsg *msg, const char *what, const char *endpoin
         break;
     case ENODEV:
     case EADDRNOTAVAIL:
+        e = ERR_NOT_FOUND;
+        hint = "; expected an address of this machine, or 0.0.0.0 for all that it has ([::] with "
+               "IPv6)";
+        break;
     case ENOENT: e = ERR_NOT_FOUND; break;
     case EACCES:
     case EPERM: e = ERR_DENIED; break;
@@ -280,8 +284,16 @@ static int set_keys(void *socket, const struct key_file *key, const char *domain
     return zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, KEY_TEXT_BYTES);
 }
 
+/* Not for names: ZeroMQ would take a machine's IPv6 address alone, where 0.0.0.0 may listen. */
+int zsock_set_family(void *socket, const char *endpoint)
+{
+    return set_int(socket, ZMQ_IPV6, strncmp(endpoint, "tcp://[", 7) == 0);
+}
+
 static err bind_socket(struct zsock *z, const char *endpoint, struct errmsg *msg)
 {
+    if (zsock_set_family(z->socket, endpoint) != 0)
+        return zsock_say_endpoint(msg, "listen on", endpoint);
     return zmq_bind(z->socket, endpoint) == 0 ? OK : zsock_say_endpoint(msg, "listen on", endpoint);
 }
 

@@ -69,6 +69,10 @@ err zsock_bind_with_keys(struct zsock *z, const char *endpoint, const struct key
 /* "tcp://HOST:PORT" with a port that there is, or "*" for any, or "ipc://PATH"? For options: what
  * ZeroMQ does with a port over 65535 is to take another one. */
 bool zsock_is_endpoint(const char *text);
+/* An IPv6 address needs brackets, tcp://[::1]:7770, and is asked for by them: an option of ZeroMQ's
+ * socket for what it binds or connects next. Of zsock itself, and of sockets without a loop. 0, or
+ * -1 and errno. */
+int zsock_set_family(void *socket, const char *endpoint);
 /* A DEALER's endpoint; one a socket. */
 err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg);
 /* The bound endpoint with its port filled in, after zsock_bind to tcp port "*". */

@@ -41,7 +41,7 @@ err zsock_connect(struct zsock *z, const char *endpoint, struct errmsg *msg)
     check(!z->closing && !z->dial.endpoint);
     if (z->config.key && handshake_use_key(z->socket, z->config.key) != 0)
         return err_say(msg, ERR_IO, "cannot use a key: %s", zmq_strerror(zmq_errno()));
-    if (zmq_connect(z->socket, endpoint) != 0)
+    if (zsock_set_family(z->socket, endpoint) != 0 || zmq_connect(z->socket, endpoint) != 0)
         return zsock_say_endpoint(msg, "connect to", endpoint);
     z->dial.endpoint = xstrdup(endpoint);
     return OK;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -38,6 +39,9 @@ err store_guard_take(const struct store_config *config, int *out_lock_fd, struct
 
 err store_guard_look(const struct store_config *config, struct errmsg *msg)
 {
+    if (!file_exists(config->path) && !file_is_absent(config->path))
+        return err_say(msg, ERR_DENIED, "cannot examine the store '%s': %s", config->path,
+                       strerror(errno));
     if (!file_is_dir(config->path))
         return err_say(msg, ERR_NOT_FOUND, "there is no store at '%s'", config->path);
     return refuse_network(config, msg);

@@ -1,11 +1,14 @@
 #include "ops/cli/ask.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/io/zsock.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
 #include "ops/cli/client.h"
@@ -36,8 +39,8 @@ static bool is_called_as_a_sweep(const char *word)
 /* `first`: of the words. The last one is what is asked about, unless it is the sweep, alone. */
 static int take_what(struct ask_options *o, int *argc, char **argv, int first, bool has_sweep)
 {
-    bool is_missing =
-        first == *argc || (first + 1 == *argc && !has_sweep && is_called_as_a_sweep(argv[first]));
+    bool is_missing = first == *argc || !*argv[*argc - 1] ||
+                      (first + 1 == *argc && !has_sweep && is_called_as_a_sweep(argv[first]));
     if (is_missing)
         return say_error(argv[0], EXIT_BAD_INPUT,
                          "what%s%s? expected a model, worker, task, MODEL/TASK or attempt; see "
@@ -58,7 +61,21 @@ static int check_names(const struct ask_options *o)
     return 0;
 }
 
-int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o)
+static int check_connect(const struct ask_options *o, bool has_sweep)
+{
+    if (o->connect && has_sweep)
+        return say_error(o->command, EXIT_BAD_INPUT,
+                         "--connect ENDPOINT or a sweep of this machine, not both");
+    if (o->connect && !zsock_is_endpoint(o->connect))
+        return say_error(o->command, EXIT_BAD_INPUT,
+                         "--connect: expected tcp://HOST:PORT or ipc://PATH, found \"%s\"",
+                         o->connect);
+    if (o->key && (!o->connect || strncmp(o->connect, "tcp://", 6) != 0))
+        return say_error(o->command, EXIT_BAD_INPUT, "--key goes with --connect tcp://HOST:PORT");
+    return 0;
+}
+
+int ask_parse(int argc, char **argv, const struct ask_usage *usage, struct ask_options *o)
 {
     enum { STATE = 256, CONNECT, KEY, MODEL, WORKER, LIMIT, JSON, HELP_OPTION };
     static const struct option options[] = {
@@ -76,6 +93,13 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
     const char *given = NULL;
     int option;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        unsigned takes = option == MODEL    ? ASK_MODEL
+                         : option == WORKER ? ASK_WORKER
+                         : option == LIMIT  ? ASK_LIMIT
+                                            : 0;
+        if (takes & ~usage->takes)
+            return say_error(argv[0], EXIT_BAD_INPUT, "--%s is no option of muster %s; see --help",
+                             options[option - STATE].name, argv[0]);
         switch (option) {
         case STATE: given = optarg; break;
         case CONNECT: o->connect = optarg; break;
@@ -88,20 +112,14 @@ int ask_parse(int argc, char **argv, const char *extra, const char *what, struct
                                  "--limit: expected a whole number from 1, found \"%s\"", optarg);
             break;
         case JSON: o->json = true; break;
-        case HELP_OPTION: printf(HELP, argv[0], extra, what); return -1;
+        case HELP_OPTION: printf(HELP, argv[0], usage->words, usage->does); return -1;
         default: return say_bad_option(argv, option);
         }
     }
-    if (strcmp(argv[0], "explain") == 0 &&
-        take_what(o, &argc, argv, optind, given || o->connect) != 0)
+    if ((usage->takes & ASK_WHAT) && take_what(o, &argc, argv, optind, given || o->connect) != 0)
         return EXIT_BAD_INPUT;
-    if (check_names(o) != 0)
+    if (check_names(o) != 0 || check_connect(o, given || optind < argc) != 0)
         return EXIT_BAD_INPUT;
-    if (o->connect && (given || optind < argc))
-        return say_error(argv[0], EXIT_BAD_INPUT,
-                         "--connect ENDPOINT or a sweep of this machine, not both");
-    if (o->key && !o->connect)
-        return say_error(argv[0], EXIT_BAD_INPUT, "--key goes with --connect tcp://HOST:PORT");
     if (o->connect)
         return 0;
     if (optind < argc && !file_is_dir(argv[optind]))
@@ -130,13 +148,42 @@ static err connect_there(const struct ask_options *o, struct client **out, struc
     return e;
 }
 
+/* A sweep was started in this folder: nothing is made in one that has another purpose, and nobody
+ * waits for an answer from there. */
+static err check_state(const char *state, struct errmsg *msg)
+{
+    static const char *const signs[] = { "run.lock", "log" };
+    bool is_absent = true;
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        char *path = file_join(state, signs[i]);
+        is_absent &= file_is_absent(path);
+        free(path);
+    }
+    if (is_absent)
+        return err_say(msg, ERR_NOT_FOUND,
+                       "%s: expected the state folder of a sweep that was started (muster run)",
+                       state);
+    if (access(state, X_OK) != 0)
+        return err_say(msg, ERR_DENIED,
+                       "%s: %s: only who runs the sweep may ask here; others may with --connect "
+                       "and an operator's key",
+                       state, strerror(errno));
+    return OK;
+}
+
+static err connect_here(const struct ask_options *o, struct client **out, struct errmsg *msg)
+{
+    err e = check_state(o->state, msg);
+    return e ? e : client_open(o->state, out, msg);
+}
+
 int ask(const struct ask_options *o, json_t *question, json_t **out)
 {
     bool may_take_long = o->connect || ask_somebody_runs(o->state, NULL);
     int timeout_ms = may_take_long ? ASK_TIMEOUT_MS : NOBODY_TIMEOUT_MS;
     struct errmsg msg = { 0 };
     struct client *client = NULL;
-    err e = o->connect ? connect_there(o, &client, &msg) : client_open(o->state, &client, &msg);
+    err e = o->connect ? connect_there(o, &client, &msg) : connect_here(o, &client, &msg);
     if (!e)
         e = client_ask(client, question, timeout_ms, out, &msg);
     client_close(client);

@@ -20,9 +20,18 @@ struct ask_options {
     bool json;
 };
 
-/* extra: of the usage, what the command takes beyond what all take; what: what it does. 0, -1 after
- * --help, or the exit code after saying what was expected. */
-int ask_parse(int argc, char **argv, const char *extra, const char *what, struct ask_options *o);
+/* What a command takes beyond what all take. An option that it would not heed is refused: `drain
+ * --model` would stop everything. */
+enum { ASK_MODEL = 1, ASK_WORKER = 2, ASK_LIMIT = 4, ASK_WHAT = 8 };
+
+struct ask_usage {
+    unsigned takes;    /* of ASK_... */
+    const char *words; /* the same, as the usage has it; "" or with a blank behind it */
+    const char *does;
+};
+
+/* 0, -1 after --help, or the exit code after saying what was expected. */
+int ask_parse(int argc, char **argv, const struct ask_usage *usage, struct ask_options *o);
 
 /* Whether a coordinator has the store open. holder: its pid and host are appended; may be NULL. */
 bool ask_somebody_runs(const char *state, struct buf *holder);

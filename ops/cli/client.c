@@ -8,6 +8,7 @@
 #include "common/io/descriptors.h"
 #include "common/io/file.h"
 #include "common/io/handshake.h"
+#include "common/io/zsock.h"
 #include "common/mem.h"
 #include "coordinator/endpoints.h"
 #include "proto/msg.h"
@@ -58,7 +59,8 @@ err client_connect(const char *endpoint, const struct key_file *key, struct clie
         check(handshake_use_key(c->socket, &c->key) == 0);
     }
     e = handshake_watch_open(c->zmq, c->socket, &c->watch, msg);
-    if (e == OK && zmq_connect(c->socket, endpoint) != 0)
+    if (e == OK &&
+        (zsock_set_family(c->socket, endpoint) != 0 || zmq_connect(c->socket, endpoint) != 0))
         e = err_say(msg, ERR_INVALID, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
     if (e) {
         client_close(c);

@@ -7,12 +7,15 @@
 
 int cmd_explain(int argc, char **argv)
 {
+    static const struct ask_usage usage = {
+        .takes = ASK_WHAT,
+        .words = "WHAT ",
+        .does =
+            "Why WHAT is where it is, in one sentence: a model, a worker, a task, MODEL/TASK, or\n"
+            "an attempt as `muster workers --json` shows it. The beginning of a name will do."
+    };
     struct ask_options o;
-    int code = ask_parse(
-        argc, argv, "WHAT ",
-        "Why WHAT is where it is, in one sentence: a model, a worker, a task, MODEL/TASK, or\n"
-        "an attempt as `muster workers --json` shows it. The beginning of a name will do.",
-        &o);
+    int code = ask_parse(argc, argv, &usage, &o);
     json_t *reply = NULL;
     if (code == 0)
         code = ask(&o, json_pack("{s:s,s:s}", "ask", "explain", "what", o.what), &reply);

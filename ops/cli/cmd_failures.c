@@ -6,6 +6,14 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/stored_failures.h"
 
+static const struct ask_usage USAGE = {
+    .takes = ASK_MODEL | ASK_LIMIT,
+    .words = "[--model NAME] [--limit N] ",
+    .does = "Instances that failed for good (quarantined), and why. With SWEEP.yaml also when the\n"
+            "sweep does not run: then they are read from its store, and exit code 74 says that it\n"
+            "cannot be read. The first 100, if --limit does not say how many."
+};
+
 static void print_failures(const json_t *list)
 {
     size_t i;
@@ -62,12 +70,7 @@ static void cut_to_limit(const struct ask_options *o, json_t *list)
 int cmd_failures(int argc, char **argv)
 {
     struct ask_options o;
-    int code = ask_parse(
-        argc, argv, "[--model NAME] [--limit N] ",
-        "Instances that failed for good (quarantined), and why. With SWEEP.yaml also when the\n"
-        "sweep does not run: then they are read from its store. The first 100, if --limit does\n"
-        "not say how many.",
-        &o);
+    int code = ask_parse(argc, argv, &USAGE, &o);
     size_t max = o.limit < SIZE_MAX ? (size_t)o.limit + 1 : SIZE_MAX;
     json_t *list = json_array();
     if (code == 0 && o.sweep_file && !ask_somebody_runs(o.state, NULL))

@@ -21,12 +21,14 @@ static int order(struct ask_options *o, json_t *question, const char *done)
 
 int cmd_drain(int argc, char **argv)
 {
+    static const struct ask_usage usage = {
+        .takes = ASK_WORKER,
+        .words = "[--worker NAME] ",
+        .does = "Let what runs finish, start nothing new: of one worker, or of the whole sweep,\n"
+                "which then ends; run it again to go on."
+    };
     struct ask_options o;
-    int code =
-        ask_parse(argc, argv, "[--worker NAME] ",
-                  "Let what runs finish, start nothing new: of one worker, or of the whole sweep,\n"
-                  "which then ends; run it again to go on.",
-                  &o);
+    int code = ask_parse(argc, argv, &usage, &o);
     if (code == 0 && o.worker)
         code = order(&o, json_pack("{s:s,s:s}", "ask", "drain_worker", "worker", o.worker),
                      "the worker gets no more work");
@@ -39,7 +41,8 @@ int cmd_drain(int argc, char **argv)
 static int order_model(int argc, char **argv, const char *what, const char *done)
 {
     struct ask_options o;
-    int code = ask_parse(argc, argv, "--model NAME ", what, &o);
+    const struct ask_usage usage = { .takes = ASK_MODEL, .words = "--model NAME ", .does = what };
+    int code = ask_parse(argc, argv, &usage, &o);
     if (code == 0 && !o.model)
         code = say_error(argv[0], EXIT_BAD_INPUT, "--model NAME is needed");
     if (code == 0)

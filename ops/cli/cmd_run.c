@@ -389,6 +389,11 @@ static int take_state(struct run *r)
                              &msg) ||
         file_make_dir(r->options.state, 0700, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
+    if (r->options.workers > 1 && r->machine.slots.gpus_per_slot > 0)
+        return say_error("run", EXIT_BAD_INPUT,
+                         "--workers %u: each would take all GPUs of this machine, and models would "
+                         "share them; one worker has a slot for each",
+                         r->options.workers);
     return claim_take(r->options.state, PATIENCE_MS, &r->claim);
 }
 

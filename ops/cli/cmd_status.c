@@ -125,8 +125,10 @@ static void print_status(const json_t *s)
 
 int cmd_status(int argc, char **argv)
 {
+    static const struct ask_usage usage = { .words = "",
+                                            .does = "How far the sweep is, by model." };
     struct ask_options o;
-    int code = ask_parse(argc, argv, "", "How far the sweep is, by model.", &o);
+    int code = ask_parse(argc, argv, &usage, &o);
     json_t *reply = NULL;
     if (code == 0)
         code = ask_all(&o, "status", "models", &reply);

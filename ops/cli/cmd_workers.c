@@ -38,8 +38,11 @@ static void print_workers(const json_t *reply)
 
 int cmd_workers(int argc, char **argv)
 {
+    static const struct ask_usage usage = { .words = "",
+                                            .does =
+                                                "The workers, their slots, and what each does." };
     struct ask_options o;
-    int code = ask_parse(argc, argv, "", "The workers, their slots, and what each does.", &o);
+    int code = ask_parse(argc, argv, &usage, &o);
     json_t *reply = NULL;
     if (code == 0)
         code = ask_all(&o, "workers", "workers", &reply);

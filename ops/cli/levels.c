@@ -97,15 +97,6 @@ static err parse_options(int argc, char **argv, struct options *out, struct errm
     return OK;
 }
 
-static int write_out(struct buf *text)
-{
-    size_t written = fwrite(text->data, 1, text->len, stdout);
-    if (written == text->len && fflush(stdout) == 0)
-        return 0;
-    complain("cannot write the output");
-    return EXIT_BAD;
-}
-
 /* The faults of one rule as sentences. */
 static void say_faults(const struct score_table *t, enum gl_rule rule,
                        const struct gl_faults *faults, struct arena *arena,
@@ -185,10 +176,10 @@ static int report_levels(const struct options *options, const struct score_table
         levels_report_json(&report, &text);
     else
         levels_report_text(&report, &text);
-    int code = write_out(&text);
+    fwrite(text.data, 1, text.len, stdout);
     buf_release(&text);
     arena_release(&arena);
-    return failed ? EXIT_BAD : code;
+    return failed ? EXIT_BAD : 0;
 }
 
 static int run(const struct options *options)
@@ -219,11 +210,8 @@ int cmd_levels(int argc, char **argv)
         return EXIT_BAD;
     }
     if (options.help) {
-        struct buf text = { 0 };
-        buf_append_str(&text, help);
-        int code = write_out(&text);
-        buf_release(&text);
-        return code;
+        fputs(help, stdout);
+        return 0;
     }
     return run(&options);
 }

@@ -1,10 +1,13 @@
 /* muster: one program, a command each. */
+#include <errno.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/descriptors.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "coordinator/exit_code.h"
@@ -54,25 +57,61 @@ static int unknown(const char *word)
     return EXIT_BAD_INPUT;
 }
 
-int main(int argc, char **argv)
+static const struct command *find(const char *word)
 {
-    json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
-    signal(SIGPIPE, SIG_DFL);            /* `muster failures | head` ends quietly */
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(COMMANDS[i].name, word) == 0)
+            return &COMMANDS[i];
+    return NULL;
+}
+
+/* `muster help`, or `muster help COMMAND` as `muster COMMAND --help`. */
+static int help(int argc, char **argv)
+{
+    const struct command *c = argc > 2 ? find(argv[2]) : NULL;
+    if (argc > 2 && !c)
+        return unknown(argv[2]);
+    if (!c) {
+        print_help(stdout);
+        return 0;
+    }
+    char option[] = "--help", *words[] = { argv[2], option, NULL };
+    return c->run(2, words);
+}
+
+static int run(int argc, char **argv)
+{
     if (argc < 2) {
         print_help(stderr);
         return EXIT_BAD_INPUT;
     }
     const char *word = argv[1];
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        print_help(stdout);
-        return 0;
-    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return help(argc, argv);
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
         puts("muster " MUSTER_VERSION);
         return 0;
     }
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(COMMANDS[i].name, word) == 0)
-            return COMMANDS[i].run(argc - 1, argv + 1);
-    return unknown(word);
+    const struct command *c = find(word);
+    return c ? c->run(argc - 1, argv + 1) : unknown(word);
+}
+
+/* Output that is cut short, on a full disk for instance, must not pass for all of it. But a sweep
+ * has been run, whatever becomes of what a run shows: its exit code is that of the sweep. */
+static int flush(int code, bool is_run)
+{
+    int failed_before = ferror(stdout);
+    if (fflush(stdout) == 0 && !failed_before)
+        return code;
+    fprintf(stderr, "muster: cannot write the output: %s\n",
+            failed_before ? "some of it is lost" : strerror(errno));
+    return code || is_run ? code : EXIT_INFRASTRUCTURE;
+}
+
+int main(int argc, char **argv)
+{
+    descriptors_fill();
+    json_set_alloc_funcs(xmalloc, free); /* no document may be silently short of a part */
+    signal(SIGPIPE, SIG_DFL);            /* `muster failures | head` ends quietly */
+    return flush(run(argc, argv), argc > 1 && strcmp(argv[1], "run") == 0);
 }

@@ -2,7 +2,9 @@
 #include "tests/io/store_fixture.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "coordinator/store/guard.h"
@@ -36,6 +38,20 @@ static void a_folder_above_that_must_not_be_read_is_left_alone(void **state)
         if (!e)
             store_close(s);
     }
+}
+
+/* Else who looks takes what others have recorded for nothing. */
+static void a_store_that_cannot_be_examined_is_not_an_absent_one(void **state)
+{
+    char *path = xformat("%s/loop", (const char *)*state);
+    struct store_config config = { .path = path, .read_only = true };
+    struct store *s;
+    struct errmsg msg = { "" };
+    assert_int_equal(store_open(&config, &s, &msg), ERR_NOT_FOUND);
+    assert_int_equal(symlink("loop", path), 0);
+    assert_int_equal(store_open(&config, &s, &msg), ERR_DENIED);
+    assert_non_null(strstr(msg.text, "cannot examine the store"));
+    free(path);
 }
 
 static void a_network_file_system_is_refused_unless_allowed(void **state)
@@ -274,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_folder_above_that_must_not_be_read_is_left_alone),
+        T(a_store_that_cannot_be_examined_is_not_an_absent_one),
         T(a_network_file_system_is_refused_unless_allowed),
         T(a_map_too_large_for_the_address_space_is_told),
         T(a_store_that_was_taken_away_takes_no_more),

@@ -2,7 +2,10 @@
  * sleeps until the socket wakes it, so that a lost wake-up shows. */
 #include "tests/lib/test.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/check.h"
@@ -437,6 +440,43 @@ static void endpoints_are_checked(void **state)
     assert_int_equal(zsock_endpoint(in->z, small, sizeof(small)), ERR_LIMIT);
 }
 
+static bool has_ipv6(void)
+{
+    const struct sockaddr_in6 loopback = { .sin6_family = AF_INET6,
+                                           .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return has;
+}
+
+static void an_ipv6_address_in_brackets_is_one(void **state)
+{
+    struct fixture *f = *state;
+    struct errmsg msg;
+    if (!has_ipv6())
+        skip();
+    struct inbox *router = open_zsock(f, ZMQ_ROUTER), *dealer = open_zsock(f, ZMQ_DEALER);
+    assert_int_equal(zsock_bind(router->z, "tcp://[::1]:*", &msg), OK);
+    assert_int_equal(zsock_endpoint(router->z, f->endpoint, sizeof(f->endpoint)), OK);
+    assert_int_equal(strncmp(f->endpoint, "tcp://[::1]:", 12), 0);
+    assert_int_equal(zsock_connect(dealer->z, f->endpoint, &msg), OK);
+    assert_int_equal(send_while(f, dealer, span_str("hi"), ERR_AGAIN), OK);
+    wait_for(f, router, 1);
+    /* And the same socket goes on with the other family. */
+    assert_int_equal(zsock_bind(router->z, "tcp://127.0.0.1:*", &msg), OK);
+}
+
+static void an_address_of_another_machine_is_refused_with_what_to_write(void **state)
+{
+    struct fixture *f = *state;
+    struct errmsg msg = { "" };
+    struct inbox *in = open_zsock(f, ZMQ_ROUTER);
+    assert_int_equal(zsock_bind(in->z, "tcp://no-such-host.invalid:7770", &msg), ERR_NOT_FOUND);
+    assert_non_null(strstr(msg.text, "expected an address of this machine, or 0.0.0.0"));
+}
+
 enum { TRIALS = 4000, SPIN_NS_MAX = 100000 };
 
 /* A plain ROUTER that sends everything back at once, until "stop". */
@@ -521,6 +561,8 @@ int main(void)
         TEST(a_socket_may_close_itself_in_its_callback),
         TEST(a_callback_may_close_another_socket),
         TEST(endpoints_are_checked),
+        TEST(an_ipv6_address_in_brackets_is_one),
+        TEST(an_address_of_another_machine_is_refused_with_what_to_write),
         TEST(no_wake_up_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""Commands under circumstances that nobody wished for: no room for their output, no output at all,
+an option that belongs to another command, a folder that is no sweep's."""
+
+import re
+import subprocess
+
+from muster_e2e import BAD_INPUT, BIN, DONE, INFRASTRUCTURE, SweepTest, main, sim, synthetic
+
+
+class Commands(SweepTest):
+    def shell(self, line, **places):
+        """A line of sh with muster in its PATH."""
+        return subprocess.run(["sh", "-c", line], cwd=self.folder, text=True, timeout=30, check=False,
+                              capture_output=True, env={"PATH": f"{BIN}:/usr/bin:/bin", **places})
+
+    def assert_refused(self, words, *said):
+        err = self.muster(*words, expect=BAD_INPUT).err
+        for text in said:
+            self.assertIn(text, err)
+
+
+class Output(Commands):
+    def test_output_that_is_lost_is_no_success(self):
+        sweep = self.make([sim("a", duration="1ms")], [synthetic(self.folder, [5])])
+        self.run_sweep(sweep)
+        for command in ("fsck --json", "report", "plan --json", "failures"):
+            for where in ("> /dev/full", ">&-"):
+                ended = self.shell(f"muster {command} sweep.yaml {where}")
+                self.assertEqual(ended.returncode, INFRASTRUCTURE, (command, where, ended))
+                self.assertIn("cannot write the output", ended.stderr)
+        for words in ("help", "version"):
+            self.assertEqual(self.shell(f"muster {words} > /dev/full").returncode, INFRASTRUCTURE)
+        self.assertEqual(self.shell("muster help | head -c1").stderr, "")
+
+    def test_a_run_without_any_output_runs_and_spares_its_files(self):
+        sweep = self.make([sim("a", duration="1ms")], [synthetic(self.folder, [5])])
+        ended = self.shell("exec muster run sweep.yaml >&-")
+        self.assertEqual(ended.returncode, DONE, ended)
+        self.assertRegex((sweep.state / "run.lock").read_text(), r"\A[0-9]+ \S+\n\Z")
+        self.assert_stored(sweep, 5)
+
+    def test_a_coordinator_without_stderr_says_nothing_into_the_store(self):
+        self.make([sim("a")], [synthetic(self.folder, [5])])
+        line = "exec muster-coordinator --sweep sweep.yaml --state state"
+        silent = self.shell(f"{line} --listen tcp://203.0.113.1:1 0<&- 1>&- 2>&-")
+        self.assertEqual(silent.returncode, INFRASTRUCTURE)
+        self.assertIn("failed text=", (self.folder / "state/log/coordinator.log").read_text())
+        for name in ("store/lock.mdb", "store/muster.lock", "store/data.mdb"):
+            self.assertNotIn(b"muster-coordinator:", (self.folder / "state" / name).read_bytes())
+
+
+class Words(Commands):
+    def test_an_option_of_another_command_is_refused_before_anything_is_ordered(self):
+        sweep = self.make([sim("a", duration="100ms")], [synthetic(self.folder, [100])])
+        run = self.start(sweep, "--slots", 1)
+        self.wait_for_status(run, sweep, lambda s: s["workers"] > 0)
+        for words in (["drain", "--model", "a"], ["pause", "--model", "a", "--worker", "local-1"],
+                      ["status", "--limit", 3], ["failures", "--worker", "x"]):
+            self.assert_refused([*words, sweep.file], f"is no option of muster {words[0]}")
+        self.assertEqual(self.ask(sweep, "status")["state"], "running")
+        self.assert_refused(["explain", sweep.file, ""], "? expected a model, worker")
+        self.muster("drain", sweep.file)
+        run.wait()
+
+    def test_a_folder_that_is_no_sweeps_stays_as_it_is(self):
+        (self.folder / "photos").mkdir()
+        for command in ("status", "workers", "drain", "failures"):
+            self.assert_refused([command, "photos"], "photos: expected the state folder of a sweep")
+        self.assertEqual(list((self.folder / "photos").iterdir()), [])
+
+    def test_an_endpoint_that_is_none_is_refused(self):
+        for endpoint in ("head", "tcp://head", "tcp://head:70000", "udp://head:1", "inproc://x"):
+            self.assert_refused(["status", "--connect", endpoint],
+                                f'--connect: expected tcp://HOST:PORT or ipc://PATH, found "{endpoint}"')
+        self.assert_refused(["status", "--connect", "ipc:///x", "--key", "k"], "--key goes with")
+
+    def test_help_of_a_command_is_its_help(self):
+        for command in re.findall(r"^  (\w+) ", self.muster("help").out, re.MULTILINE):
+            text = self.muster("help", command).out
+            self.assertEqual(text, self.muster(command, "--help").out)
+            self.assertRegex(text, rf"(?i)usage: muster {command}\b")
+        self.assert_refused(["help", "stauts"], 'did you mean "status"?')
+
+
+class Unreadable(Commands):
+    def test_a_store_that_cannot_be_examined_is_not_an_absent_one(self):
+        """A plan that takes it for empty would promise what is done already."""
+        sweep = self.make([sim("a")], [synthetic(self.folder, [5])])
+        sweep.state.mkdir()
+        (sweep.state / "store").symlink_to("store")  # root may read everything: a loop is for all
+        for command in ("plan", "report", "fsck", "failures"):
+            ended = self.shell(f"muster {command} sweep.yaml")
+            self.assertEqual(ended.returncode, 74, ended)
+            self.assertIn("cannot examine the store", ended.stderr)
+
+
+if __name__ == "__main__":
+    main()
