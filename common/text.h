@@ -29,6 +29,10 @@ bool text_parse_u64(const char *text, uint64_t *out);
 bool text_parse_double(const char *text, double *out);
 /* "1h 02m", "42s", "310ms". */
 void text_format_duration(char *out, size_t out_bytes, int64_t ms);
+/* Milliseconds since 1970 -> "2031-05-01T18:00:30Z". Only 1970 to 9999: what is before or after is
+ * said as the first or last second of them. */
+enum { TEXT_TIME_BYTES = sizeof("2031-05-01T18:00:30Z") };
+void text_format_time(char out[TEXT_TIME_BYTES], int64_t wall_ms);
 /* 1234567 -> "1,234,567". */
 void text_format_count(char *out, size_t out_bytes, uint64_t count);
 

@@ -146,6 +146,37 @@ void text_format_duration(char *out, size_t out_bytes, int64_t ms)
         (void)snprintf(out, out_bytes, "%s%" PRIu64 "ms", sign, left);
 }
 
+static unsigned days_in_year(unsigned year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
+}
+
+/* The day of a year, from 0, as month and day, from 1. */
+static unsigned take_months(unsigned year, unsigned *day)
+{
+    const unsigned days[] = {
+        31, days_in_year(year) - 337, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+    unsigned month = 0;
+    while (*day >= days[month])
+        *day -= days[month++];
+    ++*day;
+    return month + 1;
+}
+
+void text_format_time(char out[TEXT_TIME_BYTES], int64_t wall_ms)
+{
+    static const int64_t LAST_SECOND = 253402300799; /* of 9999 */
+    int64_t s = wall_ms > 0 ? wall_ms / 1000 : 0;
+    s = s < LAST_SECOND ? s : LAST_SECOND;
+    unsigned day = (unsigned)(s / 86400), second = (unsigned)(s % 86400), year = 1970;
+    while (day >= days_in_year(year))
+        day -= days_in_year(year++);
+    unsigned month = take_months(year, &day);
+    (void)snprintf(out, TEXT_TIME_BYTES, "%04u-%02u-%02uT%02u:%02u:%02uZ", year % 10000,
+                   month % 100, day % 100, second / 3600 % 24, second / 60 % 60, second % 60);
+}
+
 void text_format_count(char *out, size_t out_bytes, uint64_t count)
 {
     char digits[21], grouped[27];

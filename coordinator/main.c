@@ -102,7 +102,10 @@ static int open_store(struct coordinator *c, struct errmsg *msg)
     store_info(c->store, &c->info);
     log_info("store_open epoch=%llu was_clean=%d", (unsigned long long)c->info.epoch,
              c->info.was_clean);
-    return catalog_open(c->sweeps.all, c->store, &c->catalog, msg) ? EXIT_STORE_FAILED : 0;
+    if (sweeps_submit(&c->sweeps, c->store, msg) ||
+        catalog_open(c->sweeps.all, c->store, &c->catalog, msg))
+        return EXIT_STORE_FAILED;
+    return 0;
 }
 
 static err retry_failures(struct coordinator *c, struct errmsg *msg)
@@ -179,7 +182,7 @@ static int serve(struct coordinator *c, struct errmsg *msg)
     char *keys = keys_dir(c->config.keys, c->config.state);
     struct server_config config = { .sweep_name = c->sweeps.name,
                                     .plan = c->sweeps.all,
-                                    .deadline_mono_ns = c->sweeps.deadline_mono_ns,
+                                    .deadlines = c->sweeps.deadlines,
                                     .worker_endpoint = endpoints.workers,
                                     .operator_endpoint = endpoints.operators,
                                     .listen = c->config.listen,
@@ -219,6 +222,8 @@ static int finish(struct coordinator *c, struct errmsg *msg)
     struct core_totals t;
     core_totals(c->core, &t);
     write_use(c, &t.use);
+    if (t.ended == t.wanted && sweeps_end(&c->sweeps, c->store, msg))
+        log_warn("end_not_recorded text=\"%s\"", msg->text); /* its deadline goes on, no more */
     if (sweeps_report(&c->sweeps, c->store, c->config.state, msg)) {
         struct errmsg why = *msg;
         (void)err_say(msg, ERR_IO, "%s; the results are recorded: muster report writes it later",

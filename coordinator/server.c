@@ -268,7 +268,7 @@ static void start_admin(struct server *s)
                                .epoch = config->epoch,
                                .catalog = config->catalog,
                                .plan = config->plan,
-                               .deadline_mono_ns = config->deadline_mono_ns,
+                               .deadlines = config->deadlines,
                                .core = config->core,
                                .commit = s->commit,
                                .translate = s->translate,

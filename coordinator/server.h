@@ -8,6 +8,7 @@
 
 #include "coordinator/catalog.h"
 #include "coordinator/core/core.h"
+#include "coordinator/sweeps.h"
 
 struct server_config {
     const char *sweep_name;
@@ -20,8 +21,8 @@ struct server_config {
     uint32_t beat_ms, lease_ms;
     bool exit_when_done; /* else serve until told to stop */
     const struct catalog *catalog;
-    const struct plan *plan;         /* of all sweeps */
-    const int64_t *deadline_mono_ns; /* of each sweep; INT64_MAX: none */
+    const struct plan *plan;                /* of all sweeps */
+    const struct sweep_deadline *deadlines; /* of each sweep */
     struct store *store;
     struct core *core;
     uint64_t epoch;

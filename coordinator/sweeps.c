@@ -8,8 +8,11 @@
 #include "common/mem.h"
 #include "coordinator/report/report.h"
 #include "coordinator/spec/plan_merge.h"
+#include "coordinator/submission.h"
 
 enum { NS_PER_MS = 1000000 };
+static const int64_t LEFT_MS_MAX =
+    100ll * 366 * 24 * 60 * 60 * 1000; /* as ns it must not overflow */
 
 /* A report is a folder of the sweep's name. */
 static void check_names(const struct sweeps *s, struct problems *problems)
@@ -23,14 +26,21 @@ static void check_names(const struct sweeps *s, struct problems *problems)
                              s->specs[i].path, s->specs[i].name, s->specs[k].path);
 }
 
-static int64_t deadline_of(const struct yaml_deadline *d)
+static struct sweep_deadline deadline_of(const struct yaml_deadline *d, int64_t from_wall_ms)
 {
-    switch (d->kind) {
-    case DEADLINE_NONE: break;
-    case DEADLINE_AFTER: return clock_mono_ns() + d->ms * NS_PER_MS;
-    case DEADLINE_AT: return clock_mono_ns() + (d->ms - clock_wall_ms()) * NS_PER_MS;
-    }
-    return INT64_MAX;
+    if (d->kind == DEADLINE_NONE)
+        return (struct sweep_deadline){ .mono_ns = INT64_MAX };
+    int64_t wall_ms = d->kind == DEADLINE_AFTER ? from_wall_ms + d->ms : d->ms;
+    int64_t left_ms = wall_ms - clock_wall_ms();
+    left_ms = left_ms > LEFT_MS_MAX ? LEFT_MS_MAX : left_ms;
+    return (struct sweep_deadline){ .mono_ns = clock_mono_ns() + left_ms * NS_PER_MS,
+                                    .wall_ms = wall_ms };
+}
+
+static void set_submitted(struct sweeps *s, size_t i, int64_t wall_ms)
+{
+    s->submitted_wall_ms[i] = wall_ms;
+    s->deadlines[i] = deadline_of(&s->specs[i].settings.deadline, wall_ms);
 }
 
 static char *joined_names(const struct sweeps *s)
@@ -52,7 +62,7 @@ err sweeps_open(const char *const *files, size_t count, struct sweeps *out,
         e = plan_open(&out->specs[i], &out->plans[i], problems);
         if (e)
             return e;
-        out->deadline_mono_ns[i] = deadline_of(&out->specs[i].settings.deadline);
+        out->deadlines[i] = deadline_of(&out->specs[i].settings.deadline, clock_wall_ms());
     }
     check_names(out, problems);
     if (problems_any(problems))
@@ -79,16 +89,87 @@ void sweeps_release(struct sweeps *s)
     *s = (struct sweeps){ 0 };
 }
 
+/* ---- Submissions ---- */
+
+/* What goes on; else submitted_wall_ms is 0. */
+static err load_open(struct store *store, const char *sweep, struct submission *out,
+                     struct errmsg *msg)
+{
+    err e = submission_load(store, sweep, out, msg);
+    if (!e && out->is_over)
+        out->submitted_wall_ms = 0;
+    return e;
+}
+
+err sweeps_recall(struct sweeps *s, struct store *store, struct errmsg *msg)
+{
+    err e = OK;
+    for (size_t i = 0; !e && i < s->count; i++) {
+        struct submission known;
+        e = load_open(store, s->specs[i].name, &known, msg);
+        if (!e && known.submitted_wall_ms > 0)
+            set_submitted(s, i, known.submitted_wall_ms);
+    }
+    return e;
+}
+
+static err record(const struct sweeps *s, struct store *store, bool is_over, struct errmsg *msg)
+{
+    struct store_batch *batch = store_batch_new();
+    for (size_t i = 0; i < s->count; i++)
+        submission_store(batch, s->specs[i].name,
+                         &(struct submission){ .submitted_wall_ms = s->submitted_wall_ms[i],
+                                               .is_over = is_over,
+                                               .is_one_of_several = s->count > 1 });
+    err e = store_commit(store, batch, msg);
+    store_batch_free(batch);
+    return e;
+}
+
+err sweeps_submit(struct sweeps *s, struct store *store, struct errmsg *msg)
+{
+    err e = sweeps_recall(s, store, msg);
+    for (size_t i = 0; i < s->count; i++)
+        if (s->submitted_wall_ms[i] == 0)
+            set_submitted(s, i, clock_wall_ms());
+    return e ? e : record(s, store, false, msg);
+}
+
+err sweeps_end(struct sweeps *s, struct store *store, struct errmsg *msg)
+{
+    return record(s, store, true, msg);
+}
+
+/* ---- Reports ---- */
+
+char *sweeps_report_dir(const char *state, const char *sweep, bool is_one_of_several)
+{
+    return is_one_of_several ? xformat("%s/report/%s", state, sweep) : file_join(state, "report");
+}
+
+err sweeps_find_report_dir(const char *state, const char *sweep, struct store *store, char **out,
+                           struct errmsg *msg)
+{
+    struct submission known;
+    err e = submission_load(store, sweep, &known, msg);
+    if (e)
+        return e;
+    char *own = sweeps_report_dir(state, sweep, true);
+    bool is_known =
+        known.submitted_wall_ms > 0; /* else an earlier build may have made its folder */
+    *out = sweeps_report_dir(state, sweep, is_known ? known.is_one_of_several : file_is_dir(own));
+    free(own);
+    return OK;
+}
+
 err sweeps_report(const struct sweeps *s, struct store *store, const char *state,
                   struct errmsg *msg)
 {
-    char *top = file_join(state, "report");
-    err e = s->count > 1 ? file_make_dir(top, 0700, msg) : OK;
+    err e = OK;
     for (size_t i = 0; !e && i < s->count; i++) {
-        char *dir = s->count > 1 ? file_join(top, s->specs[i].name) : xstrdup(top);
+        char *dir = sweeps_report_dir(state, s->specs[i].name, s->count > 1);
         e = report_write(&s->plans[i], store, dir, msg);
         free(dir);
     }
-    free(top);
     return e;
 }

@@ -7,6 +7,7 @@
 #include "coordinator/commit.h"
 #include "coordinator/core/core.h"
 #include "coordinator/door.h"
+#include "coordinator/sweeps.h"
 #include "coordinator/translate.h"
 
 /* What answers are made of. Borrowed; the loop thread's. */
@@ -14,9 +15,9 @@ struct admin {
     const char *sweep_name;
     uint64_t epoch;
     const struct catalog *catalog;
-    const struct plan *plan;         /* of all sweeps; NULL: nothing is told of them */
-    const int64_t *deadline_mono_ns; /* of each; INT64_MAX: none */
-    struct core *core;               /* looked into; only explain brings its estimates up to date */
+    const struct plan *plan;                /* of all sweeps; NULL: nothing is told of them */
+    const struct sweep_deadline *deadlines; /* of each */
+    struct core *core; /* looked into; only explain brings its estimates up to date */
     const struct commit *commit;
     const struct translate *translate;
     const struct door *door;

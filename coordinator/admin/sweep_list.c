@@ -1,5 +1,6 @@
 #include "coordinator/admin/sweep_list.h"
 
+#include "common/text.h"
 #include "coordinator/admin/waiting.h"
 
 /* What is known of one sweep. */
@@ -57,10 +58,13 @@ static json_t *one_sweep(const struct admin *a, const struct plan *plan, size_t 
                           (json_int_t)settings->share.priority, "done", (json_int_t)s.done, "total",
                           (json_int_t)s.total, "busy_slots", (json_int_t)s.busy_slots);
     json_object_set_new(o, "left_s", is_timed ? json_real(left_s) : json_null());
-    int64_t deadline = a->deadline_mono_ns[part];
-    if (deadline == INT64_MAX)
+    const struct sweep_deadline *deadline = &a->deadlines[part];
+    if (deadline->mono_ns == INT64_MAX)
         return o;
-    double until_s = (double)(deadline - a->now_mono_ns) * 1e-9;
+    char at[TEXT_TIME_BYTES];
+    text_format_time(at, deadline->wall_ms);
+    double until_s = (double)(deadline->mono_ns - a->now_mono_ns) * 1e-9;
+    json_object_set_new(o, "deadline_at", json_string(at));
     json_object_set_new(o, "deadline_s", json_real(until_s));
     bool is_late = left_s > until_s && s.done < s.total;
     json_object_set_new(o, "late_by_s",

@@ -51,14 +51,16 @@ static void add_model(const struct plan_report *r, const struct plan_report_mode
     s->least_ms = alone_ms > s->least_ms ? alone_ms : s->least_ms;
 }
 
-static int64_t deadline_of(const struct yaml_deadline *d, int64_t now_wall_ms)
+static void find_deadline(const struct plan_question *ask, size_t part, struct plan_report_sweep *s)
 {
-    switch (d->kind) {
-    case DEADLINE_NONE: break;
-    case DEADLINE_AFTER: return d->ms;
-    case DEADLINE_AT: return d->ms - now_wall_ms;
-    }
-    return INT64_MAX;
+    const struct yaml_deadline *d = &s->spec->settings.deadline;
+    int64_t submitted = ask->submitted_wall_ms ? ask->submitted_wall_ms[part] : 0;
+    int64_t from = submitted > 0 ? submitted : ask->now_wall_ms;
+    s->deadline_ms = INT64_MAX;
+    if (d->kind == DEADLINE_NONE)
+        return;
+    s->deadline_wall_ms = d->kind == DEADLINE_AFTER ? from + d->ms : d->ms;
+    s->deadline_ms = s->deadline_wall_ms - ask->now_wall_ms;
 }
 
 static void survey_part(struct plan_report *r, size_t part, const struct plan_question *ask)
@@ -186,10 +188,10 @@ void plan_forecast(struct plan_report *r, const struct plan_question *ask)
         const struct spec *spec = plan_part_spec(plan, i);
         r->sweeps[i] = (struct plan_report_sweep){
             .spec = spec,
-            .deadline_ms = deadline_of(&spec->settings.deadline, ask->now_wall_ms),
             .unmeasured =
                 arena_alloc(&r->arena, plan->model_count * sizeof(struct plan_report_model *)),
         };
+        find_deadline(ask, i, &r->sweeps[i]);
         if (plan->part_count > 0)
             survey_part(r, i, ask);
     }

@@ -1,4 +1,5 @@
 /* How the report looks to programs. */
+#include "common/text.h"
 #include "coordinator/spec/plan_report_private.h"
 #include "proto/definition/json_text.h"
 
@@ -117,6 +118,9 @@ static void put_sweep_json(struct buf *out, const struct plan_report_sweep *s)
     json_put_u64(out, "instances", s->counts.instances);
     json_put_u64(out, "missing", s->counts.missing);
     put_seconds(out, "takes_seconds", s->ends_ms);
+    char at[TEXT_TIME_BYTES];
+    text_format_time(at, s->deadline_wall_ms);
+    json_put_text(out, "deadline_at", has_deadline ? at : NULL);
     json_key(out, "deadline_seconds"); /* negative: it is over */
     if (has_deadline)
         json_append_real(out, (double)s->deadline_ms / 1000);

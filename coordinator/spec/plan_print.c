@@ -220,7 +220,7 @@ static void put_unmeasured(struct buf *out, const struct plan_report_sweep *s)
                    s->unmeasured_count == 1 ? "is" : "are");
 }
 
-/* "done in about 2h 10m, loads included; deadline in 8h 00m: in time" */
+/* "done in about 2h 10m; the deadline is in 8h 00m (2031-05-01T18:00:00Z): in time" */
 static void put_when(struct buf *out, const struct plan_report_sweep *s)
 {
     if (s->ends_ms >= 0) {
@@ -233,7 +233,9 @@ static void put_when(struct buf *out, const struct plan_report_sweep *s)
         return;
     buf_append_str(out, s->deadline_ms < 0 ? "; the deadline was " : "; the deadline is in ");
     put_duration(out, s->deadline_ms);
-    buf_append_str(out, s->deadline_ms < 0 ? " ago" : "");
+    char at[TEXT_TIME_BYTES];
+    text_format_time(at, s->deadline_wall_ms);
+    buf_printf(out, "%s (%s)", s->deadline_ms < 0 ? " ago" : "", at);
     if (s->ends_ms < 0)
         return;
     bool is_late = s->ends_ms > (double)s->deadline_ms;

@@ -108,7 +108,8 @@ struct plan_report_sweep {
      */
     const struct plan_report_model **unmeasured;
     size_t unmeasured_count;
-    int64_t deadline_ms; /* after the start; INT64_MAX: none */
+    int64_t deadline_ms;      /* after the start; INT64_MAX: none */
+    int64_t deadline_wall_ms; /* the same for people */
 };
 
 struct plan_report {
@@ -129,7 +130,9 @@ struct plan_question {
     const struct plan_machine *machines;
     size_t machine_count;           /* 0: not known */
     const struct plan_store *store; /* NULL: nothing is stored yet */
-    int64_t now_wall_ms;            /* when it would start: for deadlines that are dates */
+    int64_t now_wall_ms;            /* when it would start */
+    /* From when on the deadline of each sweep counts that is a duration; NULL, or 0: from now. */
+    const int64_t *submitted_wall_ms;
 };
 
 /* All of it is borrowed for the report's life. */

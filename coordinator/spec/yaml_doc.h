@@ -108,7 +108,7 @@ bool yaml_choice(struct yaml_doc *doc, const struct yaml_node *node, const char 
 enum yaml_deadline_kind { DEADLINE_NONE, DEADLINE_AFTER, DEADLINE_AT };
 struct yaml_deadline {
     enum yaml_deadline_kind kind;
-    int64_t ms; /* AFTER: from the start on; AT: since 1970, UTC */
+    int64_t ms; /* AFTER: its submission; AT: since 1970, UTC */
 };
 bool yaml_deadline(struct yaml_doc *doc, const struct yaml_node *node, struct yaml_deadline *out);
 /* A mapping of scalars as one JSON object, compact, keys sorted. Plain true, false, null, whole

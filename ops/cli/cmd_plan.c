@@ -174,22 +174,25 @@ static struct plan_machine *machines_of(const struct cluster *cluster)
 
 /* ---- The command ---- */
 
-static int print_plan(const struct plan *plan, const struct plan_machine *machines, size_t count,
+static int print_plan(struct sweeps *sweeps, const struct plan_machine *machines, size_t count,
                       const char *state, bool json)
 {
     struct errmsg msg = { 0 };
     struct store *store = open_existing(state, &msg);
     if (msg.text[0])
         return say_error("plan", EXIT_STORE_FAILED, "%s", msg.text);
+    if (store)
+        (void)sweeps_recall(sweeps, store, NULL); /* what is damaged is fsck's to tell */
     struct plan_store look = {
         .owner = store, .done = done_of, .earlier = earlier_of, .times = times_of
     };
     struct plan_question question = { .machines = machines,
                                       .machine_count = count,
                                       .store = store ? &look : NULL,
-                                      .now_wall_ms = clock_wall_ms() };
+                                      .now_wall_ms = clock_wall_ms(),
+                                      .submitted_wall_ms = sweeps->submitted_wall_ms };
     struct plan_report report;
-    plan_report_make(plan, &question, &report);
+    plan_report_make(sweeps->all, &question, &report);
     struct buf out = { 0 };
     if (json)
         plan_report_json(&report, &out);
@@ -204,23 +207,23 @@ static int print_plan(const struct plan *plan, const struct plan_machine *machin
     return code;
 }
 
-static int plan_here(const struct sweeps *sweeps, const char *state, const struct options *o)
+static int plan_here(struct sweeps *sweeps, const char *state, const struct options *o)
 {
     struct errmsg msg = { 0 };
     struct machine machine;
     if (machine_of_this_host(sweeps->specs, sweeps->count, (unsigned)o->slots, &machine, &msg))
         return say_error("plan", EXIT_INFRASTRUCTURE, "%s", msg.text);
-    return print_plan(sweeps->all, &machine.slots, 1, state, o->json);
+    return print_plan(sweeps, &machine.slots, 1, state, o->json);
 }
 
-static int plan_on_cluster(const struct sweeps *sweeps, const char *state, const struct options *o)
+static int plan_on_cluster(struct sweeps *sweeps, const char *state, const struct options *o)
 {
     struct cluster cluster;
     int code = open_cluster(o->cluster, &cluster);
     if (code)
         return code;
     struct plan_machine *machines = machines_of(&cluster);
-    code = print_plan(sweeps->all, machines, cluster.group_count, state, o->json);
+    code = print_plan(sweeps, machines, cluster.group_count, state, o->json);
     free(machines);
     cluster_release(&cluster);
     return code;
@@ -251,14 +254,10 @@ static int parse(int argc, char **argv, struct options *o)
         default: return say_bad_option(argv, option);
         }
     }
-    if (optind >= argc || argc - optind > SWEEPS_MAX)
-        return say_error("plan", EXIT_BAD_INPUT,
-                         "expected 1 to %d sweep files, found %d; see --help", SWEEPS_MAX,
-                         argc - optind);
     if (o->slots > 0 && o->cluster)
         return say_error("plan", EXIT_BAD_INPUT,
                          "--slots is of this machine, and --cluster is another one: not both");
-    return 0;
+    return expect_sweeps(argc, argv, optind);
 }
 
 int cmd_plan(int argc, char **argv)

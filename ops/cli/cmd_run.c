@@ -284,9 +284,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static char *report_dir(const struct run *r, size_t sweep)
 {
-    const char *state = r->options.state;
-    return r->options.sweep_count > 1 ? xformat("%s/report/%s", state, r->specs[sweep].name)
-                                      : file_join(state, "report");
+    return sweeps_report_dir(r->options.state, r->specs[sweep].name, r->options.sweep_count > 1);
 }
 
 /* Which summaries are there already: those of a run before this. */

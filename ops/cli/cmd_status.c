@@ -54,7 +54,8 @@ static void print_progress(const json_t *s)
     putchar('\n');
 }
 
-/* "  nightly: 200 of 500 done, in 3 slots, 2m 10s left; deadline in 8h 00m: in time" */
+/* "  nightly: 200 of 500 done, in 3 slots, 2m 10s left; the deadline is in 8h 00m (2031-...): in
+ * time" */
 static void print_sweep(const json_t *s)
 {
     const json_t *left = json_object_get(s, "left_s"), *until = json_object_get(s, "deadline_s");
@@ -70,7 +71,7 @@ static void print_sweep(const json_t *s)
         double seconds = json_number_value(until);
         fputs(seconds < 0 ? "; the deadline was " : "; the deadline is in ", stdout);
         print_duration(seconds < 0 ? -seconds : seconds);
-        fputs(seconds < 0 ? " ago" : "", stdout);
+        printf("%s (%s)", seconds < 0 ? " ago" : "", ask_text(s, "deadline_at"));
     }
     if (json_is_number(late) && json_number_value(late) <= 0) {
         fputs(": in time", stdout);

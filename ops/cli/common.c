@@ -79,6 +79,14 @@ int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan)
     return say_problems(e, &problems);
 }
 
+int expect_sweeps(int argc, char **argv, int first)
+{
+    if (first < argc && argc - first <= SWEEPS_MAX)
+        return 0;
+    return say_error(argv[0], EXIT_BAD_INPUT, "expected 1 to %d sweep files, found %d; see --help",
+                     SWEEPS_MAX, argc - first);
+}
+
 int open_sweeps(const char *const *files, size_t count, struct sweeps *out)
 {
     struct problems problems = { 0 };
@@ -89,23 +97,6 @@ int open_cluster(const char *path, struct cluster *out)
 {
     struct problems problems = { 0 };
     return say_problems(cluster_load(path, out, &problems), &problems);
-}
-
-int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out)
-{
-    if (first + 1 != argc)
-        return say_error(argv[0], EXIT_BAD_INPUT, "expected one sweep file; see --help");
-    int code = open_sweep(argv[first], &out->spec, &out->plan);
-    if (!code)
-        out->state = given ? xstrdup(given) : default_state(argv[first]);
-    return code;
-}
-
-void sweep_close(struct sweep *s)
-{
-    plan_release(&s->plan);
-    spec_release(&s->spec);
-    free(s->state);
 }
 
 int say_error(const char *command, int code, const char *format, ...)

@@ -22,21 +22,15 @@ char *find_state(const char *given, int argc, char **argv, int first);
  * caller releases both. */
 int open_sweep(const char *sweep_file, struct spec *spec, struct plan *plan);
 
+/* Whether argv[first] and what follows are as many sweep files as one run may have; says if not. 0,
+ * or the exit code. argv[0] is the command's name. */
+int expect_sweeps(int argc, char **argv, int first);
+
 /* sweeps_open; prints the problems. 0, or the exit code. The caller releases in any case. */
 int open_sweeps(const char *const *files, size_t count, struct sweeps *out);
 
 /* cluster_load; prints the problems. 0, or the exit code; then there is nothing to release. */
 int open_cluster(const char *path, struct cluster *out);
-
-/* For commands that need one sweep file, argv[first], and its state folder. */
-struct sweep {
-    char *state;
-    struct spec spec;
-    struct plan plan;
-};
-/* Says what is wrong. 0, or the exit code; then there is nothing to close. */
-int sweep_open(const char *given, int argc, char **argv, int first, struct sweep *out);
-void sweep_close(struct sweep *s);
 
 enum { USE_TEXT_BYTES = 80 };
 /* "busy 94.1 %, loading 4.2 %, idle 1.7 %" from the busy_ns, load_ns and idle_ns of an object.

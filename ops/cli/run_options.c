@@ -100,10 +100,9 @@ int run_options_parse(int argc, char **argv, struct run_options *out)
         default: return say_bad_option(argv, option);
         }
     }
-    if (optind >= argc || argc - optind > SWEEPS_MAX)
-        return say_error("run", EXIT_BAD_INPUT,
-                         "expected 1 to %d sweep files, found %d; see muster run --help",
-                         SWEEPS_MAX, argc - optind);
+    int code = expect_sweeps(argc, argv, optind);
+    if (code)
+        return code;
     out->sweep_files = argv + optind;
     out->sweep_count = (size_t)(argc - optind);
     if (!out->state)

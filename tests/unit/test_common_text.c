@@ -362,6 +362,31 @@ static void durations_and_counts_read_well(void **state)
     assert_string_equal(text, "1,2");
 }
 
+static void times_read_as_the_sweep_file_takes_them(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t ms;
+        const char *text;
+    } times[] = {
+        { INT64_MIN, "1970-01-01T00:00:00Z" },
+        { 0, "1970-01-01T00:00:00Z" },
+        { 951782399999, "2000-02-28T23:59:59Z" },
+        { 951782400000, "2000-02-29T00:00:00Z" },
+        { 951868800000, "2000-03-01T00:00:00Z" },
+        { 1935424830000, "2031-05-01T18:00:30Z" },
+        { 3981398399000, "2096-02-29T23:59:59Z" },
+        { 4107542400000, "2100-03-01T00:00:00Z" }, /* no leap year */
+        { 4133980799999, "2100-12-31T23:59:59Z" },
+        { INT64_MAX, "9999-12-31T23:59:59Z" },
+    };
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        char text[TEXT_TIME_BYTES];
+        text_format_time(text, times[i].ms);
+        assert_string_equal(text, times[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +403,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_parsed_strictly),
         cmocka_unit_test(decimal_numbers_are_parsed_strictly),
         cmocka_unit_test(durations_and_counts_read_well),
+        cmocka_unit_test(times_read_as_the_sweep_file_takes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,7 +330,9 @@ static const char *when_of(const struct plan *plan, const struct plan_machine *m
 }
 
 #define NOT_KNOWN_YET "forecast for 10 slots: how long it takes is not known yet: "
-#define TELLS_IT      " not measured (`estimate` of a model tells it); the deadline is in 1m 40s"
+#define TELLS_IT                                                                                   \
+    " not measured (`estimate` of a model tells it); the deadline is in 1m 40s "                   \
+    "(1970-01-01T00:01:45Z)"
 
 static void it_is_said_which_models_nobody_measured(void **state)
 {
@@ -396,6 +398,35 @@ static void sweeps_share_by_weight_and_wait_by_priority(void **state)
     expect_ms(r.sweeps[1].ends_ms, 300000);
     expect_ms(r.sweeps[3].ends_ms, 400000);
     plan_report_release(&r);
+}
+
+static void a_deadline_counts_from_when_the_sweep_was_submitted(void **state)
+{
+    (void)state;
+    static const struct {
+        enum yaml_deadline_kind kind;
+        int64_t submitted_ms, ms, left_ms, at_ms;
+    } cases[] = {
+        { DEADLINE_AFTER, 40000, 100000, 40000, 140000 },
+        { DEADLINE_AFTER, 40000, 50000, -10000, 90000 },
+        { DEADLINE_AFTER, 0, 50000, 50000, 150000 },
+        { DEADLINE_AT, 40000, 170000, 70000, 170000 },
+        { DEADLINE_NONE, 40000, 0, INT64_MAX, 0 },
+    };
+    struct plan plan = make_plan();
+    struct spec hurried = sweep;
+    plan.spec = &hurried;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct plan_report r;
+        hurried.settings.deadline = (struct yaml_deadline){ cases[i].kind, cases[i].ms };
+        plan_report_make(&plan,
+                         &(struct plan_question){ .now_wall_ms = 100000,
+                                                  .submitted_wall_ms = &cases[i].submitted_ms },
+                         &r);
+        assert_int_equal(r.sweeps[0].deadline_ms, cases[i].left_ms);
+        assert_int_equal(r.sweeps[0].deadline_wall_ms, cases[i].at_ms);
+        plan_report_release(&r);
+    }
 }
 
 static void what_cannot_run_is_not_in_the_total(void **state)
@@ -534,7 +565,8 @@ static void the_json_says_the_same(void **state)
         "\"jobs\":97,"
         "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020,\"slots\":4,\"sweeps\":["
         "{\"name\":\"trial\",\"user\":\"\",\"weight\":1.0,\"priority\":50,\"fair_models\":false,"
-        "\"instances\":1520,\"missing\":1520,\"takes_seconds\":220.0,\"deadline_seconds\":215.0,"
+        "\"instances\":1520,\"missing\":1520,\"takes_seconds\":220.0,"
+        "\"deadline_at\":\"1970-01-01T00:03:40Z\",\"deadline_seconds\":215.0,"
         "\"late_by_seconds\":5.0}]}\n");
     buf_release(&out);
     plan_report_release(&r);
@@ -556,6 +588,7 @@ int main(void)
         cmocka_unit_test(what_nobody_measured_has_no_forecast),
         cmocka_unit_test(it_is_said_which_models_nobody_measured),
         cmocka_unit_test(sweeps_share_by_weight_and_wait_by_priority),
+        cmocka_unit_test(a_deadline_counts_from_when_the_sweep_was_submitted),
         cmocka_unit_test(what_cannot_run_is_not_in_the_total),
         cmocka_unit_test(only_results_of_another_identity_are_outdated),
         cmocka_unit_test(the_text_says_it_all),
