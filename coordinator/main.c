@@ -20,6 +20,7 @@
 #include "coordinator/restore.h"
 #include "coordinator/server.h"
 #include "coordinator/sweeps.h"
+#include "coordinator/tidy.h"
 
 enum { DESCRIPTORS_NEEDED = 64 }; /* by itself and some workers; each takes one more */
 static const int64_t MS = 1000000;
@@ -75,14 +76,6 @@ static int open_plan(struct coordinator *c)
     return e ? EXIT_BAD_INPUT : 0;
 }
 
-/* The store's lock keeps others out of the folder of the logs, too. */
-static void tidy_logs(const struct coordinator *c)
-{
-    char *dir = file_join(c->config.state, "log");
-    file_remove_unfinished(dir);
-    free(dir);
-}
-
 static int open_store(struct coordinator *c, struct errmsg *msg)
 {
     char *path = file_join(c->config.state, "store");
@@ -98,7 +91,7 @@ static int open_store(struct coordinator *c, struct errmsg *msg)
     }
     if (e)
         return EXIT_INFRASTRUCTURE;
-    tidy_logs(c);
+    tidy_state(c->config.state);
     store_info(c->store, &c->info);
     log_info("store_open epoch=%llu was_clean=%d", (unsigned long long)c->info.epoch,
              c->info.was_clean);

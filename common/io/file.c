@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/io/clock.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -168,7 +169,10 @@ err file_sync_dir(const char *dir, struct errmsg *msg)
     return e;
 }
 
-enum { UNIQUE_DIGITS = 16 }; /* of the name of a temporary file: "PATH.0123456789abcdef.tmp" */
+enum {
+    UNIQUE_DIGITS = 16, /* of the name of a temporary file: "PATH.0123456789abcdef.tmp" */
+    ABANDONED_S = 3600
+};
 
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg)
 {
@@ -190,23 +194,44 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
     return e;
 }
 
-static bool is_temporary(const char *name)
+/* Of the file `of`; NULL: of any. */
+static bool is_temporary(const char *name, const char *of)
 {
     size_t len = strlen(name), tail = strlen(".") + UNIQUE_DIGITS + strlen(".tmp");
     if (len <= tail || strcmp(name + len - strlen(".tmp"), ".tmp") != 0)
+        return false;
+    if (of && (strlen(of) != len - tail || strncmp(name, of, len - tail) != 0))
         return false;
     const char *unique = name + len - tail;
     return unique[0] == '.' && strspn(unique + 1, "0123456789abcdef") == UNIQUE_DIGITS;
 }
 
-void file_remove_unfinished(const char *path)
+static bool is_abandoned(int dir, const char *name)
+{
+    struct stat st;
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           clock_wall_ms() / 1000 - st.st_mtim.tv_sec >= ABANDONED_S;
+}
+
+static void remove_temporary(const char *path, const char *of, bool abandoned_alone)
 {
     DIR *dir = opendir(path);
     for (const struct dirent *entry; dir && (entry = readdir(dir));)
-        if (is_temporary(entry->d_name))
+        if (is_temporary(entry->d_name, of) &&
+            (!abandoned_alone || is_abandoned(dirfd(dir), entry->d_name)))
             (void)unlinkat(dirfd(dir), entry->d_name, 0); /* the next one who comes tries again */
     if (dir)
         (void)closedir(dir);
+}
+
+void file_remove_unfinished(const char *dir)
+{
+    remove_temporary(dir, NULL, false);
+}
+
+void file_remove_abandoned(const char *dir, const char *name)
+{
+    remove_temporary(dir, name, true);
 }
 
 /* A name is safe only once the folder that it is in is on the disk too. A folder that may be

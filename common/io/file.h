@@ -22,6 +22,10 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
  * cannot be removed stays. */
 void file_remove_unfinished(const char *dir);
 
+/* The same without a lock, where others may be writing: those that nobody has written to for an
+ * hour, since a write lasts seconds. name: only those of this file; NULL: of all. */
+void file_remove_abandoned(const char *dir, const char *name);
+
 /* Make the folder and its parents with this mode, durably; fine if it is there already. */
 err file_make_dir(const char *path, unsigned mode, struct errmsg *msg);
 

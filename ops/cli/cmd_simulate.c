@@ -157,6 +157,10 @@ static double load_ns(void *owner, const struct plan_model *m)
 static int write_file(const char *path, const struct buf *text)
 {
     struct errmsg msg = { 0 };
+    const char *slash = strrchr(path, '/');
+    char *dir = file_dir_of(path);
+    file_remove_abandoned(dir, slash ? slash + 1 : path); /* of one that was killed here */
+    free(dir);
     if (file_write_atomic(path, buf_span(text), 0644, &msg))
         return say_error("simulate", EXIT_INFRASTRUCTURE, "%s", msg.text);
     return 0;

@@ -47,12 +47,15 @@ class ToTheEnd(SweepTest):
 
     def test_what_a_kill_left_half_written_is_removed_by_the_next_run(self):
         sweep = self.make([sim("a")])
-        for folder in ("log", "report"):
+        for folder in ("log", "report", "media/0a"):
             left = sweep.state / folder / "a.json.0123456789abcdef.tmp"
             left.parent.mkdir(parents=True)
             left.write_text("{")
+            os.utime(left, (0, 0))
+        written_now = sweep.state / "media/0a/a.png.0123456789abcdef.tmp"
+        written_now.write_text("{")
         self.run_sweep(sweep)
-        self.assertEqual(list(sweep.state.rglob("*.tmp")), [])
+        self.assertEqual(list(sweep.state.rglob("*.tmp")), [written_now])
 
     def test_a_report_does_not_depend_on_workers_and_slots(self):
         sweep = self.make([sim("a"), sim("b", quality=0.3)])

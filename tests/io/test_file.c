@@ -147,6 +147,31 @@ static void what_a_killed_write_left_is_removed_and_nothing_else(void **state)
     file_remove_unfinished(in(f, "absent")); /* there is nothing to remove */
 }
 
+static void put_old(const char *path, int64_t age_s)
+{
+    const struct timespec at = { .tv_sec = (time_t)(clock_wall_ms() / 1000 - age_s) };
+    const struct timespec times[2] = { at, at };
+    assert_int_equal(file_write_atomic(path, span_str("x"), 0600, NULL), OK);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* Who writes takes no lock: what is young may be in use. */
+static void an_unfinished_file_is_abandoned_when_nobody_wrote_to_it_for_an_hour(void **state)
+{
+    struct folder *f = *state;
+    put_old(in(f, "a.0123456789abcdef.tmp"), 3700);
+    put_old(in(f, "a.1123456789abcdef.tmp"), 3500);
+    put_old(in(f, "ba.0123456789abcdef.tmp"), 3700);
+    put_old(in(f, "a.tmp"), 3700);
+    file_remove_abandoned(f->dir, "a");
+    assert_int_equal(entries(f->dir), 3);
+    assert_false(file_exists(in(f, "a.0123456789abcdef.tmp")));
+    file_remove_abandoned(f->dir, NULL);
+    assert_int_equal(entries(f->dir), 2);
+    assert_content(in(f, "a.1123456789abcdef.tmp"), "x");
+    assert_content(in(f, "a.tmp"), "x");
+}
+
 static void a_failed_write_leaves_the_old_file(void **state)
 {
     struct folder *f = *state;
@@ -389,6 +414,7 @@ int main(void)
         TEST(a_file_without_a_size_is_read_to_its_end),
         TEST(what_cannot_be_read_is_named),
         TEST(what_a_killed_write_left_is_removed_and_nothing_else),
+        TEST(an_unfinished_file_is_abandoned_when_nobody_wrote_to_it_for_an_hour),
         TEST(a_failed_write_leaves_the_old_file),
         TEST(a_folder_is_not_replaced_by_a_file),
         TEST(a_folder_that_is_not_there_cannot_be_synced),
