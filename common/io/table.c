@@ -63,17 +63,37 @@ static bool same_header(const struct cell *header, const char *name)
     return a.len == b.len && strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0;
 }
 
-int sheet_column(const struct sheet *s, const char *const *names, size_t name_count)
+static int column_from(const struct sheet *s, size_t first, const char *const *names,
+                       size_t name_count)
 {
     if (s->row_count == 0)
         return -1;
-    for (size_t column = 0; column < s->column_count; column++) {
+    for (size_t column = first; column < s->column_count; column++) {
         for (size_t i = 0; i < name_count; i++) {
             if (same_header(sheet_cell(s, 0, column), names[i]))
                 return (int)column;
         }
     }
     return -1;
+}
+
+int sheet_column(const struct sheet *s, const char *const *names, size_t name_count)
+{
+    return column_from(s, 0, names, name_count);
+}
+
+err sheet_column_once(const struct sheet *s, const char *const *names, size_t name_count,
+                      const char *path, struct errmsg *msg)
+{
+    int first = column_from(s, 0, names, name_count);
+    int again = first < 0 ? -1 : column_from(s, (size_t)first + 1, names, name_count);
+    if (again < 0)
+        return OK;
+    return err_say(msg, ERR_INVALID,
+                   "%s%s%s: the columns %d ('%s') and %d ('%s') mean the same; keep one of them",
+                   path, *s->name ? ", sheet " : "", s->name, first + 1,
+                   sheet_cell(s, 0, (size_t)first)->text, again + 1,
+                   sheet_cell(s, 0, (size_t)again)->text);
 }
 
 /* The fewest of 15, 16 or 17 digits that read back as the same number. */

@@ -37,6 +37,9 @@ void workbook_release(struct workbook *w);
 const struct sheet *workbook_find(const struct workbook *w, const char *sheet_name);
 /* The column whose header is one of the names (case-insensitive, trimmed); -1 if there is none. */
 int sheet_column(const struct sheet *s, const char *const *names, size_t name_count);
+/* ERR_INVALID if several columns have one of the names: which of them is meant? msg names both. */
+err sheet_column_once(const struct sheet *s, const char *const *names, size_t name_count,
+                      const char *path, struct errmsg *msg);
 static inline const struct cell *sheet_cell(const struct sheet *s, size_t row, size_t column)
 {
     return &s->cells[row * s->column_count + column];

@@ -48,7 +48,7 @@ struct reading {
     struct errmsg *msg;
 };
 
-static struct columns find_columns(const struct sheet *s)
+static err find_columns(const struct reading *r, struct columns *out)
 {
     static const char *const sheet[] = { "sheet" }, *const modality[] = { "modality" },
                              *const paradigm[] = { "paradigm" },
@@ -56,15 +56,20 @@ static struct columns find_columns(const struct sheet *s)
                              *const metric[] = { "metric", "metrics" },
                              *const sota[] = { "sota", "sota performance" },
                              *const instances[] = { "instances" };
-    return (struct columns){
-        .sheet = sheet_column(s, sheet, 1),
-        .modality = sheet_column(s, modality, 1),
-        .paradigm = sheet_column(s, paradigm, 1),
-        .task = sheet_column(s, task, 3),
-        .metric = sheet_column(s, metric, 2),
-        .sota = sheet_column(s, sota, 2),
-        .instances = sheet_column(s, instances, 1),
-    };
+    const struct {
+        int *column;
+        const char *const *names;
+        size_t name_count;
+    } wanted[] = { { &out->sheet, sheet, 1 },        { &out->modality, modality, 1 },
+                   { &out->paradigm, paradigm, 1 },  { &out->task, task, 3 },
+                   { &out->metric, metric, 2 },      { &out->sota, sota, 2 },
+                   { &out->instances, instances, 1 } };
+    err e = OK;
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !e; i++) {
+        *wanted[i].column = sheet_column(r->sheet, wanted[i].names, wanted[i].name_count);
+        e = sheet_column_once(r->sheet, wanted[i].names, wanted[i].name_count, r->path, r->msg);
+    }
+    return e;
 }
 
 /* The text of a cell as it stands, kept beyond the workbook; "" where there is no column. */
@@ -153,7 +158,9 @@ static err read_sheet(struct reading *r)
 {
     if (r->sheet->row_count == 0)
         return OK;
-    r->columns = find_columns(r->sheet);
+    err found = find_columns(r, &r->columns);
+    if (found)
+        return found;
     if (r->columns.task < 0)
         return err_say(r->msg, ERR_INVALID, "%s%s%s: the first row names no column 'task'", r->path,
                        *r->sheet->name ? ", sheet " : "", r->sheet->name);

@@ -188,6 +188,22 @@ static void tables_that_do_not_fit_are_refused(void **state)
     assert_refused("task,score\nSums,3\n", NULL, "no column 'modality'");
     assert_refused("modality,paradigm,task,metric,score\nNLP,,a,ACC,1\n", NULL,
                    "no column 'sota'; name the table of specialists with --sota");
+    assert_refused("modality,paradigm,task,metric,sota,SoTA Performance,m\nNLP,,a,ACC,1,2,3\n",
+                   NULL, "the columns 5 ('sota') and 6 ('SoTA Performance') mean the same");
+}
+
+/* Which of the two would be published? */
+static void a_model_s_column_stands_once(void **state)
+{
+    (void)state;
+    struct score_table t = read_fine("modality,paradigm,task,metric,sota,gpt,other, GPT\n"
+                                     "NLP,,Sums,ACC,50,10,20,90\n",
+                                     NULL);
+    struct errmsg msg;
+    assert_int_equal(score_table_choose(&t, "gpt", &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "scores.csv: the columns 6 ('gpt') and 8 (' GPT') mean"));
+    assert_int_equal(score_table_choose(&t, "other", &msg), OK);
+    score_table_release(&t);
 }
 
 static void faults_are_said_with_their_place(void **state)
@@ -340,6 +356,7 @@ int main(void)
         cmocka_unit_test(the_only_model_needs_no_name),
         cmocka_unit_test(two_tables_are_joined_by_sheet_and_position),
         cmocka_unit_test(tables_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_model_s_column_stands_once),
         cmocka_unit_test(faults_are_said_with_their_place),
         cmocka_unit_test(workbooks_have_a_sheet_a_half),
         cmocka_unit_test(workbooks_that_are_not_score_tables_are_refused),

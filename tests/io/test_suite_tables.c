@@ -190,6 +190,9 @@ static void a_table_needs_its_columns(void **state)
     test_refuse_with(&config, "'task'");
     config = with_table(*state, header, path, sizeof(path));
     test_refuse_with(&config, "no task");
+    config =
+        with_table(*state, "task,metric,sota,instances,SoTA\nA,ACC,1,5,2\n", path, sizeof(path));
+    test_refuse_with(&config, "the columns 3 ('sota') and 5 ('SoTA')");
 }
 
 static void one_name_may_stand_in_two_sheets(void **state)

@@ -52,6 +52,14 @@ static struct score_sheet *add(struct score_sheets *s, enum modality m, enum par
     return added;
 }
 
+err score_columns_check(const struct sheet *sheet, const char *path, struct errmsg *msg)
+{
+    err e = sheet_column_once(sheet, task_names, COUNT_OF(task_names), path, msg);
+    if (e == OK)
+        e = sheet_column_once(sheet, metric_names, COUNT_OF(metric_names), path, msg);
+    return e ? e : sheet_column_once(sheet, sota_names, COUNT_OF(sota_names), path, msg);
+}
+
 static bool row_is_empty(const struct sheet *sheet, size_t row)
 {
     for (size_t column = 0; column < sheet->column_count; column++) {

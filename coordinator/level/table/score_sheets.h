@@ -38,6 +38,9 @@ err score_sheets_scan(const struct workbook *book, const char *path, struct aren
 const struct score_sheet *score_sheets_find(const struct score_sheets *s, enum modality m,
                                             enum paradigm p);
 
+/* ERR_INVALID: task, metric or SoTA stand in several columns. */
+err score_columns_check(const struct sheet *sheet, const char *path, struct errmsg *msg);
+
 /* Is this header (trimmed, any case) one of the columns that are not models? */
 bool score_column_is_known(const char *header);
 

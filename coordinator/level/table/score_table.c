@@ -51,7 +51,7 @@ static err check_columns(const struct join *j, const struct score_sheet *sheet)
                            j->sota == j->scores ? "; name the table of specialists with --sota"
                                                 : "");
     }
-    return OK;
+    return score_columns_check(sheet->sheet, j->sota->path, j->msg);
 }
 
 static void compare_names(struct score_table *t, const struct score_sheet *scores, size_t row)
@@ -254,6 +254,9 @@ err score_table_choose(struct score_table *t, const char *model, struct errmsg *
         if (at->sheet != sheet) {
             sheet = at->sheet;
             column = sheet_column(sheet, &name, 1);
+            err e = sheet_column_once(sheet, &name, 1, t->scores_path, msg);
+            if (e)
+                return e;
         }
         if (column < 0)
             return err_say(msg, ERR_NOT_FOUND, "%s, sheet %s: no column for model '%s'",

@@ -44,7 +44,8 @@ err score_table_read(const char *scores_path, const char *sota_path, struct scor
 void score_table_release(struct score_table *t);
 
 /* Fill in the scores of a model (its name case-insensitive; NULL: the only one). ERR_NOT_FOUND:
- * there is no such model, or not in every sheet; msg lists what there is. */
+ * there is no such model, or not in every sheet; msg lists what there is. ERR_INVALID: two columns
+ * have its name. */
 err score_table_choose(struct score_table *t, const char *model, struct errmsg *msg);
 
 /* The sheet that a row belongs to: "Image-Generation", "NLP". */
