@@ -1,9 +1,9 @@
 /* Numbers: errors of the numbers in answers, and the means of what scorers said.
  *
  * A reference holds one number, or several (a list, "[1.5, 2]"). As many are taken from the answer:
- * from its first list in brackets if there is one, else from left to right. Numbers that are
- * missing repeat the last one; an answer without any says 0. The error of an instance is the mean
- * over its numbers; of several references the nearest counts. */
+ * from its first list in brackets if there is one, else from left to right; a minus may be U+2212.
+ * Numbers that are missing repeat the last one; an answer without any says 0. The error of an
+ * instance is the mean over its numbers; of several references the nearest counts. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -107,7 +107,7 @@ static bool find_list(struct span text, struct span *list)
             continue;
         size_t at = open + 1;
         while (at < text.len &&
-               (is_digit(text.data[at]) || is_one_of(text.data[at], ".,-+eE \t\n")))
+               (is_digit(text.data[at]) || is_one_of(text.data[at], ".,-+eE \t\r\n")))
             at++;
         if (at < text.len && text.data[at] == ']' && at > open + 1) {
             *list = span_of(text.data + open + 1, at - open - 1);
@@ -118,14 +118,34 @@ static bool find_list(struct span text, struct span *list)
     return false;
 }
 
+/* The minus of typesetters, U+2212, as a hyphen: models write it, and 5 is not -5. */
+static struct span with_plain_minus(struct span text, struct arena *arena)
+{
+    static const char wide[] = "\u2212";
+    const size_t wide_len = sizeof(wide) - 1;
+    if (text.len == 0 || !memmem(text.data, text.len, wide, wide_len))
+        return text;
+    uint8_t *out = arena_alloc(arena, text.len);
+    size_t len = 0;
+    for (size_t at = 0; at < text.len; len++) {
+        bool is_wide = text.len - at >= wide_len && memcmp(text.data + at, wide, wide_len) == 0;
+        out[len] = is_wide ? '-' : text.data[at];
+        at += is_wide ? wide_len : 1;
+    }
+    return span_of(out, len);
+}
+
 static struct numbers numbers_of(struct span text)
 {
     struct numbers n = { 0 };
+    struct arena arena = { 0 };
     struct span list;
+    text = with_plain_minus(text, &arena);
     if (find_list(text, &list))
         collect(list, COMMA_SEPARATES, &n);
     if (!n.count)
         collect(text, COMMA_GROUPS, &n);
+    arena_release(&arena);
     return n;
 }
 

@@ -83,20 +83,29 @@ err gb_resolve_object(const struct gb_item *g, json_t *object, json_t **out, str
     return e;
 }
 
+/* The last <<< of a text before `end`; NULL: none. */
+static const char *last_open(const char *text, const char *end)
+{
+    const char *found = NULL;
+    for (const char *at = text; end - at >= 3; at++)
+        found = strncmp(at, "<<<", 3) == 0 ? at : found;
+    return found;
+}
+
 /* Append text with every <<<key>>> replaced by the text that the input has under that key. What is
  * too long for a request anyway is not made longer. */
 static void fill_in(const json_t *input, const char *text, struct buf *out)
 {
-    for (const char *open; out->len < HOST_LINE_BYTES_MAX && (open = strstr(text, "<<<"));) {
-        const char *name = open + 3, *close = strstr(name, ">>>");
-        if (!close)
-            break;
-        char *key = xstrndup(name, (size_t)(close - name));
-        const char *value = json_string_value(json_object_get(input, key));
-        free(key);
-        buf_append(out, text, (size_t)(open - text));
-        buf_append_str(out, value ? value : "<<<");
-        text = value ? close + 3 : name;
+    for (const char *close; out->len < HOST_LINE_BYTES_MAX && (close = strstr(text, ">>>"));) {
+        const char *open = last_open(text, close), *value = NULL;
+        if (open) {
+            char *key = xstrndup(open + 3, (size_t)(close - open) - 3);
+            value = json_string_value(json_object_get(input, key));
+            free(key);
+        }
+        buf_append(out, text, (size_t)((value ? open : close + 3) - text));
+        buf_append_str(out, value ? value : "");
+        text = close + 3;
     }
     buf_append_str(out, text);
 }

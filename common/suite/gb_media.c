@@ -134,6 +134,8 @@ err gb_media_resolve(const struct gb_media *m, enum gb_field field, const char *
 {
     char relative[PATH_MAX];
     struct stat st;
+    if (!*name)
+        return err_say(msg, ERR_INVALID, "expected the name of a file, found an empty text");
     if (!stays_inside(name))
         return err_say(msg, ERR_INVALID, "'%s' leaves the task's folder", name);
     if (!find(m, name, relative, &st))

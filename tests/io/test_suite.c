@@ -318,6 +318,10 @@ static void older_items_keep_inputs_beside_input(void **state)
           "<<<x>>><<<\"},\"output\":"
           "{\"c\":\"A\"}}",
           "{\"raw_text\":\"t\",\"prompt\":\"Class t of <<<x>>><<<\"}" },
+        { "classification",
+          "{\"input\":{\"raw_text\":\"t\",\"prompt\":\">>> <<<a <<<raw_text>>> "
+          "<<<<raw_text>>>\"},\"output\":{\"c\":\"A\"}}",
+          "{\"raw_text\":\"t\",\"prompt\":\">>> <<<a t <t\"}" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct got g = read_item(*state, "nlp/A", cases[i].type, "F1", cases[i].item);
@@ -511,7 +515,7 @@ static void files_must_stay_inside_the_task(void **state)
         { "\"../B/secret.png\"", "leaves" },
         { "\"images/../../B/secret.png\"", "leaves" },
         { "\"..\"", "leaves" },
-        { "\"\"", "leaves" },
+        { "\"\"", "empty text" },
         { "\"missing.png\"", "is not in" },
         { "\"images\"", "no regular file" },
         { "\"pipe\"", "no regular file" },

@@ -178,8 +178,11 @@ static void numbers_are_taken_from_answers(void **state)
         { "1,23", "1", 0 }, /* no group of three */
         { "-3.5e2", "-350", 0 },
         { ".5", "0", 0.5 },
-        { "covid-19", "19", 0 }, /* no sign inside a word */
-        { "none", "7", 7 },      /* no number says 0 */
+        { "covid-19", "19", 0 },           /* no sign inside a word */
+        { "It is \u22123.5.", "-3.5", 0 }, /* as typesetters write it */
+        { "[\u22121,234,\r\n 3] 2024", "[-1, 234, 3]", 0 },
+        { "3\u22125", "3", 0 },
+        { "none", "7", 7 }, /* no number says 0 */
         { "", "-7", 7 },
         { "[1,234]", "[1, 234]", 0 }, /* in a list a comma lies between two */
         { "so: [1, 2, 3] as of 2024", "[1,2,5]", 2.0 / 3 },
