@@ -18,6 +18,7 @@ struct core *core_new(const struct core_config *config)
     list_init(&c->hungry);
     list_init(&c->starving);
     list_init(&c->wanting);
+    list_init(&c->held);
     bitmap_init(&c->open_models, MODELS_MAX);
     list_init(&c->strikes_open);
     list_init(&c->copies);

@@ -268,6 +268,16 @@ static void hold(struct core *c, struct gang *g, struct slot *s)
     }
 }
 
+/* There may be something that is through before the wait is over. */
+static void offer_to_idle(struct core *c, const struct gang *g)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        struct slot *s = &g->worker->slots[g->slots[i]];
+        if (s->gang == g && s->queued == 0)
+            match_slot_changed(c, g->worker, g->slots[i]);
+    }
+}
+
 struct gang *gang_form(struct core *c, struct slot *s, uint32_t model)
 {
     struct worker *w = s->worker;
@@ -291,6 +301,7 @@ struct gang *gang_form(struct core *c, struct slot *s, uint32_t model)
     g->give_up.key = c->now_ns + (int64_t)patience_ns + 2 * c->config.beat_ns;
     g->give_up.tie = ++c->next_gang;
     heap_push(&c->forming, &g->give_up);
+    offer_to_idle(c, g);
     return g;
 }
 

@@ -1,7 +1,8 @@
 /* Who is served when: a slot that could take more is `hungry`; match_all serves the hungry in turn,
  * first one attempt each, then one waiting behind it. A slot for which there is nothing is
- * `starving`, or `wanting` if it has work in hand, until work becomes free again. choose.c says
- * what a slot gets, carve.c how much. */
+ * `starving`, or `wanting` if it has work in hand, until work becomes free again; an idle one that
+ * waits for a gang is `held` until then, and gets what is through before the wait is over. choose.c
+ * says what a slot gets, carve.c how much. */
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -47,6 +48,7 @@ void match_wake(struct core *c)
         return; /* what opens a model wakes them again */
     move_all(&c->starving, &c->hungry);
     move_all(&c->wanting, &c->hungry);
+    move_all(&c->held, &c->hungry);
 }
 
 static void put_to_rest(struct core *c, struct slot *s)
@@ -153,9 +155,20 @@ static void grant(struct core *c, struct slot *s, struct cell *cell, uint32_t fi
         name_members(c, s->gang, effect);
 }
 
+static bool waits_for_gang(const struct slot *s)
+{
+    return s->gang && gang_is_forming(s->gang);
+}
+
 static enum decision stay_or_backfill(const struct slot *s)
 {
-    return s->gang && gang_is_forming(s->gang) ? DECISION_BACKFILL : DECISION_STAY;
+    return waits_for_gang(s) ? DECISION_BACKFILL : DECISION_STAY;
+}
+
+/* Who waits for a gang is about to leave anyway. */
+static bool stays(struct core *c, struct slot *s)
+{
+    return waits_for_gang(s) || !choose_leaves(c, s);
 }
 
 /* Idle slots that have the model of some free work come first: nobody should load a model for work
@@ -170,7 +183,7 @@ static void serve_holders(struct core *c)
         list_push_back(&served, &s->in_hungry);
         uint32_t first, count;
         struct cell *cell =
-            s->queued == 0 && !choose_leaves(c, s) ? choose_loaded(c, s, &first, &count) : NULL;
+            s->queued == 0 && stays(c, s) ? choose_loaded(c, s, &first, &count) : NULL;
         if (cell)
             grant(c, s, cell, first, count, stay_or_backfill(s));
     }
@@ -180,7 +193,8 @@ static void serve_holders(struct core *c)
 enum outcome {
     SERVED,
     FOUND_NOTHING,
-    HELD,     /* a gang has it, or waits for it */
+    HELD,     /* a gang has it, or waits for what it has in hand */
+    WAITS,    /* idle, for the other slots of a gang: nothing is through before they are */
     POSTPONED /* it would have to wait for other slots of a gang, or others come first */
 };
 
@@ -233,8 +247,8 @@ static enum outcome serve(struct core *c, struct slot *s, bool may_wait)
 {
     if (slot_is_held(s))
         return HELD;
-    if (s->gang && gang_is_forming(s->gang))
-        return serve_loaded(c, s) ? SERVED : HELD;
+    if (waits_for_gang(s))
+        return serve_loaded(c, s) ? SERVED : WAITS;
     if (c->open_count == 0)
         return FOUND_NOTHING;
     bool leaves = choose_leaves(c, s);
@@ -281,6 +295,7 @@ static void serve_all(struct core *c, bool may_wait)
             break;
         case FOUND_NOTHING: find_nothing(c, s); break;
         case POSTPONED: list_push_back(&postponed, &s->in_hungry); break;
+        case WAITS: list_push_back(&c->held, &s->in_hungry); break;
         case HELD: break;
         }
     }

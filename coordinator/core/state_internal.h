@@ -173,7 +173,7 @@ struct slot {
     bool is_leaving;       /* its model needs it no longer: it finishes what it has */
     bool spared;           /* work was taken back, and nothing of its own recorded since */
     struct list attempts;  /* in the order they run */
-    struct list in_hungry; /* of core->hungry, starving or wanting, else unlinked */
+    struct list in_hungry; /* of core->hungry, starving, wanting or held, else unlinked */
 };
 
 /* A model that a slot of some kind might be given, and what it is worth (choose.c). */
@@ -290,6 +290,7 @@ struct core {
     struct heap forming;           /* gangs that wait for their slots */
     struct list hungry;            /* slots that could take more */
     struct list starving, wanting; /* those that found nothing: idle ones, and those with work */
+    struct list held;              /* idle ones that wait for a gang: nothing fits into the wait */
     uint64_t next_attempt, next_session, next_gang;
     uint16_t *grantees; /* attempt.c: the workers of the newest attempts; NULL: none yet */
     uint64_t wanted, ended, failed, free_count;

@@ -156,6 +156,7 @@ static void check_gang(const struct worker *w, const struct gang *g)
         check(!is_formed || (i == 0 ? s->model == g->model : s->queued == 0 && s->model == NONE));
         bool is_waiting = !list_empty(&s->in_hungry);
         check(!is_formed || i == 0 || gang_lead(g)->queued == 0 || !is_waiting);
+        check(is_formed || s->gang != g || s->queued > 0 || is_waiting);
     }
 }
 

@@ -99,8 +99,8 @@ TEST(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free)
 }
 
 /* A small model of four instances, two a slot, that take 10 s each; a large one that comes later
- * and has 100 s to do. The first slot is through with both of its own. Returns what that led to. */
-static const char *when_one_is_free(struct bench *b, uint32_t large_size)
+ * and has 100 s to do. This slot is through with both of its own. Returns what that led to. */
+static const char *when_slot_is_free(struct bench *b, uint32_t slot, uint32_t large_size)
 {
     add_model(b, 1, 4);
     add_model(b, 2, large_size);
@@ -118,9 +118,23 @@ static const char *when_one_is_free(struct bench *b, uint32_t large_size)
     assert_string_equal(step(b, order), "");
     b->now_ms += 10000;
     step(b, beat(b, b->attempt - 3));
-    assert_string_equal(finish(b, b->attempt - 3, 0, 0, 1), "ack 2\n");
-    return finish(b, b->attempt - 1, 0, 2, 1);
+    assert_string_equal(finish(b, b->attempt - 3 + slot, 0, slot, 1), "ack 2\n");
+    return finish(b, b->attempt - 1 + slot, 0, 2 + slot, 1);
 }
+
+static const char *when_one_is_free(struct bench *b, uint32_t large_size)
+{
+    return when_slot_is_free(b, 0, large_size);
+}
+
+/* What waited on the other slot is free again, so long after that. */
+static const char *comes_back(struct bench *b, int64_t after_ms)
+{
+    b->now_ms += after_ms;
+    return step(b, ended(b, b->attempt, ENDED_RETURNED));
+}
+
+enum { TOO_LATE_MS = 1000 }; /* ten seconds of it are not through when the other slot is */
 
 TEST(a_gang_holds_slots_back_until_the_last_of_them_is_free)
 {
@@ -129,18 +143,42 @@ TEST(a_gang_holds_slots_back_until_the_last_of_them_is_free)
     core_slot_view(b->core, 0, 0, &v);
     assert_true(v.is_held && v.lead == 0);
     assert_int_equal(decided(b, DECISION_GANG_HELD), 1);
-    step(b, ended(b, b->attempt, ENDED_RETURNED));
+    comes_back(b, TOO_LATE_MS);
     assert_non_null(strstr(finish(b, b->attempt - 2, 0, 1, 1), "grant slot=0+1 1/1 [0,"));
     core_slot_view(b->core, 0, 0, &v);
     assert_false(v.is_held);
 }
 
-/* It came back meanwhile: ten seconds of it would not be through when the other slot is. */
+TEST(a_held_slot_gets_what_comes_back_and_is_through_in_time)
+{
+    when_one_is_free(b, 100);
+    uint64_t slow = b->attempt - 2;
+    assert_string_equal(comes_back(b, 0), "ack 5\ngrant slot=0 0/0 [3,+1)\n");
+    assert_int_equal(decided(b, DECISION_BACKFILL), 1);
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 0, &v);
+    assert_true(v.is_held && v.queued == 1);
+    b->now_ms += 10000;
+    assert_null(strstr(finish(b, slow, 0, 1, 1), "grant"));
+    assert_non_null(strstr(finish(b, b->attempt, 0, 3, 1), "grant slot=0+1 1/1 [0,"));
+}
+
+/* Its second slot was held, and hears of the free work before the first one, that leads. */
+TEST(a_gang_that_forms_gets_its_work_before_its_slots_get_any)
+{
+    when_slot_is_free(b, 1, 100);
+    uint64_t waited = b->attempt - 1, slow = b->attempt - 3;
+    b->now_ms += TOO_LATE_MS;
+    assert_string_equal(step(b, ended(b, waited, ENDED_RETURNED)), "ack 5\n");
+    const char *trace = finish(b, slow, 0, 0, 1);
+    assert_non_null(strstr(trace, "grant slot=0+1 1/1 [0,"));
+    assert_null(strstr(trace, "0/0"));
+}
+
 TEST(a_held_slot_gets_nothing_that_is_not_through_in_time)
 {
     when_one_is_free(b, 100);
-    b->now_ms += 1000;
-    assert_null(strstr(step(b, ended(b, b->attempt, ENDED_RETURNED)), "grant"));
+    assert_string_equal(comes_back(b, TOO_LATE_MS), "ack 5\n");
     assert_int_equal(decided(b, DECISION_BACKFILL), 0);
 }
 
@@ -154,7 +192,7 @@ TEST(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed)
 {
     when_one_is_free(b, 100);
     uint64_t slow = b->attempt - 2;
-    step(b, ended(b, b->attempt, ENDED_RETURNED));
+    comes_back(b, TOO_LATE_MS);
     for (int s = 0; s < 45; s++) {
         b->now_ms += 1000;
         step(b, beat(b, slow));
@@ -290,9 +328,10 @@ TEST(how_many_slots_a_need_takes)
     assert_int_equal(core_slots_needed(&(struct core_need){ .gpus = 1 }, &none), 0);
 }
 
-/* A gang of two that runs, its attempt behind that one, and what is left on a slot beside them. */
+/* A gang of two that runs, its attempt behind that one, and what fills the wait on slots 2 and 3
+ * beside them. */
 struct heirs {
-    uint64_t running, behind, beside;
+    uint64_t running, behind, on_2, on_3;
 };
 
 /* Workers of four slots: two have a gang of two and two narrow models, whose instances take 1 s;
@@ -330,10 +369,12 @@ static struct heirs when_a_wider_one_wants_slots_of(struct bench *b, uint32_t ac
     step(b, row);
     finish(b, last - 1, 2, 1, 1);
     finish(b, last, 3, 1, 1);
-    assert_string_equal(finish(b, h.behind + 1, 2, 4, 24), "ack 12\nrevoke\n");
-    assert_string_equal(finish(b, h.behind + 2, 3, 4, 24),
-                        "ack 14\ngrant slot=3 3/3 [28,+18)\n"); /* through in time */
-    h.beside = b->attempt;
+    assert_string_equal(finish(b, h.behind + 1, 2, 4, 24),
+                        "ack 12\nrevoke\n"
+                        "grant slot=2 2/2 [28,+18)\n"); /* through in time */
+    h.on_2 = b->attempt;
+    assert_string_equal(finish(b, h.behind + 2, 3, 4, 24), "ack 14\ngrant slot=3 3/3 [28,+18)\n");
+    h.on_3 = b->attempt;
     step(b, ended(b, h.behind, ENDED_RETURNED));
     return h;
 }
@@ -354,7 +395,9 @@ TEST(a_gang_that_runs_is_followed_by_a_wider_one)
     assert_string_equal(finish(b, h.running, 1, 1, 1), "ack 17\n");
     core_slot_view(b->core, 0, 1, &v);
     assert_true(v.is_held);
-    assert_non_null(strstr(finish(b, h.beside, 3, 28, 18), "grant slot=0+1+2+3 0/0 ["));
+    b->now_ms += 60000; /* nothing more is through in time */
+    assert_string_equal(finish(b, h.on_2, 2, 28, 18), "ack 19\n");
+    assert_non_null(strstr(finish(b, h.on_3, 3, 28, 18), "grant slot=0+1+2+3 0/0 ["));
 }
 
 TEST(a_gang_that_runs_goes_on_if_the_wider_one_gives_up)
@@ -364,7 +407,8 @@ TEST(a_gang_that_runs_goes_on_if_the_wider_one_gives_up)
     for (int s = 0; s < 200 && decided(b, DECISION_GANG_GIVEN_UP) == 0; s++) {
         b->now_ms += 1000;
         step(b, beat(b, h.running));
-        step(b, beat(b, h.beside));
+        step(b, beat(b, h.on_2));
+        step(b, beat(b, h.on_3));
         went_on = strstr(step(b, (struct core_event){ .kind = CORE_TIME }), "grant slot=0+1 1/1 [");
     }
     assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 1);
@@ -415,13 +459,18 @@ static struct core_event beat_of_two(struct bench *b, uint64_t session, uint64_t
     return e;
 }
 
-/* Of twelve slots one waits for the wider gang, and one fills that wait with the narrow model. */
+/* Of twelve slots two fill the wait for the wider gang with the narrow models; then one of them
+ * has nothing more. */
 TEST(what_fills_the_wait_for_a_gang_is_charged_for_one_slot)
 {
     uint32_t account = core_add_account(b->core, 0, 1);
-    when_a_wider_one_wants_slots_of(b, account);
-    assert_int_equal(decided(b, DECISION_BACKFILL), 1);
+    struct heirs h = when_a_wider_one_wants_slots_of(b, account);
+    assert_int_equal(decided(b, DECISION_BACKFILL), 2);
     struct core_account_view v;
+    core_account_view(b->core, account, &v);
+    assert_int_equal(v.busy_slots, 12);
+    b->now_ms += 60000; /* nothing more is through in time */
+    assert_null(strstr(finish(b, h.on_2, 2, 28, 18), "grant"));
     core_account_view(b->core, account, &v);
     assert_int_equal(v.busy_slots, 11);
 }
@@ -515,7 +564,7 @@ TEST(an_instance_does_not_wait_for_a_gang_with_a_slot_that_is_sick)
 TEST(a_gang_that_forms_ends_with_the_pause_of_its_model)
 {
     when_one_is_free(b, 100);
-    assert_null(strstr(step(b, ended(b, b->attempt, ENDED_RETURNED)), "grant"));
+    assert_null(strstr(comes_back(b, TOO_LATE_MS), "grant"));
     assert_non_null(strstr(step(b, order(CORE_PAUSE_MODEL, 1)), "grant slot=0 0/0 [3,+1)"));
     assert_int_equal(decided(b, DECISION_GANG_GIVEN_UP), 0);
 }
@@ -548,6 +597,8 @@ int main(void)
         cmocka_unit_test(an_account_is_charged_for_all_slots_of_a_gang),
         cmocka_unit_test(nothing_else_runs_on_a_gangs_slots_and_the_others_are_free),
         cmocka_unit_test(a_gang_holds_slots_back_until_the_last_of_them_is_free),
+        cmocka_unit_test(a_held_slot_gets_what_comes_back_and_is_through_in_time),
+        cmocka_unit_test(a_gang_that_forms_gets_its_work_before_its_slots_get_any),
         cmocka_unit_test(a_held_slot_gets_nothing_that_is_not_through_in_time),
         cmocka_unit_test(a_gang_does_not_wait_longer_than_there_is_work_for_it),
         cmocka_unit_test(a_gang_gives_up_on_a_slot_that_takes_longer_than_it_seemed),
