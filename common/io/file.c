@@ -194,6 +194,26 @@ err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct
     return e;
 }
 
+/* Into what is there, or where a link leads. */
+static err write_through(const char *path, struct span bytes, mode_t mode, struct errmsg *msg)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
+    if (fd < 0)
+        return say_errno(msg, "open", path);
+    err e = write_all(fd, bytes) == 0 ? OK : say_errno(msg, "write", path);
+    if (close(fd) != 0 && e == OK)
+        e = say_errno(msg, "write", path);
+    return e;
+}
+
+err file_write_named(const char *path, struct span bytes, unsigned mode, struct errmsg *msg)
+{
+    struct stat st;
+    bool is_other = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    return is_other ? write_through(path, bytes, (mode_t)mode, msg)
+                    : file_write_atomic(path, bytes, mode, msg);
+}
+
 /* Of the file `of`; NULL: of any. */
 static bool is_temporary(const char *name, const char *of)
 {

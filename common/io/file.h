@@ -17,6 +17,10 @@ err file_read_secret(const char *path, size_t max_bytes, struct buf *out, struct
 /* Replace path by these bytes: temporary file beside it, fsync, rename, fsync of the folder. */
 err file_write_atomic(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
 
+/* For a path that a person named for output: what stands there and is no regular file, a device, a
+ * FIFO or a link, is written to and stays; else as above. */
+err file_write_named(const char *path, struct span bytes, unsigned mode, struct errmsg *msg);
+
 /* Remove the temporary files of this folder, which a process that was killed has left, and nothing
  * else. For whoever holds a lock that all who write there take: else one that is in use goes. What
  * cannot be removed stays. */

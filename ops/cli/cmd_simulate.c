@@ -161,7 +161,7 @@ static int write_file(const char *path, const struct buf *text)
     char *dir = file_dir_of(path);
     file_remove_abandoned(dir, slash ? slash + 1 : path); /* of one that was killed here */
     free(dir);
-    if (file_write_atomic(path, buf_span(text), 0644, &msg))
+    if (file_write_named(path, buf_span(text), 0644, &msg))
         return say_error("simulate", EXIT_INFRASTRUCTURE, "%s", msg.text);
     return 0;
 }

@@ -10,7 +10,13 @@
 #include "common/text.h"
 #include "ops/cli/common.h"
 
-enum { MODEL_LINES_MAX = 12, BAR_CELLS = 20 };
+enum {
+    MODEL_LINES_MAX = 12,
+    OTHER_LINES = 3, /* the counts, the sum of the models, and the cursor's */
+    BAR_CELLS = 20,
+    BAR_COLUMNS = 72, /* in a narrower window the counts count for more than a bar */
+    COLUMNS_MIN = 20
+};
 static const int64_t PLAIN_EVERY_NS = 5000000000;
 
 void progress_view_init(struct progress_view *v)
@@ -61,12 +67,25 @@ static void append_bar(struct buf *out, int64_t done, int64_t total)
     buf_append_byte(out, ']');
 }
 
-static void append_model(struct buf *out, const json_t *m)
+/* Columns and rows; 0: not known. */
+static struct winsize window(void)
+{
+    struct winsize size = { 0 };
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < COLUMNS_MIN)
+        return (struct winsize){ 0 };
+    return size;
+}
+
+static void append_model(struct buf *out, const json_t *m, bool is_narrow)
 {
     int64_t done = whole(m, "done"), total = whole(m, "total");
     const char *name = json_string_value(json_object_get(m, "name"));
-    buf_printf(out, "  %-24.24s ", name ? name : "?");
-    append_bar(out, done, total);
+    if (is_narrow) {
+        buf_printf(out, "  %-14.14s", name ? name : "?");
+    } else {
+        buf_printf(out, "  %-24.24s ", name ? name : "?");
+        append_bar(out, done, total);
+    }
     buf_printf(out, " %lld/%lld", (long long)done, (long long)total);
     if (whole(m, "failed") > 0)
         buf_printf(out, "  %lld failed", (long long)whole(m, "failed"));
@@ -75,8 +94,12 @@ static void append_model(struct buf *out, const json_t *m)
 }
 
 /* Those that run or are unfinished, in their order; the finished ones are told in the end. */
-static unsigned append_models(struct buf *out, const json_t *status)
+static unsigned append_models(struct buf *out, const json_t *status, const struct winsize *size)
 {
+    bool is_narrow = size->ws_col > 0 && size->ws_col < BAR_COLUMNS;
+    unsigned most = MODEL_LINES_MAX; /* what has left the window could not be drawn over */
+    if (size->ws_row > OTHER_LINES && size->ws_row < OTHER_LINES + MODEL_LINES_MAX)
+        most = size->ws_row - OTHER_LINES;
     unsigned lines = 0, finished = 0, left_off = 0;
     size_t i;
     json_t *m;
@@ -84,10 +107,10 @@ static unsigned append_models(struct buf *out, const json_t *status)
     {
         if (whole(m, "done") == whole(m, "total")) {
             finished++;
-        } else if (lines == MODEL_LINES_MAX) {
+        } else if (lines == most) {
             left_off++;
         } else {
-            append_model(out, m);
+            append_model(out, m, is_narrow);
             buf_append_str(out, "\x1b[K\n");
             lines++;
         }
@@ -97,10 +120,9 @@ static unsigned append_models(struct buf *out, const json_t *status)
 }
 
 /* A line longer than the window would wrap, and going up would miss it. */
-static void clip_lines(struct buf *text)
+static void clip_lines(struct buf *text, const struct winsize *size)
 {
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20)
+    if (size->ws_col == 0)
         return;
     struct buf out = { 0 };
     size_t column = 0;
@@ -111,7 +133,7 @@ static void clip_lines(struct buf *text)
         if (byte == 0x1b && i + 2 < text->len) {
             buf_append(&out, text->data + i, 3);
             i += 2;
-        } else if (byte == '\n' || ++column < size.ws_col) {
+        } else if (byte == '\n' || ++column < size->ws_col) {
             buf_append_byte(&out, byte);
         }
     }
@@ -122,13 +144,14 @@ static void clip_lines(struct buf *text)
 static void draw(struct progress_view *v, const json_t *status)
 {
     struct buf text = { 0 };
+    struct winsize size = window();
     if (v->lines_drawn)
         buf_printf(&text, "\x1b[%uA", v->lines_drawn);
     struct buf body = { 0 };
     append_counts(&body, status);
     buf_append_str(&body, "\x1b[K\n");
-    unsigned lines = 1 + append_models(&body, status);
-    clip_lines(&body);
+    unsigned lines = 1 + append_models(&body, status, &size);
+    clip_lines(&body, &size);
     buf_append_span(&text, buf_span(&body));
     for (unsigned i = lines; i < v->lines_drawn; i++)
         buf_append_str(&text, "\x1b[K\n");

@@ -2,10 +2,14 @@
 """Commands under circumstances that nobody wished for: no room for their output, no output at all,
 an option that belongs to another command, a folder that is no sweep's."""
 
+import os
 import re
 import subprocess
+from pathlib import Path
 
 from muster_e2e import BAD_INPUT, BIN, DONE, INFRASTRUCTURE, SweepTest, main, sim, synthetic
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Commands(SweepTest):
@@ -81,6 +85,23 @@ class Words(Commands):
             self.assertEqual(text, self.muster(command, "--help").out)
             self.assertRegex(text, rf"(?i)usage: muster {command}\b")
         self.assert_refused(["help", "stauts"], 'did you mean "status"?')
+
+
+class Places(Commands):
+    def test_scripts_know_their_tree_whatever_cd_is_told(self):
+        (self.folder / "ops").mkdir()  # CDPATH finds this one, and cd prints what it has found
+        listed = subprocess.run(["ops/setup", "--list", "quickstart"], cwd=ROOT, text=True, check=True,
+                                capture_output=True, env={**os.environ, "CDPATH": str(self.folder)})
+        self.assertIn("python3-numpy", listed.stdout.split())
+
+    def test_a_timeline_goes_into_a_pipe_that_is_named(self):
+        self.make([sim("a", duration="1ms")], [synthetic(self.folder, [5])])
+        os.mkfifo(self.folder / "pipe")
+        line = f"muster simulate sweep.yaml --cluster {ROOT}/ops/examples/cluster.yaml --timeline"
+        ended = self.shell(f"{{ {line} pipe > /dev/null & cat pipe; wait $!; }}")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn("worker,", ended.stdout.splitlines()[0])
+        self.assertTrue((self.folder / "pipe").is_fifo())
 
 
 class Unreadable(Commands):

@@ -6,8 +6,8 @@
 # none broke anything.
 set -eu
 
-folder=$(cd -P "$(dirname "$0")" && pwd)
-build=$(cd -P "$1" && pwd)
+folder=$(CDPATH="" cd -P "$(dirname "$0")" && pwd)
+build=$(CDPATH="" cd -P "$1" && pwd)
 seconds=$2
 found="$build/found"
 mkdir -p "$found"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/io/clock.h"
 #include "common/io/file.h"
@@ -193,6 +194,29 @@ static void a_failed_write_leaves_the_old_file(void **state)
     assert_non_null(strstr(msg.text, path));
     assert_content(path, "old");
     assert_int_equal(entries(f->dir), 1);
+}
+
+/* As root, an output to /dev/stdout would else put a file in the place of the link. */
+static void what_is_no_regular_file_is_written_to_and_stays(void **state)
+{
+    struct folder *f = *state;
+    struct errmsg msg = { "" };
+    struct stat st;
+    char link[700];
+    (void)snprintf(link, sizeof(link), "%s/link", f->dir);
+    assert_int_equal(file_write_named(in(f, "real"), span_str("a longer one"), 0600, &msg), OK);
+    assert_content(f->path, "a longer one");
+    assert_int_equal(symlink("real", link), 0);
+    assert_int_equal(file_write_named(link, span_str("short"), 0600, &msg), OK);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_content(f->path, "short");
+    assert_int_equal(file_write_named("/dev/null", span_str("x"), 0600, &msg), OK);
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+    assert_int_equal(file_write_named("/dev/full", span_str("x"), 0600, &msg), ERR_FULL);
+    assert_non_null(strstr(msg.text, "cannot write '/dev/full'"));
+    assert_int_equal(file_write_named(f->dir, span_str("x"), 0600, &msg), ERR_INVALID);
 }
 
 static void a_folder_is_not_replaced_by_a_file(void **state)
@@ -416,6 +440,7 @@ int main(void)
         TEST(what_a_killed_write_left_is_removed_and_nothing_else),
         TEST(an_unfinished_file_is_abandoned_when_nobody_wrote_to_it_for_an_hour),
         TEST(a_failed_write_leaves_the_old_file),
+        TEST(what_is_no_regular_file_is_written_to_and_stays),
         TEST(a_folder_is_not_replaced_by_a_file),
         TEST(a_folder_that_is_not_there_cannot_be_synced),
         TEST(folders_are_made_with_their_parents),

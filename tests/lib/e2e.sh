@@ -3,7 +3,7 @@
 #
 # MUSTER_BIN names the folder of the programs. The tests run in $work, whose name has blanks in it.
 
-source=$(cd -P "$(dirname "$0")/../.." && pwd)
+source=$(CDPATH="" cd -P "$(dirname "$0")/../.." && pwd)
 : "${MUSTER_BIN:=$source/build/dev/bin}"
 export MUSTER_BIN
 PATH=$MUSTER_BIN:$PATH
