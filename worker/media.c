@@ -30,20 +30,41 @@ static void media_clear_tmp(const struct media *m, const char *prefix)
         (void)closedir(dir);
 }
 
+static err media_open_tmp(struct media *m, struct errmsg *msg)
+{
+    err e = file_make_dir(m->tmp_dir, 0700, msg);
+    if (e)
+        return e;
+    if (m->tmp_fd >= 0)
+        (void)close(m->tmp_fd);
+    m->tmp_fd = open(m->tmp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (m->tmp_fd < 0)
+        return err_say(msg, ERR_IO, "%s: cannot be opened: %s", m->tmp_dir, strerror(errno));
+    return OK;
+}
+
+/* What is open is what the models find at its path. */
+static bool media_tmp_is_there(const struct media *m)
+{
+    struct stat open, there;
+    return m->tmp_fd >= 0 && fstat(m->tmp_fd, &open) == 0 && stat(m->tmp_dir, &there) == 0 &&
+           there.st_ino == open.st_ino && there.st_dev == open.st_dev;
+}
+
 err media_open(const char *media_dir, const char *tmp_dir, struct media **out, struct errmsg *msg)
 {
     err e = file_make_dir(media_dir, 0700, msg);
     if (e == OK)
         e = file_sync_dir(media_dir, msg); /* folders of a process that was cut short */
-    if (e == OK)
-        e = file_make_dir(tmp_dir, 0700, msg);
     if (e)
         return e;
-    int fd = open(tmp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_say(msg, ERR_IO, "%s: cannot be opened: %s", tmp_dir, strerror(errno));
     struct media *m = xmalloc(sizeof *m);
-    *m = (struct media){ xstrdup(media_dir), xstrdup(tmp_dir), fd };
+    *m = (struct media){ xstrdup(media_dir), xstrdup(tmp_dir), -1 };
+    e = media_open_tmp(m, msg);
+    if (e) {
+        media_close(m);
+        return e;
+    }
     media_clear_tmp(m, ""); /* of a process that was killed; nobody will ask for it again */
     *out = m;
     return OK;
@@ -53,16 +74,20 @@ void media_close(struct media *m)
 {
     if (!m)
         return;
-    (void)close(m->tmp_fd);
+    if (m->tmp_fd >= 0)
+        (void)close(m->tmp_fd);
     free(m->media_dir);
     free(m->tmp_dir);
     free(m);
 }
 
-const char *media_output_path(const struct media *m, uint32_t slot, uint64_t request,
-                              struct arena *arena)
+err media_output_path(struct media *m, uint32_t slot, uint64_t request, struct arena *arena,
+                      const char **out, struct errmsg *msg)
 {
-    return arena_format(arena, "%s/%" PRIu32 "-%" PRIu64, m->tmp_dir, slot, request);
+    err e = media_tmp_is_there(m) ? OK : media_open_tmp(m, msg);
+    if (e == OK)
+        *out = arena_format(arena, "%s/%" PRIu32 "-%" PRIu64, m->tmp_dir, slot, request);
+    return e;
 }
 
 void media_clear_slot(const struct media *m, uint32_t slot, struct arena *arena)

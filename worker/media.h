@@ -15,9 +15,10 @@ struct media;
 err media_open(const char *media_dir, const char *tmp_dir, struct media **out, struct errmsg *msg);
 void media_close(struct media *m);
 
-/* A path for a request's file, which does not exist yet. From the arena. */
-const char *media_output_path(const struct media *m, uint32_t slot, uint64_t request,
-                              struct arena *arena);
+/* A path for a request's file, which does not exist yet. From the arena. Its folder is made again
+ * if somebody removed it: a cleaner of old folders, or a model. */
+err media_output_path(struct media *m, uint32_t slot, uint64_t request, struct arena *arena,
+                      const char **out, struct errmsg *msg);
 
 /* When the slot's host is gone: remove what it wrote and did not reply with. */
 void media_clear_slot(const struct media *m, uint32_t slot, struct arena *arena);

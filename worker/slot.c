@@ -182,6 +182,10 @@ void worker_slot_request(struct worker_slot *s, const struct agent_effect *effec
     err e = slot_check_scorable(s, task, &msg);
     if (e == OK)
         e = catalog_instance(s->config.catalog, r->task, r->instance, &instance, &msg);
+    const char *output_file = NULL;
+    if (e == OK && s->model->host == HOST_EXEC)
+        e = media_output_path(s->config.media, s->config.index, r->id, &s->arena, &output_file,
+                              &msg);
     if (e) {
         slot_finish_unreadable(s, r, e, &msg);
         return;
@@ -191,10 +195,9 @@ void worker_slot_request(struct worker_slot *s, const struct agent_effect *effec
         .task = &task->task,
         .instance = &instance,
         .index = r->instance,
+        .output_file = output_file,
         .decoding = strcmp(s->model->decoding, "{}") == 0 ? NULL : s->model->decoding,
     };
-    if (s->model->host == HOST_EXEC)
-        request.output_file = media_output_path(s->config.media, s->config.index, r->id, &s->arena);
     if (s->host) /* else it ended just now: its exit is on its way to the agent */
         host_request(s->host, &request);
 }

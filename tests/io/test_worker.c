@@ -203,6 +203,25 @@ static void test_the_file_of_a_model_that_crashed_is_removed(void **state)
     stop(f);
 }
 
+/* A model that tidies up too much, or a cleaner of old folders, costs the models after it nothing.
+ */
+static void test_folders_that_somebody_removed_are_made_again(void **state)
+{
+    struct fixture *f = *state;
+    make_shout_task(f);
+    use_program(f, HELLO EACH "    if question == 'two':\n"
+                              "        import shutil\n"
+                              "        shutil.rmtree(os.path.dirname(request['output_file']))\n"
+                              "        shutil.rmtree(os.environ['MUSTER_WORK_DIR'])\n"
+                              "        os._exit(3)\n" WRITE_FILE "    reply(id=id, file=path)\n");
+    start_and_define(f);
+    script_grant(f->script, 7, MODEL, TASK, 0, 5);
+    expect_ended(f, ENDED_DONE);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(f->script->rows[i].status, i == 1 ? STATUS_CRASH : STATUS_OK);
+    stop(f);
+}
+
 static void test_files_of_others_are_not_taken(void **state)
 {
     struct fixture *f = *state;
@@ -385,6 +404,7 @@ int main(void)
         CASE(test_a_generated_file_is_kept_by_its_content),
         CASE(test_files_of_an_earlier_process_are_removed),
         CASE(test_the_file_of_a_model_that_crashed_is_removed),
+        CASE(test_folders_that_somebody_removed_are_made_again),
         CASE(test_files_of_others_are_not_taken),
         CASE(test_a_scorer_turns_a_file_into_text),
         CASE(test_a_scorer_gives_the_score),

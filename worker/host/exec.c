@@ -13,6 +13,7 @@
 
 #include "common/check.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/mem.h"
 #include "worker/child/reap.h"
@@ -354,6 +355,10 @@ static void exec_init(struct exec *x, const struct host_config *config)
 
 static err exec_open(const struct host_config *config, struct host **out, struct errmsg *msg)
 {
+    err e =
+        file_make_dir(config->place->work_dir, 0700, msg); /* a model before may have removed it */
+    if (e)
+        return e;
     uv_file ends[2];
     int failed = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
     if (failed)
