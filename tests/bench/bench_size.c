@@ -4,8 +4,8 @@
  *
  * One line of JSON: results, blocks, and in bytes a result: pages in use (used); the blocks that
  * lie in them, as they are stored; the answers as they are; all answers of a (model, task) in one
- * piece as zstd -3 has them (answers_zstd); the same with their columns (cells_zstd: status, time,
- * scores). The store may not be open elsewhere. bench_ingest runs it. */
+ * piece as zstd -3 has them (answers_zstd); those and, in another piece, their columns (cells_zstd:
+ * status, time, scores). The store may not be open elsewhere. bench_ingest runs it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -23,16 +23,27 @@ struct sizes {
 /* The results of one (model, task). */
 struct collected {
     struct block_builder builder;
-    struct buf answers, blocks;
+    struct buf answers, columns;
     uint64_t results;
 };
+
+static void end_block(struct collected *c)
+{
+    struct buf bytes = { 0 };
+    struct block block;
+    block_builder_encode(&c->builder, &bytes);
+    check(block_decode(buf_span(&bytes), &block) == OK);
+    buf_append(&c->columns, bytes.data, (size_t)(block.answers - bytes.data));
+    block_release(&block);
+    buf_release(&bytes);
+}
 
 static bool collect(void *owner, const struct result *r)
 {
     struct collected *c = owner;
     if (c->builder.count == BLOCK_ROWS_MAX ||
         block_builder_bytes(&c->builder) > BLOCK_BYTES_MAX - 2 * ANSWER_BYTES_MAX)
-        block_builder_encode(&c->builder, &c->blocks);
+        end_block(c);
     block_builder_add(&c->builder, r);
     buf_append_span(&c->answers, r->answer);
     c->results++;
@@ -57,16 +68,17 @@ static void add_cell(struct store *s, uint32_t model, uint32_t task, struct size
     if (store_each_result(s, model, task, collect, &c, &msg) != OK)
         fprintf(stderr, "bench_size: %s\n", msg.text);
     if (c.builder.count > 0)
-        block_builder_encode(&c.builder, &c.blocks);
+        end_block(&c);
     if (c.results > 0) {
         sizes->results += c.results;
         sizes->answers += c.answers.len;
-        sizes->answers_packed += packed_bytes(&c.answers);
-        sizes->cells_packed += packed_bytes(&c.blocks);
+        uint64_t answers_packed = packed_bytes(&c.answers);
+        sizes->answers_packed += answers_packed;
+        sizes->cells_packed += answers_packed + packed_bytes(&c.columns);
     }
     block_builder_release(&c.builder);
     buf_release(&c.answers);
-    buf_release(&c.blocks);
+    buf_release(&c.columns);
 }
 
 static void ignore(void *owner, const char *sentence)

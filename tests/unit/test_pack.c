@@ -109,6 +109,37 @@ static void long_answers_are_packed_well_in_any_case(void **state)
     buf_release(&well);
 }
 
+/* A letter of 64 takes 6 bits, if numbers do not share the table of codes. */
+static void columns_do_not_lengthen_the_codes_of_answers(void **state)
+{
+    (void)state;
+    enum { ROWS = 200, LETTERS = 40 };
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
+    struct packer *p = packer_new();
+    struct rng rng;
+    rng_seed(&rng, 5);
+    struct block_builder builder;
+    block_builder_init(&builder, 2);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        char answer[LETTERS];
+        for (size_t k = 0; k < LETTERS; k++)
+            answer[k] = letters[rng_below(&rng, 64)];
+        block_builder_add(&builder, &(struct result){ .instance = i,
+                                                      .micros = (uint32_t)rng_below(&rng, 10000),
+                                                      .stats = { (int64_t)rng_below(&rng, 10000) },
+                                                      .answer = span_of(answer, LETTERS) });
+    }
+    struct buf block = { 0 };
+    block_builder_encode(&builder, &block);
+    pack_block(p, PACK_WELL, &block);
+    const size_t columns = 9 * ROWS / 2; /* two numbers of 14 bits, and what repeats */
+    assert_true(block.len < ROWS * LETTERS * 6 / 8 * 102 / 100 + columns);
+    block_builder_release(&builder);
+    packer_free(p);
+    buf_release(&block);
+}
+
 /* Columns that shrink must not hide behind answers that do not, when there are none. */
 static void rows_without_answers_become_small_at_once(void **state)
 {
@@ -167,6 +198,7 @@ int main(void)
         cmocka_unit_test(answers_that_repeat_themselves_become_small),
         cmocka_unit_test(what_gains_nothing_stays_plain),
         cmocka_unit_test(long_answers_are_packed_well_in_any_case),
+        cmocka_unit_test(columns_do_not_lengthen_the_codes_of_answers),
         cmocka_unit_test(rows_without_answers_become_small_at_once),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(a_declared_length_must_be_true_and_within_the_limit),
