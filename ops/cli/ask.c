@@ -190,6 +190,12 @@ int ask(const struct ask_options *o, json_t *question, json_t **out)
     json_decref(question);
     if (!e)
         return 0;
+    if (e == ERR_TIMEOUT && !may_take_long)
+        return say_error(o->command, EXIT_INFRASTRUCTURE,
+                         "no coordinator answers: nothing runs in %s; muster plan SWEEP.yaml says "
+                         "what is done, muster failures SWEEP.yaml what failed, and muster run "
+                         "SWEEP.yaml goes on",
+                         o->state);
     return say_error(o->command,
                      e == ERR_INVALID || e == ERR_NOT_FOUND ? EXIT_BAD_INPUT : EXIT_INFRASTRUCTURE,
                      "%s", msg.text);

@@ -22,7 +22,7 @@ static const char HELP[] =
     "  --state DIR  where results are kept (default: SWEEP.muster beside the first file)\n"
     "  --quiet      no summary\n"
     "\n"
-    "Exit: 0 written; 2 bad input; 74 the store cannot be read.\n";
+    "Exit: 0 written; 2 bad input; 74 the store cannot be read, or a report not be written.\n";
 
 struct options {
     const char *state; /* NULL: not given */
