@@ -21,7 +21,7 @@ static void put_outdated_json(struct buf *out, const struct plan_outdated *o)
     json_put_text(out, "identity", o->identity);
     json_put_text(out, "revision", o->revision);
     json_put_u64(out, "results", o->results);
-    json_put_words(out, "changed", o->changed, o->changed_count);
+    json_put_words(out, "changed", o->changed.keys, o->changed.count);
     buf_append_byte(out, '}');
 }
 
@@ -159,6 +159,26 @@ static void put_model_json(struct buf *out, const struct plan_report *r,
     buf_append_str(out, "]}");
 }
 
+static void put_changed_tasks_json(struct buf *out, const struct plan_report *r)
+{
+    json_key(out, "changed_tasks");
+    buf_append_byte(out, '[');
+    for (size_t i = 0; i < r->plan->task_count; i++) {
+        const struct plan_report_task *t = &r->tasks[i];
+        if (t->results == 0)
+            continue;
+        json_item(out);
+        buf_append_byte(out, '{');
+        json_put_text(out, "suite", r->plan->tasks[i].suite->config.name);
+        json_put_text(out, "task", r->plan->tasks[i].task->path);
+        json_put_u64(out, "results", t->results);
+        json_put_u64(out, "missing", t->missing);
+        json_put_words(out, "changed", t->changed.keys, t->changed.count);
+        buf_append_byte(out, '}');
+    }
+    buf_append_byte(out, ']');
+}
+
 void plan_report_json(const struct plan_report *r, struct buf *out)
 {
     buf_append_byte(out, '{');
@@ -169,6 +189,7 @@ void plan_report_json(const struct plan_report *r, struct buf *out)
     for (size_t i = 0; i < r->plan->model_count; i++)
         put_model_json(out, r, &r->models[i]);
     buf_append_byte(out, ']');
+    put_changed_tasks_json(out, r);
     json_key(out, "can_run");
     buf_append_byte(out, '{');
     key_counts(out, &r->total);

@@ -4,7 +4,13 @@
 #include "common/text.h"
 #include "coordinator/spec/plan_report_private.h"
 
-enum { COUNT_BYTES = 32, NAME_COLUMNS_MIN = 8, REVISION_SHOWN = 12, UNMEASURED_NAMED = 3 };
+enum {
+    COUNT_BYTES = 32,
+    NAME_COLUMNS_MIN = 8,
+    REVISION_SHOWN = 12,
+    UNMEASURED_NAMED = 3,
+    TASKS_NAMED = 8
+};
 
 static const char *name_of(const struct plan_report_model *m)
 {
@@ -298,6 +304,16 @@ static void put_gaps(struct buf *out, const struct plan_report *r)
     }
 }
 
+/* ": decoding.temperature, revision changed", and the end of the line */
+static void put_changes(struct buf *out, const struct plan_changes *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        buf_append_str(out, i == 0 ? ": " : ", ");
+        text_append_safe(out, span_str(c->keys[i]));
+    }
+    buf_append_str(out, c->count > 0 ? " changed\n" : "\n");
+}
+
 /* "7 earlier results of x (revision 3f2a4c...) are kept but do not count: decoding changed" */
 static void put_outdated(struct buf *out, const char *name, const struct plan_outdated *o)
 {
@@ -312,11 +328,7 @@ static void put_outdated(struct buf *out, const char *name, const struct plan_ou
     }
     buf_append_str(out,
                    o->results == 1 ? " is kept but does not count" : " are kept but do not count");
-    for (size_t i = 0; i < o->changed_count; i++) {
-        buf_append_str(out, i == 0 ? ": " : ", ");
-        text_append_safe(out, span_str(o->changed[i]));
-    }
-    buf_append_str(out, o->changed_count > 0 ? " changed\n" : "\n");
+    put_changes(out, &o->changed);
 }
 
 static void put_all_outdated(struct buf *out, const struct plan_report *r)
@@ -328,6 +340,52 @@ static void put_all_outdated(struct buf *out, const struct plan_report *r)
             put_heading(out, &is_put, "changed models");
             put_outdated(out, name_of(m), o);
         }
+    }
+}
+
+static void put_changed_tasks(struct buf *out, const struct plan_report *r)
+{
+    uint64_t results = 0, missing = 0;
+    for (size_t i = 0; i < r->plan->task_count; i++) {
+        results += r->tasks[i].results;
+        missing += r->tasks[i].results > 0 ? r->tasks[i].missing : 0;
+    }
+    put_things(out, r->changed_task_count, "task");
+    buf_append_str(out, " changed since ");
+    put_things(out, results, "result");
+    buf_append_str(out, r->changed_task_count == 1 ? " of it" : " of them");
+    buf_append_str(out, results == 1 ? " was recorded, which is kept but does not count"
+                                     : " were recorded, which are kept but do not count");
+    if (missing > 0) {
+        buf_append_str(out, "; ");
+        put_things(out, missing, "instance");
+        buf_append_str(out, missing == 1 ? " runs anew" : " run anew");
+    }
+    buf_append_str(out, ":\n");
+}
+
+/* "12 tasks changed since 620 results of them were recorded, ...", and what changed of the first.
+ */
+static void put_all_changed_tasks(struct buf *out, const struct plan_report *r)
+{
+    size_t named = 0;
+    if (r->changed_task_count == 0)
+        return;
+    buf_append_byte(out, '\n');
+    put_changed_tasks(out, r);
+    for (size_t i = 0; i < r->plan->task_count && named < TASKS_NAMED; i++) {
+        const struct plan_report_task *t = &r->tasks[i];
+        if (t->results == 0)
+            continue;
+        named++;
+        buf_append_str(out, "  ");
+        text_append_safe(out, span_str(r->plan->tasks[i].task->path));
+        put_changes(out, &t->changed);
+    }
+    if (named < r->changed_task_count) {
+        buf_append_str(out, "  and ");
+        put_count(out, r->changed_task_count - named);
+        buf_append_str(out, " more\n");
     }
 }
 
@@ -353,6 +411,7 @@ void plan_report_text(const struct plan_report *r, struct buf *out)
     put_all_rules(out, r);
     put_forecast(out, r);
     put_gaps(out, r);
+    put_all_changed_tasks(out, r);
     put_all_outdated(out, r);
     if (r->total.jobs_are_bound) {
         buf_append_str(out, "\nJobs are made to last about a minute. Until it is measured how long "

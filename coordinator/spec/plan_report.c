@@ -1,8 +1,6 @@
 /* Working the report out. How it looks is in plan_print.c. */
 #include "coordinator/spec/plan_report_private.h"
 
-#include <jansson.h>
-
 /* ---- Jobs ---- */
 
 /* Jobs are sized by time: about PLAN_JOB_TARGET_MS each, at least one a cell. Before a duration is
@@ -64,74 +62,6 @@ void plan_count_cell(const struct plan_question *ask, const struct plan_model *m
     count_done(out, count, &done);
 }
 
-/* ---- Earlier results ---- */
-
-/* What is at hand while the store lists the identities of one name. */
-struct listing {
-    struct plan_report *report;
-    struct plan_report_model *model;
-    json_t *record; /* the present one */
-};
-
-static void add_change(struct plan_outdated *o, const char *key)
-{
-    if (o->changed_count < PLAN_CHANGES_MAX)
-        o->changed[o->changed_count++] = key;
-}
-
-/* "precision", "decoding.temperature", "files.models/ocr.py". prefix: "" or "decoding." */
-static void find_changes(struct plan_outdated *o, struct arena *arena, const char *prefix,
-                         json_t *was, json_t *is)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(was, key, value)
-    {
-        json_t *now = json_object_get(is, key);
-        const char *path = arena_format(arena, "%s%s", prefix, key);
-        if (json_is_object(value) && json_is_object(now))
-            find_changes(o, arena, arena_format(arena, "%s.", path), value, now);
-        else if (!json_equal(value, now))
-            add_change(o, path);
-    }
-    json_object_foreach(is, key, value)
-    {
-        if (!json_object_get(was, key))
-            add_change(o, arena_format(arena, "%s%s", prefix, key));
-    }
-}
-
-static void on_earlier(void *owner, const struct plan_earlier *earlier)
-{
-    struct listing *l = owner;
-    struct arena *arena = &l->report->arena;
-    if (digest_equal(&earlier->identity, &l->model->model->identity) || earlier->results == 0)
-        return;
-    struct plan_outdated *o = arena_alloc(arena, sizeof(*o));
-    digest_hex(&earlier->identity, o->identity);
-    o->results = earlier->results;
-    json_t *was = json_loadb((const char *)earlier->record.data, earlier->record.len, 0, NULL);
-    const char *revision = json_string_value(json_object_get(was, "revision"));
-    if (revision)
-        o->revision = arena_strdup(arena, revision);
-    if (was) /* else nobody can say */
-        find_changes(o, arena, "", was, l->record);
-    json_decref(was);
-    struct plan_outdated **last = &l->model->outdated;
-    while (*last)
-        last = &(*last)->next;
-    *last = o;
-}
-
-static void list_earlier(struct plan_report *r, struct plan_report_model *m,
-                         const struct plan_store *store)
-{
-    struct span record = m->model->record;
-    struct listing l = { r, m, json_loadb((const char *)record.data, record.len, 0, NULL) };
-    store->earlier(store->owner, m->model->spec->definition.name, on_earlier, &l);
-    json_decref(l.record);
-}
-
 /* ---- The report ---- */
 
 /* Measured, else as the sweep file expects them. */
@@ -170,13 +100,15 @@ static void report_model(struct plan_report *r, size_t index, const struct plan_
         const struct bitmap *wanted = plan_wanted(plan, i);
         const struct plan_task *task = &plan->tasks[plan->cells[i].task];
         uint32_t count = plan->cell_wanted ? bitmap_count(wanted) : task->wanted_count;
+        uint64_t missing_before = m->counts.missing;
         plan_count_cell(ask, model, task, wanted, count, &m->counts);
+        r->tasks[plan->cells[i].task].missing += m->counts.missing - missing_before;
     }
     count_gaps(plan, index, m->gaps);
     plan_find_fits(r, m);
     find_times(ask, m);
     if (ask->store && ask->store->earlier)
-        list_earlier(r, m, ask->store);
+        plan_list_earlier(r, m, ask->store);
     if (m->obstacle)
         r->blocked += m->counts.missing;
     else
@@ -192,8 +124,11 @@ void plan_report_make(const struct plan *plan, const struct plan_question *ask,
     for (size_t i = 0; i < ask->machine_count; i++)
         out->slots += plan_workers(&ask->machines[i]) * ask->machines[i].slots;
     out->models = arena_alloc(&out->arena, (plan->model_count + 1) * sizeof(*out->models));
+    out->tasks = arena_alloc(&out->arena, (plan->task_count + 1) * sizeof(*out->tasks));
     for (size_t i = 0; i < plan->model_count; i++)
         report_model(out, i, ask);
+    if (ask->store && ask->store->tasks)
+        plan_find_changed_tasks(out, ask->store);
     plan_forecast(out, ask);
 }
 

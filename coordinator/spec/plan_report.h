@@ -46,6 +46,14 @@ struct plan_times {
 };
 typedef void plan_earlier_f(void *owner, const struct plan_earlier *earlier);
 
+/* A task that results may have been recorded of. */
+struct plan_recorded_task {
+    struct digest identity;
+    struct span record; /* as it was recorded */
+    uint32_t size;
+};
+typedef void plan_recorded_task_f(void *owner, const struct plan_recorded_task *task);
+
 /* A look into the store, as callbacks. NULL functions: there is no store yet. */
 struct plan_store {
     void *owner;
@@ -56,6 +64,18 @@ struct plan_store {
     /* Calls each(each_owner, ...) for every identity that is recorded under this name, the present
      * one too. The record borrows until the call returns. */
     void (*earlier)(void *owner, const char *model_name, plan_earlier_f *each, void *each_owner);
+    /* Calls each(each_owner, ...) for every task that is recorded, the present ones too. The record
+     * borrows until the call returns. */
+    void (*tasks)(void *owner, plan_recorded_task_f *each, void *each_owner);
+    /* How many results are recorded of a model on such a task. */
+    uint64_t (*results)(void *owner, const struct plan_model *model,
+                        const struct plan_recorded_task *task);
+};
+
+/* Keys of a record that differ now: "decoding.temperature". */
+struct plan_changes {
+    const char *keys[PLAN_CHANGES_MAX];
+    size_t count;
 };
 
 /* Earlier results that no longer count. */
@@ -63,10 +83,16 @@ struct plan_outdated {
     char identity[DIGEST_HEX_BYTES];
     const char *revision; /* NULL: none */
     uint64_t results;
-    const char
-        *changed[PLAN_CHANGES_MAX]; /* keys of the record that differ now: "decoding.temperature" */
-    size_t changed_count;
+    struct plan_changes changed;
     struct plan_outdated *next;
+};
+
+/* What became of a task's results when it became another one: another identity under the same suite
+ * and path. */
+struct plan_report_task {
+    uint64_t results; /* of its former selves, by models of the plan: they do not count */
+    uint64_t missing; /* instances, over the models */
+    struct plan_changes changed;
 };
 
 struct plan_counts {
@@ -117,6 +143,8 @@ struct plan_report {
     const struct plan_machine *machines;
     size_t machine_count;
     struct plan_report_model *models; /* as plan.models */
+    struct plan_report_task *tasks;   /* as plan.tasks */
+    size_t changed_task_count;        /* those with results of former selves */
     struct plan_counts total;         /* of models without an obstacle */
     uint32_t slots;                   /* of all machines; 0: not known */
     uint64_t blocked;                 /* instances missing of the others */

@@ -16,6 +16,11 @@ void plan_count_cell(const struct plan_question *ask, const struct plan_model *m
                      const struct plan_task *task, const struct bitmap *wanted, uint32_t count,
                      struct plan_counts *out);
 
+/* plan_earlier.c: results of former selves, of a model of the report, and of all tasks. */
+void plan_list_earlier(struct plan_report *r, struct plan_report_model *m,
+                       const struct plan_store *store);
+void plan_find_changed_tasks(struct plan_report *r, const struct plan_store *store);
+
 /* plan_fit.c: fits, replicas_max and obstacle of a model. */
 void plan_find_fits(struct plan_report *r, struct plan_report_model *m);
 

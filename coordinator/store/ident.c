@@ -214,31 +214,43 @@ err store_meta(struct store *s, const char *key, struct buf *out, struct errmsg 
     return e;
 }
 
-static err each_model(struct store_txn *t, store_model_f *each, void *owner, struct errmsg *msg)
+static err each_of(struct store_txn *t, enum store_table table, store_identity_f *each, void *owner,
+                   struct errmsg *msg)
 {
     struct store_cursor c;
     struct store_key from = { 0 };
-    err e = store_cursor_open(&c, t, TABLE_MODEL, &from, 0, msg);
+    err e = store_cursor_open(&c, t, table, &from, 0, msg);
     while (!e && store_cursor_next(&c)) {
         struct store_identity known;
         struct digest identity;
         if (!store_identity_decode(c.payload, &known) || c.key.len != sizeof(identity.bytes)) {
-            e = store_damaged(t, TABLE_MODEL, c.key, "cannot be read", msg);
+            e = store_damaged(t, table, c.key, "cannot be read", msg);
             continue;
         }
         memcpy(identity.bytes, c.key.data, sizeof(identity.bytes));
-        each(owner, known.id, &identity, known.record);
+        each(owner, known.id, &identity, known.size, known.record);
     }
     return store_cursor_close(&c, e);
 }
 
-err store_each_model(struct store *s, store_model_f *each, void *owner, struct errmsg *msg)
+static err each_in(struct store *s, enum store_table table, store_identity_f *each, void *owner,
+                   struct errmsg *msg)
 {
     struct store_txn t;
     err e = store_read_begin(s, &t, msg);
     if (e)
         return e;
-    e = each_model(&t, each, owner, msg);
+    e = each_of(&t, table, each, owner, msg);
     store_read_end(&t);
     return e;
+}
+
+err store_each_model(struct store *s, store_identity_f *each, void *owner, struct errmsg *msg)
+{
+    return each_in(s, TABLE_MODEL, each, owner, msg);
+}
+
+err store_each_task(struct store *s, store_identity_f *each, void *owner, struct errmsg *msg)
+{
+    return each_in(s, TABLE_TASK, each, owner, msg);
 }

@@ -64,11 +64,12 @@ err store_ids(struct store *s, const struct store_naming *namings, size_t count,
 uint32_t store_find_model(struct store *s, const struct digest *identity);
 uint32_t store_find_task(struct store *s, const struct digest *identity);
 
-/* Every model that was ever recorded, in the order of identities. The record borrows until the call
- * returns; nothing may be written meanwhile. */
-typedef void store_model_f(void *owner, uint32_t id, const struct digest *identity,
-                           struct span record);
-err store_each_model(struct store *s, store_model_f *each, void *owner, struct errmsg *msg);
+/* Every model, or task, that was ever recorded, in the order of identities. size: of a task; 0 of a
+ * model. The record borrows until the call returns; nothing may be written meanwhile. */
+typedef void store_identity_f(void *owner, uint32_t id, const struct digest *identity,
+                              uint32_t size, struct span record);
+err store_each_model(struct store *s, store_identity_f *each, void *owner, struct errmsg *msg);
+err store_each_task(struct store *s, store_identity_f *each, void *owner, struct errmsg *msg);
 
 /* How many results the store holds of a model, over all tasks. */
 err store_count_results(struct store *s, uint32_t model, uint64_t *out, struct errmsg *msg);

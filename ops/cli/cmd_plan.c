@@ -1,6 +1,5 @@
 /* muster plan: what a run would do, before it costs anything. */
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/common.h"
 #include "ops/cli/machine.h"
-#include "ops/cli/measured.h"
+#include "ops/cli/plan_look.h"
 
 static const char HELP[] =
     "Usage: muster plan SWEEP.yaml... [--state DIR] [--slots N | --cluster FILE] [--json]\n"
@@ -38,106 +37,7 @@ struct options {
     bool json;
 };
 
-/* ---- A look into the store ---- */
-
-struct failed_count {
-    const struct bitmap *wanted;
-    uint32_t count;
-};
-
-static void count_wanted(void *owner, const struct strike *failure)
-{
-    struct failed_count *c = owner;
-    c->count += bitmap_get(c->wanted, failure->instance) ? 1 : 0;
-}
-
-/* Of those that are wanted: an earlier form of the sweep may have asked for more. */
-static uint32_t count_failed(struct store *store, uint32_t model, uint32_t task, uint64_t failed,
-                             const struct bitmap *wanted)
-{
-    struct failed_count c = { .wanted = wanted };
-    struct strike before = { .model = model, .task = task - 1, .instance = UINT32_MAX };
-    size_t given = 0; /* fewer are for fsck to tell */
-    (void)store_each_failure(store, model, before, failed, count_wanted, &c, &given, NULL);
-    return c.count;
-}
-
-static void done_of(void *owner, const struct plan_model *m, const struct plan_task *t,
-                    const struct bitmap *wanted, struct plan_done *out)
-{
-    struct store *store = owner;
-    uint32_t model = store_find_model(store, &m->identity);
-    uint32_t task = store_find_task(store, &t->identity);
-    *out = (struct plan_done){ 0 };
-    struct bitmap ended;
-    struct tally tally;
-    if (model == 0 || task == 0 ||
-        store_load_cell(store, model, task, t->task->size, &ended, &tally, NULL))
-        return; /* nothing there; a damaged cell is for fsck to tell */
-    struct bitmap missing;
-    bitmap_copy(&missing, wanted);
-    bitmap_andnot(&missing, &ended);
-    out->ended = bitmap_count(wanted) - bitmap_count(&missing);
-    for (int s = 0; s < STATUS_COUNT; s++)
-        out->rows += tally.count[s];
-    out->micros = tally.micros;
-    uint64_t failed = out->rows - tally.count[STATUS_OK];
-    if (failed > 0)
-        out->failed = count_failed(store, model, task, failed, wanted);
-    bitmap_release(&missing);
-    bitmap_release(&ended);
-}
-
-static void times_of(void *owner, const struct plan_model *m, struct plan_times *out)
-{
-    struct learned learned = measured_model(owner, m);
-    *out = (struct plan_times){ .load_ms = (double)learned.load_ns * 1e-6,
-                                .instance_ms = (double)learned.instance_ns * 1e-6 };
-}
-
-struct named {
-    const char *name;
-    struct store *store;
-    plan_earlier_f *each;
-    void *owner;
-    struct {
-        uint32_t id;
-        struct digest identity;
-        char *record;
-    } * found;
-    size_t count, capacity;
-};
-
-static void collect_named(void *owner, uint32_t id, const struct digest *identity,
-                          struct span record)
-{
-    struct named *n = owner;
-    json_t *o = json_loadb((const char *)record.data, record.len, 0, NULL);
-    const char *name = json_string_value(json_object_get(o, "name"));
-    if (name && strcmp(name, n->name) == 0) {
-        n->found = xgrow(n->found, &n->capacity, n->count + 1, sizeof(*n->found));
-        n->found[n->count].id = id;
-        n->found[n->count].identity = *identity;
-        n->found[n->count].record = xstrndup((const char *)record.data, record.len);
-        n->count++;
-    }
-    json_decref(o);
-}
-
-static void earlier_of(void *owner, const char *model_name, plan_earlier_f *each, void *each_owner)
-{
-    struct named n = { .name = model_name, .store = owner, .each = each, .owner = each_owner };
-    (void)store_each_model(owner, collect_named, &n, NULL); /* what is damaged is fsck's to tell */
-    for (size_t i = 0; i < n.count; i++) {
-        uint64_t results = 0;
-        (void)store_count_results(owner, n.found[i].id, &results, NULL);
-        each(each_owner, &(struct plan_earlier){ .identity = n.found[i].identity,
-                                                 .record = span_str(n.found[i].record),
-                                                 .results = results });
-        free(n.found[i].record);
-    }
-    free(n.found);
-}
+/* ---- The store ---- */
 
 static struct store *open_existing(const char *state, struct errmsg *msg)
 {
@@ -183,9 +83,7 @@ static int print_plan(struct sweeps *sweeps, const struct plan_machine *machines
         return say_error("plan", EXIT_STORE_FAILED, "%s", msg.text);
     if (store)
         (void)sweeps_recall(sweeps, store, NULL); /* what is damaged is fsck's to tell */
-    struct plan_store look = {
-        .owner = store, .done = done_of, .earlier = earlier_of, .times = times_of
-    };
+    struct plan_store look = plan_look(store);
     struct plan_question question = { .machines = machines,
                                       .machine_count = count,
                                       .store = store ? &look : NULL,

@@ -57,6 +57,19 @@ class ToTheEnd(SweepTest):
         self.run_sweep(sweep)
         self.assertEqual(list(sweep.state.rglob("*.tmp")), [written_now])
 
+    def test_the_plan_tells_what_changed_since_it_was_run(self):
+        sweep = self.make([sim("a"), sim("b")])
+        self.run_sweep(sweep)
+        self.assertNotIn("changed", self.muster("plan", sweep.file).out)
+        synthetic(self.folder, [31, 20, 25, 15, 10])
+        sweep.models[1]["sim"]["quality"] = 0.3
+        sweep.write()
+        plan = self.muster("plan", sweep.file).out
+        self.assertIn("\n1 task changed since 30 results of it were recorded, which are kept but do "
+                      "not count; 62 instances run anew:\n  nlp/", plan)
+        self.assertIn(f"\nchanged models:\n  {ROWS} earlier results of b are kept but do not count: "
+                      "sim.quality changed\n", plan)
+
     def test_a_report_does_not_depend_on_workers_and_slots(self):
         sweep = self.make([sim("a"), sim("b", quality=0.3)])
         self.run_sweep(sweep)

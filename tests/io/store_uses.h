@@ -58,9 +58,9 @@ static inline err use_failures(struct store *s, struct errmsg *msg)
 }
 
 static inline void use_ignore_model(void *owner, uint32_t id, const struct digest *identity,
-                                    struct span record)
+                                    uint32_t size, struct span record)
 {
-    (void)owner, (void)id, (void)identity, (void)record;
+    (void)owner, (void)id, (void)identity, (void)size, (void)record;
 }
 
 static inline err use_models(struct store *s, struct errmsg *msg)

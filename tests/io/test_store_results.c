@@ -164,14 +164,27 @@ static void a_recount_counts_what_is_wanted(void **state)
     store_close(s);
 }
 
-struct models {
+struct identities {
     uint32_t ids[4];
     size_t count;
 };
 
-static void note_model(void *owner, uint32_t id, const struct digest *identity, struct span record)
+static void note_task(void *owner, uint32_t id, const struct digest *identity, uint32_t size,
+                      struct span record)
 {
-    struct models *models = owner;
+    struct identities *tasks = owner;
+    struct digest expected = fixture_digest("task", id);
+    assert_true(digest_equal(identity, &expected));
+    assert_true(span_equal(record, span_str("{}")));
+    assert_int_equal(size, 100);
+    tasks->ids[tasks->count++] = id;
+}
+
+static void note_model(void *owner, uint32_t id, const struct digest *identity, uint32_t size,
+                       struct span record)
+{
+    struct identities *models = owner;
+    assert_int_equal(size, 0);
     struct digest expected = fixture_digest("model", id);
     assert_true(digest_equal(identity, &expected));
     assert_true(span_equal(record, span_str("{}")));
@@ -187,9 +200,12 @@ static void models_and_their_results_are_counted(void **state)
     fixture_block(b, 2, 2, 100, 0, 1, 5, STATUS_CRASH);
     fixture_block(b, 3, 1, 100, 0, 1, 1, STATUS_OK);
     fixture_commit(s, b);
-    struct models models = { 0 };
+    struct identities models = { 0 };
     assert_int_equal(store_each_model(s, note_model, &models, NULL), OK);
     assert_int_equal(models.count, 3);
+    struct identities tasks = { 0 };
+    assert_int_equal(store_each_task(s, note_task, &tasks, NULL), OK);
+    assert_int_equal(tasks.count, 2);
     static const uint64_t expected[] = { 0, 15, 1 };
     for (uint32_t id = 1; id <= 3; id++) {
         uint64_t results = 77;

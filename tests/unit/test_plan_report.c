@@ -70,6 +70,8 @@ struct fake_store {
     struct plan_times times;
     const struct plan_earlier *earlier;
     size_t earlier_count;
+    const struct plan_recorded_task *tasks;
+    size_t task_count;
     const struct plan *plan;
 };
 
@@ -97,11 +99,29 @@ static void fake_times(void *owner, const struct plan_model *model, struct plan_
     *out = s->times;
 }
 
+static void fake_tasks(void *owner, plan_recorded_task_f *each, void *each_owner)
+{
+    const struct fake_store *s = owner;
+    for (size_t i = 0; i < s->task_count; i++)
+        each(each_owner, &s->tasks[i]);
+}
+
+/* Of each model as many as the task has. */
+static uint64_t fake_results(void *owner, const struct plan_model *model,
+                             const struct plan_recorded_task *task)
+{
+    (void)owner;
+    (void)model;
+    return task->size;
+}
+
 static struct plan_report report_on(const struct plan *plan, const struct plan_machine *machines,
                                     size_t count, struct fake_store *store)
 {
     struct plan_report r;
-    struct plan_store look = { store, fake_done, fake_times, fake_earlier };
+    struct plan_store look = { store, fake_done, fake_times, fake_earlier, NULL, fake_results };
+    if (store && store->tasks)
+        look.tasks = fake_tasks;
     if (store)
         store->plan = plan;
     plan_report_make(plan,
@@ -462,14 +482,125 @@ static void only_results_of_another_identity_are_outdated(void **state)
     const struct plan_outdated *o = r.models[0].outdated;
     assert_int_equal(o->results, 7000);
     assert_string_equal(o->revision, "3f00aa5511cc99");
-    assert_int_equal(o->changed_count, 4);
-    assert_string_equal(o->changed[0], "decoding.temperature");
-    assert_string_equal(o->changed[1], "files.m.py");
-    assert_string_equal(o->changed[2], "revision");
-    assert_string_equal(o->changed[3], "precision"); /* it had none */
-    assert_int_equal(o->next->results, 1);           /* even if nobody can say what it was */
+    assert_int_equal(o->changed.count, 4);
+    assert_string_equal(o->changed.keys[0], "decoding.temperature");
+    assert_string_equal(o->changed.keys[1], "files.m.py");
+    assert_string_equal(o->changed.keys[2], "revision");
+    assert_string_equal(o->changed.keys[3], "precision"); /* it had none */
+    assert_int_equal(o->next->results, 1);                /* even if nobody can say what it was */
     assert_null(o->next->next);
     assert_null(r.models[1].outdated);
+    plan_report_release(&r);
+}
+
+/* ---- Changed tasks ---- */
+
+#define RECORD(text)                                                                               \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+#define IS_NOW                                                                                     \
+    "{\"data\":\"aa\",\"path\":\"nlp/A\",\"scorer_files\":{\"s.py\":\"1\"},\"size\":1000,"         \
+    "\"suite\":\"mini\"}"
+#define WITH_OTHER_DATA                                                                            \
+    "{\"data\":\"bb\",\"path\":\"nlp/A\",\"scorer_files\":{\"s.py\":\"1\"},\"size\":900,"          \
+    "\"suite\":\"mini\"}"
+#define WITH_ANOTHER_SCORER                                                                        \
+    "{\"data\":\"bb\",\"path\":\"nlp/A\",\"scorer_files\":{\"s.py\":\"2\"},\"size\":1000,"         \
+    "\"suite\":\"mini\"}"
+
+/* Tasks of a suite, with their records. */
+static struct plan plan_with_tasks(void)
+{
+    static const struct spec_suite suite = { .config = { .name = "mini" } };
+    static const struct task tasks[] = { { .path = "nlp/A" },
+                                         { .path = "nlp/B" },
+                                         { .path = "C" } };
+    static const struct span records[] = { RECORD(IS_NOW), RECORD("{}"), RECORD("{}") };
+    static struct plan_task planned[3];
+    struct plan plan = make_plan();
+    for (size_t i = 0; i < COUNT(planned); i++) {
+        planned[i] = plan.tasks[i];
+        planned[i].suite = &suite;
+        planned[i].task = &tasks[i];
+        planned[i].record = records[i];
+        planned[i].identity = (struct digest){ { 100 + (uint8_t)i } };
+    }
+    plan.tasks = planned;
+    return plan;
+}
+
+static const struct plan_recorded_task recorded[] = {
+    { { { 100 } }, RECORD(IS_NOW), 1000 }, /* that it is now */
+    { { { 1 } }, RECORD(WITH_OTHER_DATA), 900 },
+    { { { 2 } }, RECORD(WITH_ANOTHER_SCORER), 10 },
+    { { { 3 } }, RECORD("{\"path\":\"nlp/B\",\"suite\":\"mini\"}"), 0 }, /* never answered */
+    { { { 4 } }, RECORD("{\"path\":\"C\",\"suite\":\"other\"}"), 5 },
+    { { { 5 } }, RECORD("{\"path\":\"D\",\"suite\":\"mini\"}"), 5 },
+    { { { 6 } }, RECORD("damaged"), 5 },
+};
+
+static void a_task_that_became_another_one_is_told(void **state)
+{
+    (void)state;
+    struct plan plan = plan_with_tasks();
+    struct fake_store store = { .tasks = recorded, .task_count = COUNT(recorded) };
+    struct plan_report r = report_of(&plan, NULL, &store);
+    assert_int_equal(r.changed_task_count, 1);
+    assert_int_equal(r.tasks[0].results, 2 * 910); /* of two models and two former selves */
+    assert_int_equal(r.tasks[0].missing, 2 * 1000);
+    assert_int_equal(r.tasks[0].changed.count, 3);
+    assert_string_equal(r.tasks[0].changed.keys[0], "data");
+    assert_string_equal(r.tasks[0].changed.keys[1], "size");
+    assert_string_equal(r.tasks[0].changed.keys[2], "scorer_files.s.py");
+    assert_int_equal(r.tasks[1].results + r.tasks[2].results, 0);
+    plan_report_release(&r);
+}
+
+static void assert_text_has(const struct plan_report *r, const char *part)
+{
+    struct buf out = { 0 };
+    plan_report_text(r, &out);
+    if (!strstr(buf_cstr(&out), part))
+        fail_msg("\"%s\" is not in:\n%s", part, buf_cstr(&out));
+    buf_release(&out);
+}
+
+static void changed_tasks_are_counted_and_the_first_are_named(void **state)
+{
+    (void)state;
+    struct plan plan = plan_with_tasks();
+    struct fake_store store = { .tasks = recorded, .task_count = COUNT(recorded) };
+    struct plan_report r = report_of(&plan, NULL, &store);
+    assert_text_has(&r,
+                    "\n1 task changed since 1,820 results of it were recorded, which are kept but "
+                    "do not count; 2,000 instances run anew:\n"
+                    "  nlp/A: data, size, scorer_files.s.py changed\n");
+    struct buf out = { 0 };
+    plan_report_json(&r, &out);
+    assert_non_null(strstr(buf_cstr(&out),
+                           "\"changed_tasks\":[{\"suite\":\"mini\",\"task\":\"nlp/A\","
+                           "\"results\":1820,\"missing\":2000,"
+                           "\"changed\":[\"data\",\"size\",\"scorer_files.s.py\"]}],"));
+    buf_release(&out);
+    plan_report_release(&r);
+
+    store.done = (struct plan_done){ .ended = 1000, .rows = 1000 };
+    r = report_of(&plan, NULL, &store);
+    assert_text_has(&r, "which are kept but do not count:\n  nlp/A: ");
+    plan_report_release(&r);
+
+    struct plan_task many[12];
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = plan.tasks[2];
+    plan.tasks = many;
+    plan.task_count = COUNT(many);
+    r = report_of(&plan, NULL, NULL);
+    r.changed_task_count = COUNT(many);
+    for (size_t i = 0; i < COUNT(many); i++)
+        r.tasks[i].results = 1;
+    assert_text_has(&r, "\n12 tasks changed since 12 results of them were recorded, ");
+    assert_text_has(&r, "  C\n  C\n  and 4 more\n");
     plan_report_release(&r);
 }
 
@@ -561,6 +692,7 @@ static void the_json_says_the_same(void **state)
         "\"load_seconds\":30.0,\"instance_seconds\":0.5,\"left_out\":{\"not_among_its_tasks\":0,"
         "\"no_scorer\":0},"
         "\"outdated\":[]}],"
+        "\"changed_tasks\":[],"
         "\"can_run\":{\"tasks\":3,\"instances\":1520,\"done\":0,\"failed\":0,\"missing\":1520,"
         "\"jobs\":97,"
         "\"jobs_basis\":\"at_most\"},\"missing_but_cannot_run\":1020,\"slots\":4,\"sweeps\":["
@@ -591,6 +723,8 @@ int main(void)
         cmocka_unit_test(a_deadline_counts_from_when_the_sweep_was_submitted),
         cmocka_unit_test(what_cannot_run_is_not_in_the_total),
         cmocka_unit_test(only_results_of_another_identity_are_outdated),
+        cmocka_unit_test(a_task_that_became_another_one_is_told),
+        cmocka_unit_test(changed_tasks_are_counted_and_the_first_are_named),
         cmocka_unit_test(the_text_says_it_all),
         cmocka_unit_test(the_json_says_the_same),
     };
