@@ -243,6 +243,22 @@ void ask_print_safe(const char *s)
     buf_release(&out);
 }
 
+void ask_print_cell(const char *s, size_t columns, bool is_cut)
+{
+    struct buf out = { 0 };
+    size_t used = 0, len = 0;
+    text_append_safe(&out, span_str(s));
+    while (len < out.len && (used < columns || !is_cut)) {
+        len++;
+        while (len < out.len && (out.data[len] & 0xC0) == 0x80) /* the rest of a character */
+            len++;
+        used++;
+    }
+    fwrite(out.data, 1, len, stdout);
+    printf("%*s", used < columns ? (int)(columns - used) : 0, "");
+    buf_release(&out);
+}
+
 void ask_print_insecure(const json_t *reply)
 {
     if (json_is_true(json_object_get(reply, "insecure")))

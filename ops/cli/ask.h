@@ -48,6 +48,9 @@ const char *ask_text(const json_t *o, const char *key);
 void ask_print_json(const json_t *o);
 /* Text that came from models or workers must not steer the terminal. */
 void ask_print_safe(const char *s);
+/* The same in a column of so many characters, filled up with blanks; what is longer is cut, or
+ * where it is wanted whole, shifts the rest. */
+void ask_print_cell(const char *s, size_t columns, bool is_cut);
 void ask_print_insecure(const json_t *reply); /* nothing, if it is not */
 
 #endif

@@ -20,8 +20,10 @@ static void print_failures(const json_t *list)
     json_t *f;
     json_array_foreach(list, i, f)
     {
-        printf("%-24s %-40s %6lld  %-9s ", ask_text(f, "model"), ask_text(f, "task"),
-               ask_whole(f, "instance"), ask_text(f, "status"));
+        ask_print_cell(ask_text(f, "model"), 24, false);
+        putchar(' ');
+        ask_print_cell(ask_text(f, "task"), 40, false);
+        printf(" %6lld  %-9s ", ask_whole(f, "instance"), ask_text(f, "status"));
         ask_print_safe(ask_text(f, "reason"));
         putchar('\n');
     }

@@ -87,6 +87,26 @@ class Words(Commands):
         self.assert_refused(["help", "stauts"], 'did you mean "status"?')
 
 
+class Names(Commands):
+    def test_a_name_does_not_steer_the_terminal_and_is_not_cut_within_a_character(self):
+        sweep = self.make([sim("a", duration="50ms")], [synthetic(self.folder, [100])])
+        run = self.start(sweep, "--workers", 0)
+        self.wait_for_status(run, sweep, lambda s: True)
+        names = {"w\u009b31m": r"w\u{9B}31m ", "wörker-über-die-wörld": "wörker-über-die-wörl "}
+        workers = [self.shell(f"muster-worker --connect ipc://{sweep.state}/run/workers --state {n} "
+                              f"--name '{name}' > /dev/null 2>&1 & echo $!")
+                   for n, name in enumerate(names)]
+        self.wait_for_status(run, sweep, lambda s: s["workers"] == len(names))
+        out = self.muster("workers", sweep.file).out
+        for shown in names.values():
+            self.assertIn(f"\n{shown}", out)
+        self.assertNotIn("\u009b", out)
+        self.muster("drain", sweep.file)
+        run.wait()
+        self.assertTrue(all(w.returncode == 0 for w in workers))
+        self.assert_nobody_left()
+
+
 class Places(Commands):
     def test_scripts_know_their_tree_whatever_cd_is_told(self):
         (self.folder / "ops").mkdir()  # CDPATH finds this one, and cd prints what it has found
