@@ -69,6 +69,17 @@ static bool is_over(const struct server *s, const struct core_totals *t, int64_t
     return t->state == SWEEP_DONE;
 }
 
+/* In a worker's words, and a model's. */
+static void append_why(const struct core_model_view *v, struct buf *out)
+{
+    const char *words = v->reason ? v->reason : v->refusal;
+    if (!v->reason)
+        buf_append_str(out, v->refusal ? "every worker refuses its remaining tasks; the last, "
+                                       : "every worker refuses its remaining tasks");
+    if (words)
+        text_append_safe(out, span_str(words));
+}
+
 /* A stalled sweep is told in words: which model waits for what. */
 static void say_blocked(const struct server *s)
 {
@@ -78,9 +89,8 @@ static void say_blocked(const struct server *s)
         core_model_view(s->config->core, i, &v);
         if (v.ended == v.wanted)
             continue;
-        struct buf reason = { 0 }; /* a worker's words, and a model's */
-        text_append_safe(
-            &reason, span_str(v.reason ? v.reason : "every worker refuses its remaining tasks"));
+        struct buf reason = { 0 };
+        append_why(&v, &reason);
         unsigned long long missing = v.wanted - v.ended;
         log_error("model_blocked model=%s missing=%llu reason=\"%s\"", catalog->models[i].name,
                   missing, buf_cstr(&reason));

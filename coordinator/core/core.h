@@ -187,9 +187,10 @@ struct core_model_view {
     uint32_t inflight;   /* requests that these may have open; of a model with a cap on them */
     int32_t priority;
     bool paused;
-    double instance_ns; /* learned duration of an instance a slot; 0: not known yet */
-    double load_ns;     /* learned load time; 0: not known yet */
-    const char *reason; /* why nothing of it can run; NULL: it can, or nothing is left */
+    double instance_ns;  /* learned duration of an instance a slot; 0: not known yet */
+    double load_ns;      /* learned load time; 0: not known yet */
+    const char *reason;  /* why nothing of it can run; NULL: it can, or nothing is left */
+    const char *refusal; /* why a worker refused it or one of its tasks, last; NULL: none did */
 };
 void core_model_view(const struct core *c, uint32_t model, struct core_model_view *out);
 

@@ -91,7 +91,8 @@ void core_model_view(const struct core *c, uint32_t model, struct core_model_vie
                                   .priority = m->rules.priority,
                                   .paused = m->paused,
                                   .instance_ns = m->known_cells > 0 ? model_instance_ns(c, m) : 0,
-                                  .load_ns = m->load_ns };
+                                  .load_ns = m->load_ns,
+                                  .refusal = m->reason };
     if (m->ended < m->wanted)
         model_can_ever_run(c, model, &out->reason);
 }

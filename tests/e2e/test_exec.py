@@ -140,16 +140,19 @@ class BadOnes(ExecTest):
             "crash": (total - TRAPS, {"crash": TRAPS}), "hang": (total - TRAPS, {"timeout": TRAPS}),
             "garbage": (total - TRAPS, {"protocol": TRAPS})})
 
-    def test_those_that_never_say_hello_are_given_up_and_the_others_run(self):
+    def test_those_that_never_start_are_given_up_and_the_others_run(self):
+        """Models, and the scorer of one task."""
         sweep = self.general_bench([model("silent", load_timeout="500ms"), model("stillborn"),
-                                    model("good")])
+                                    model("good")], scorers={"nlp/Epsilon": ["/bin/false"]})
         ended = self.run_sweep(sweep, expect=INFRASTRUCTURE)
         self.assertRegex(ended.err, r"silent: 30 instances cannot run: .*no hello within")
         self.assertRegex(ended.err, r"stillborn: 30 instances cannot run: .*weights are not there")
+        self.assertRegex(ended.err, r"good: 6 instances cannot run: every worker refuses its "
+                                    r"remaining tasks; the last, on worker local-1: .*scorer")
         self.assertIn(" host_failed model=stillborn worker=local-1 ", sweep.log())
         self.assertEqual(self.outcomes(sweep), {"silent": (0, {}), "stillborn": (0, {}),
-                                                "good": (30, {})})
-        self.assert_stored(sweep, 30)
+                                                "good": (24, {})})
+        self.assert_stored(sweep, 24)
 
     def test_a_flood_of_output_does_no_harm(self):
         sweep = self.general_bench([model("chatty")])
