@@ -129,26 +129,68 @@ static void add_task(struct planner *p, const struct spec_suite *suite, const st
     plan->task_count++;
 }
 
-/* A glob that matches nothing is a typing error, and would make a quiet hole in the results. */
-static void check_globs(struct planner *p, const struct spec_suite *suite,
-                        const struct suite *opened)
+/* ---- Globs ----
+ *
+ * One that matches nothing is a typing error, and would make a quiet hole in the results. */
+
+/* The paths of the tasks of suites [first, end) of the plan, whether they are part of the sweep or
+ * not. The caller frees. */
+static const char **paths_of(const struct plan *plan, size_t first, size_t end, size_t *out_count)
 {
-    const char **paths = xcalloc(opened->task_count + 1, sizeof(*paths));
-    for (size_t i = 0; i < opened->task_count; i++)
-        paths[i] = opened->tasks[i].path;
+    size_t count = 0, at = 0;
+    for (size_t s = first; s < end; s++)
+        count += plan->suites[s].task_count;
+    const char **paths = xcalloc(count + 1, sizeof(*paths));
+    for (size_t s = first; s < end; s++) {
+        for (size_t i = 0; i < plan->suites[s].task_count; i++)
+            paths[at++] = plan->suites[s].tasks[i].path;
+    }
+    *out_count = count;
+    return paths;
+}
+
+/* What is wrong with a glob; NULL: nothing. whose: "its", "the sweep's". */
+static const char *glob_problem(struct plan *plan, const char *glob, const char *const *paths,
+                                size_t count, const char *whose)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_glob(glob, paths[i]))
+            return NULL;
+    }
+    const char *near = text_nearest(glob, paths, count);
+    return arena_format(&plan->arena, "tasks: \"%s\" matches none of %s %zu tasks%s%s%s", glob,
+                        whose, count, near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+}
+
+static void check_suite_globs(struct planner *p, size_t index)
+{
+    size_t count;
+    const struct spec_suite *suite = &p->plan->spec->suites[index];
+    const char **paths = paths_of(p->plan, index, index + 1, &count);
     for (size_t g = 0; g < suite->tasks.count; g++) {
-        const char *glob = suite->tasks.patterns[g];
-        size_t i = 0;
-        while (i < opened->task_count && !text_glob(glob, paths[i]))
-            i++;
-        if (i < opened->task_count)
-            continue;
-        const char *near = text_nearest(glob, paths, opened->task_count);
-        suite_problem(p->problems, p->plan->spec, suite,
-                      arena_format(&p->plan->arena,
-                                   "tasks: \"%s\" matches none of its %zu tasks%s%s%s", glob,
-                                   opened->task_count, near ? "; did you mean \"" : "",
-                                   near ? near : "", near ? "\"?" : ""));
+        const char *problem = glob_problem(p->plan, suite->tasks.patterns[g], paths, count, "its");
+        if (problem)
+            suite_problem(p->problems, p->plan->spec, suite, problem);
+    }
+    free(paths);
+}
+
+/* A model does tasks of all suites. */
+static void check_model_globs(struct planner *p)
+{
+    size_t count;
+    const struct spec *spec = p->plan->spec;
+    const char **paths = paths_of(p->plan, 0, p->plan->suite_count, &count);
+    for (size_t m = 0; m < spec->model_count; m++) {
+        const struct spec_globs *globs = &spec->models[m].tasks;
+        for (size_t g = 0; g < globs->count; g++) {
+            const char *problem =
+                glob_problem(p->plan, globs->patterns[g], paths, count, "the sweep's");
+            if (problem)
+                problems_add(p->problems, globs->line, "%s:%u: models[%zu]: %s", spec->path,
+                             globs->line, m, problem);
+        }
     }
     free(paths);
 }
@@ -157,7 +199,7 @@ static void plan_suite(struct planner *p, size_t index)
 {
     const struct spec_suite *suite = &p->plan->spec->suites[index];
     const struct suite *opened = &p->plan->suites[index];
-    check_globs(p, suite, opened);
+    check_suite_globs(p, index);
     for (size_t i = 0; i < opened->task_count; i++) {
         if (spec_globs_match(&suite->tasks, opened->tasks[i].path))
             add_task(p, suite, &opened->tasks[i]);
@@ -178,6 +220,7 @@ static void plan_tasks(struct planner *p)
     plan->tasks = arena_alloc(&plan->arena, (count + 1) * sizeof(*plan->tasks));
     for (size_t i = 0; i < plan->suite_count; i++)
         plan_suite(p, i);
+    check_model_globs(p);
 }
 
 /* ---- Cells and gaps ---- */

@@ -207,6 +207,21 @@ static void a_glob_that_matches_nothing_is_told(void **state)
     free(text);
 }
 
+/* "Complete: 0 instances" is not what a typing error should come to. */
+static void a_model_s_glob_that_matches_nothing_is_told(void **state)
+{
+    (void)state;
+    char *text = replaced(sweep, "    precision: bf16\n", "    tasks: [\"nlp/*\", nlp/Capitols]\n");
+    struct planned p;
+    assert_int_equal(plan_rows(text, mini, COUNT(mini), &p), ERR_INVALID);
+    assert_int_equal(p.problems.count, 1);
+    assert_non_null(strstr(p.problems.list[0].text,
+                           ": models[0]: tasks: \"nlp/Capitols\" matches none of the sweep's 4 "
+                           "tasks; did you mean \"nlp/Capitals\"?"));
+    release(&p);
+    free(text);
+}
+
 static void pairs_are_cells_or_gaps(void **state)
 {
     (void)state;
@@ -674,6 +689,7 @@ int main(void)
         TEST(models_and_tasks_keep_their_order),
         TEST(a_suite_takes_the_tasks_it_names),
         TEST(a_glob_that_matches_nothing_is_told),
+        TEST(a_model_s_glob_that_matches_nothing_is_told),
         TEST(pairs_are_cells_or_gaps),
         TEST(without_a_limit_all_instances_are_wanted),
         TEST(the_limit_of_a_suite_wins),
