@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/text.h"
 
 void grid_init(struct grid *g, size_t columns, unsigned left_columns)
 {
@@ -14,16 +15,18 @@ void grid_init(struct grid *g, size_t columns, unsigned left_columns)
 
 void grid_add(struct grid *g, const char *format, ...)
 {
-    struct buf text = { 0 };
+    struct buf text = { 0 }, safe = { 0 };
     va_list args;
     va_start(args, format);
     buf_vprintf(&text, format, args);
     va_end(args);
-    char *cell = arena_strndup(&g->arena, buf_cstr(&text), text.len);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == '|' || text.data[i] < ' ' || text.data[i] == 0x7f)
+            text.data[i] = '/'; /* a name must not break the table, nor steer a terminal */
+    text_append_safe(&safe, buf_span(&text));
+    const char *cell = arena_strdup(&g->arena, buf_cstr(&safe));
     buf_release(&text);
-    for (char *c = cell; *c; c++)
-        if (*c == '|' || (unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '/'; /* a name must not break the table, nor steer a terminal */
+    buf_release(&safe);
     g->cells = xgrow(g->cells, &g->capacity, g->count + 1, sizeof(*g->cells));
     g->cells[g->count++] = cell;
 }

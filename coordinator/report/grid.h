@@ -17,7 +17,7 @@ struct grid {
 void grid_init(struct grid *g, size_t columns, unsigned left_columns);
 /* The first row: a title a column. */
 void grid_add_header(struct grid *g, const char *const *titles);
-/* The next cell. `|` and control characters become `/`. */
+/* The next cell. `|` and control characters become `/`, those beyond ASCII \u{...}. */
 void grid_add(struct grid *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void grid_add_number(struct grid *g, double value); /* two decimals; "-" for NAN */
 /* Every row must be full. Characters count as one column each: wide ones stick out. */

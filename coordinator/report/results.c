@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/text.h"
 
 /* ---- From the store ---- */
 
@@ -195,8 +196,10 @@ void results_say_no_levels(const struct results *r, size_t model, size_t suite, 
     check(faults->count > 0);
     if (first->row != SIZE_MAX) {
         const struct task *task = task_of_row(r, suite, first->row);
-        buf_printf(out, "%s (%s): %s", task->path, task->metric_name,
-                   first->in_sota ? "SoTA: " : "");
+        text_append_safe(out, span_str(task->path));
+        buf_append_str(out, " (");
+        text_append_safe(out, span_str(task->metric_name));
+        buf_append_str(out, first->in_sota ? "): SoTA: " : "): ");
     }
     buf_append_str(out, gl_fault_text(first->kind));
     if (faults->count > 1)

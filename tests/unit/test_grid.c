@@ -96,6 +96,13 @@ static void a_name_cannot_break_the_table_or_steer_the_terminal(void **state)
            "| Task       | Score |\n"
            "|:-----------|------:|\n"
            "| a/b/c/[2J/ |  1.00 |\n");
+    /* C1's own way to begin a sequence, and a control that turns the text behind it around */
+    expect(GRID_PLAIN, 1,
+           (const char *const[]){ "a\xc2\x9b"
+                                  "2J\u202e" },
+           (const double[]){ 1 },
+           "Task               Score\n"
+           "a\\u{9B}2J\\u{202E}   1.00\n");
 }
 
 static void a_cell_is_as_long_as_its_text(void **state)
