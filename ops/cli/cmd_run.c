@@ -383,15 +383,16 @@ static void close_handles(struct run *r)
 static int take_state(struct run *r)
 {
     struct errmsg msg = { 0 };
-    if (machine_of_this_host(r->specs, r->options.sweep_count, r->options.slots, &r->machine,
-                             &msg) ||
-        file_make_dir(r->options.state, 0700, &msg))
+    if (machine_of_this_host(r->specs, r->options.sweep_count, r->options.slots, &r->machine, &msg))
         return say_error("run", EXIT_INFRASTRUCTURE, "%s", msg.text);
     if (r->options.workers > 1 && r->machine.slots.gpus_per_slot > 0)
         return say_error("run", EXIT_BAD_INPUT,
                          "--workers %u: each would take all GPUs of this machine, and models would "
                          "share them; one worker has a slot for each",
                          r->options.workers);
+    if (file_make_dir(r->options.state, 0700, &msg))
+        return say_error("run", EXIT_INFRASTRUCTURE, "%s; --state DIR keeps results elsewhere",
+                         msg.text);
     return claim_take(r->options.state, PATIENCE_MS, &r->claim);
 }
 

@@ -19,9 +19,16 @@ enum {
 };
 static const int64_t PLAIN_EVERY_NS = 5000000000;
 
+/* One that goes up a line when it is told to. */
+static bool is_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDOUT_FILENO) == 1 && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
 void progress_view_init(struct progress_view *v)
 {
-    *v = (struct progress_view){ .terminal = isatty(STDOUT_FILENO) == 1, .last_done = -1 };
+    *v = (struct progress_view){ .terminal = is_terminal(), .last_done = -1 };
 }
 
 static int64_t whole(const json_t *o, const char *key)

@@ -48,6 +48,18 @@ static bool read_count(const char *text, uint64_t max, unsigned *out)
     return true;
 }
 
+/* The last one of two would count, and nobody would connect to the first. */
+static int take_once(const char *option, const char **out)
+{
+    if (*out)
+        return say_error("run", EXIT_BAD_INPUT,
+                         "--%s: expected one endpoint, found \"%s\" and \"%s\"; muster-coordinator "
+                         "takes several",
+                         option, *out, optarg);
+    *out = optarg;
+    return 0;
+}
+
 int run_options_parse(int argc, char **argv, struct run_options *out)
 {
     enum {
@@ -76,8 +88,8 @@ int run_options_parse(int argc, char **argv, struct run_options *out)
         { NULL, 0, NULL, 0 },
     };
     *out = (struct run_options){ .workers = 1 };
-    int option;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    int option, code = 0;
+    while (code == 0 && (option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         switch (option) {
         case STATE: out->state = xstrdup(optarg); break;
         case SLOTS:
@@ -90,8 +102,8 @@ int run_options_parse(int argc, char **argv, struct run_options *out)
                 return say_error("run", EXIT_BAD_INPUT,
                                  "--workers: expected a number from 0 to 64, found \"%s\"", optarg);
             break;
-        case LISTEN: out->listen = optarg; break;
-        case OPERATORS: out->listen_operators = optarg; break;
+        case LISTEN: code = take_once("listen", &out->listen); break;
+        case OPERATORS: code = take_once("listen-operators", &out->listen_operators); break;
         case KEYS: out->keys = optarg; break;
         case INSECURE: out->insecure = true; break;
         case RETRY: out->retry_failures = true; break;
@@ -100,7 +112,7 @@ int run_options_parse(int argc, char **argv, struct run_options *out)
         default: return say_bad_option(argv, option);
         }
     }
-    int code = expect_sweeps(argc, argv, optind);
+    code = code ? code : expect_sweeps(argc, argv, optind);
     if (code)
         return code;
     out->sweep_files = argv + optind;

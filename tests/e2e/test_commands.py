@@ -2,9 +2,13 @@
 """Commands under circumstances that nobody wished for: no room for their output, no output at all,
 an option that belongs to another command, a folder that is no sweep's."""
 
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
+import termios
 from pathlib import Path
 
 from muster_e2e import BAD_INPUT, BIN, DONE, INFRASTRUCTURE, SweepTest, main, sim, synthetic
@@ -54,6 +58,39 @@ class Output(Commands):
             self.assertNotIn(b"muster-coordinator:", (self.folder / "state" / name).read_bytes())
 
 
+class Progress(Commands):
+    def on_a_terminal(self, columns, rows, **environment):
+        """What a run of twelve models shows on a terminal of that size."""
+        self.make([sim(f"model-{i}", duration="25ms") for i in range(12)],
+                  [synthetic(self.folder, [8])])
+        terminal, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        run = subprocess.Popen([BIN / "muster", "run", "sweep.yaml"], cwd=self.folder, stdout=inside,
+                               stderr=subprocess.DEVNULL, env={**os.environ, **environment})
+        os.close(inside)
+        shown = b""
+        try:
+            while some := os.read(terminal, 65536):
+                shown += some
+        except OSError:  # the other end is closed
+            pass
+        os.close(terminal)
+        self.assertEqual(run.wait(), DONE)
+        return shown.decode().partition("\r\nsweep: Complete")[0]
+
+    def test_it_fits_its_window(self):
+        shown = self.on_a_terminal(40, 10, TERM="xterm")
+        self.assertRegex(shown, r"  model-\d+ +\d+/8 ")  # the counts are in sight
+        lines = [re.sub(r"\x1b\[\d*[AK]", "", line) for line in shown.split("\r\n")]
+        self.assertLess(max(map(len, lines)), 40)
+        self.assertLess(max(int(n) for n in re.findall(r"\x1b\[(\d+)A", shown)), 10)
+
+    def test_a_dumb_terminal_gets_lines(self):
+        shown = self.on_a_terminal(80, 24, TERM="dumb")
+        self.assertIn("/96 ", shown)
+        self.assertNotIn("\x1b", shown)
+
+
 class Words(Commands):
     def test_an_option_of_another_command_is_refused_before_anything_is_ordered(self):
         sweep = self.make([sim("a", duration="100ms")], [synthetic(self.folder, [100])])
@@ -78,6 +115,11 @@ class Words(Commands):
             self.assert_refused(["status", "--connect", endpoint],
                                 f'--connect: expected tcp://HOST:PORT or ipc://PATH, found "{endpoint}"')
         self.assert_refused(["status", "--connect", "ipc:///x", "--key", "k"], "--key goes with")
+
+    def test_a_run_listens_at_one_endpoint(self):
+        for option in ("--listen", "--listen-operators"):
+            self.assert_refused(["run", "s.yaml", option, "tcp://[::1]:1", option, "tcp://[::1]:2"],
+                                f'{option}: expected one endpoint, found "tcp://[::1]:1" and "tcp://[::1]:2"')
 
     def test_help_of_a_command_is_its_help(self):
         for command in re.findall(r"^  (\w+) ", self.muster("help").out, re.MULTILINE):
