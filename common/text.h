@@ -27,6 +27,9 @@ bool text_parse_duration_ms(const char *text, int64_t *out_ms);
 /* Strict decimal numbers: the whole text, no blanks. */
 bool text_parse_u64(const char *text, uint64_t *out);
 bool text_parse_double(const char *text, double *out);
+/* "2GiB", "512 MB", "1.5TiB", or a number of bytes; a fraction of a byte may be left. False if it
+ * is none of these or negative. */
+bool text_parse_bytes(const char *text, double *out);
 /* "1h 02m", "42s", "310ms". */
 void text_format_duration(char *out, size_t out_bytes, int64_t ms);
 /* Milliseconds since 1970 -> "2031-05-01T18:00:30Z". Only 1970 to 9999: what is before or after is

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_digit(char c)
 {
@@ -78,6 +79,39 @@ bool text_parse_double(const char *text, double *out)
         return false;
     *out = value;
     return true;
+}
+
+struct byte_unit {
+    const char *name;
+    double bytes;
+};
+
+static const struct byte_unit byte_units[] = {
+    { "", 1 },         { "B", 1 },        { "kB", 1e3 },     { "KB", 1e3 },
+    { "MB", 1e6 },     { "GB", 1e9 },     { "TB", 1e12 },    { "KiB", 0x1p10 },
+    { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { "TiB", 0x1p40 },
+};
+
+bool text_parse_bytes(const char *text, double *out)
+{
+    char digits[64];
+    size_t len = strspn(text, "0123456789.");
+    double number;
+    if (len >= sizeof(digits))
+        return false;
+    memcpy(digits, text, len);
+    digits[len] = '\0';
+    if (!text_parse_double(digits, &number))
+        return false;
+    const char *unit = text + len;
+    unit += *unit == ' ';
+    for (size_t i = 0; i < sizeof(byte_units) / sizeof(byte_units[0]); i++) {
+        if (strcmp(byte_units[i].name, unit) == 0) {
+            *out = number * byte_units[i].bytes;
+            return true;
+        }
+    }
+    return false;
 }
 
 struct unit {

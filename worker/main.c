@@ -304,6 +304,8 @@ int main(int argc, char **argv)
         .gpus_per_slot = options.gpus_per_slot,
         .cores_per_slot = options.cores_per_slot,
         .slots_max = options.slots,
+        .has_memory = options.has_memory,
+        .memory_bytes = options.memory_bytes,
     };
     struct topology topology;
     if (topology_open(&source, &rules, &topology, &msg) != OK)

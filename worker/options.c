@@ -7,6 +7,7 @@
 #include "common/io/zsock.h"
 #include "common/limits.h"
 #include "common/text.h"
+#include "proto/definition/definition.h"
 #include "worker/topology/topology.h"
 
 const char worker_usage[] =
@@ -26,6 +27,9 @@ const char worker_usage[] =
     "  --slots N              at most N slots\n"
     "  --gpus-per-slot N      GPUs a slot (1); 0: slots without GPUs\n"
     "  --cores-per-slot N     cores a slot without GPUs (1)\n"
+    "  --memory SIZE          as 64GiB: what models may use of this machine, all slots together "
+    "(what\n"
+    "                         it has, less if a cgroup or Slurm allows less); 0: not limited\n"
     "  --plan                 say how the machine is shared out, and exit\n"
     "  --json                 ... as JSON\n"
     "  --topology FILE        plan for the machine in this file of lstopo instead of this one\n"
@@ -50,6 +54,7 @@ enum choice {
     TAKE_SLOTS,
     TAKE_GPUS,
     TAKE_CORES,
+    TAKE_MEMORY,
     TAKE_PLAN,
     TAKE_JSON,
     TAKE_TOPOLOGY,
@@ -71,6 +76,7 @@ static const struct option long_options[] = {
     { "slots", required_argument, NULL, TAKE_SLOTS },
     { "gpus-per-slot", required_argument, NULL, TAKE_GPUS },
     { "cores-per-slot", required_argument, NULL, TAKE_CORES },
+    { "memory", required_argument, NULL, TAKE_MEMORY },
     { "plan", no_argument, NULL, TAKE_PLAN },
     { "json", no_argument, NULL, TAKE_JSON },
     { "topology", required_argument, NULL, TAKE_TOPOLOGY },
@@ -140,6 +146,16 @@ static bool take_lifetime(const char *text, int64_t *out)
            *out <= LIFETIME_DAYS_MAX * INT64_C(86400000);
 }
 
+static bool take_memory(const char *text, struct worker_options *o)
+{
+    double bytes;
+    o->has_memory = true;
+    if (!text_parse_bytes(text, &bytes) || bytes > (double)MODEL_MEMORY_BYTES_MAX)
+        return false;
+    o->memory_bytes = (uint64_t)bytes;
+    return true;
+}
+
 static bool take_flag(bool *out)
 {
     *out = true;
@@ -166,6 +182,8 @@ static const char *take(enum choice choice, const char *text, struct worker_opti
         return take_number(text, 0, 64, &o->gpus_per_slot) ? NULL : "a number from 0 to 64";
     case TAKE_CORES:
         return take_number(text, 1, 4096, &o->cores_per_slot) ? NULL : "a number from 1 to 4096";
+    case TAKE_MEMORY:
+        return take_memory(text, o) ? NULL : "a size such as 512MB or 64GiB, up to 1 PiB";
     case TAKE_PLAN: return take_flag(&o->plan) ? NULL : "nothing";
     case TAKE_JSON: return take_flag(&o->json) ? NULL : "nothing";
     case TAKE_TOPOLOGY: return take_path(text, &o->topology) ? NULL : "a file";

@@ -19,7 +19,9 @@ struct worker_options {
     enum log_level log_level;
     unsigned slots; /* 0: as many as there are */
     unsigned gpus_per_slot, cores_per_slot;
-    int64_t lifetime_ms; /* 0: no end in sight */
+    bool has_memory;       /* what follows was given */
+    uint64_t memory_bytes; /* of all slots together; 0: not limited */
+    int64_t lifetime_ms;   /* 0: no end in sight */
     int nice;
     bool plan, json, die_with_parent, help, version;
     unsigned parent; /* with die_with_parent: its pid; 0: not told */

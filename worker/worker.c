@@ -185,6 +185,7 @@ static struct agent *worker_new_agent(const struct worker *w)
         const struct topology_slot *slot = &w->config.topology->slots[i];
         slots[i].gpus = (uint32_t)slot->gpu_count;
         slots[i].cpus = (uint32_t)slot->core_count;
+        slots[i].memory_bytes = slot->memory_bytes;
     }
     struct agent_config config = {
         .slots = slots,

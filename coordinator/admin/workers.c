@@ -29,6 +29,8 @@ static json_t *slot_status(const struct admin *a, uint32_t worker, uint32_t slot
     json_object_set_new(o, "queued", admin_count(v.queued));
     json_object_set_new(o, "gpus", admin_count(v.gpus));
     json_object_set_new(o, "cpus", admin_count(v.cpus));
+    json_object_set_new(o, "memory_bytes",
+                        v.memory_bytes > 0 ? admin_count(v.memory_bytes) : json_null());
     admin_set_use(o, &v.use);
     return o;
 }

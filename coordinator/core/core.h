@@ -228,7 +228,8 @@ struct core_slot_view {
     uint32_t queued;  /* attempts granted to it and not over */
     uint64_t attempt; /* the first of them; 0: none */
     uint32_t gpus, cpus;
-    struct msg_use use; /* since the worker started */
+    uint64_t memory_bytes; /* 0: not limited */
+    struct msg_use use;    /* since the worker started */
 };
 struct core_worker_view {
     const char *name;

@@ -96,46 +96,90 @@ void explain_put_need(const struct core_need *need, struct buf *out)
     if (need->gpus > 0) {
         buf_printf(out, "%" PRIu32 " GPU%s", need->gpus, explain_plural(need->gpus));
         if (need->gpu_memory_bytes > 0)
-            buf_printf(out, " of %.3g GiB", (double)need->gpu_memory_bytes / (double)(1 << 30));
+            buf_printf(out, " of %.4g GiB", (double)need->gpu_memory_bytes / (double)(1 << 30));
         for (size_t i = 0; i < need->gpu_type_count; i++)
             buf_printf(out, "%s%s", i ? " or " : " of type ", need->gpu_types[i]);
         between = ", ";
     }
     buf_printf(out, "%s%" PRIu32 " core%s", between, need->cpus, explain_plural(need->cpus));
     if (need->memory_bytes > 0)
-        buf_printf(out, ", %.3g GiB", (double)need->memory_bytes / (double)(1 << 30));
+        buf_printf(out, ", %.4g GiB", (double)need->memory_bytes / (double)(1 << 30));
 }
 
-/* The worker that comes closest: most GPUs, then most cores. */
-static void put_largest(const struct core *c, struct buf *out)
+/* What all slots of a worker have together, where one that is not limited limits none. */
+static struct core_offer whole_of(const struct worker *w)
+{
+    struct core_offer sum = { .memory_bytes = w->slots[0].memory_bytes };
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        const struct slot *s = &w->slots[i];
+        sum.gpus += s->gpus;
+        sum.cpus += s->cpus;
+        if (i > 0 && s->memory_bytes > 0 && sum.memory_bytes > 0)
+            sum.memory_bytes += s->memory_bytes;
+        else if (i > 0)
+            sum.memory_bytes = 0;
+    }
+    return sum;
+}
+
+/* More of what is needed, in this order, is closer; beyond the need nothing counts but to tell two
+ * apart that have enough. */
+static bool is_closer(const struct core_need *need, const struct core_offer *a,
+                      const struct core_offer *b)
+{
+    const uint64_t of_a = a->memory_bytes > 0 ? a->memory_bytes : UINT64_MAX;
+    const uint64_t of_b = b->memory_bytes > 0 ? b->memory_bytes : UINT64_MAX;
+    const uint64_t pairs[][3] = { { need->gpus, a->gpus, b->gpus },
+                                  { need->memory_bytes, of_a, of_b },
+                                  { need->cpus, a->cpus, b->cpus },
+                                  { UINT64_MAX, a->gpus, b->gpus },
+                                  { UINT64_MAX, a->cpus, b->cpus } };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        uint64_t most = pairs[i][0];
+        uint64_t x = pairs[i][1] < most ? pairs[i][1] : most;
+        uint64_t y = pairs[i][2] < most ? pairs[i][2] : most;
+        if (x != y)
+            return x > y;
+    }
+    return false;
+}
+
+void explain_put_memory(const struct core_need *need, uint64_t bytes, struct buf *out)
+{
+    if (need->memory_bytes > 0 && bytes > 0)
+        buf_printf(out, ", %.4g GiB", (double)bytes / (double)(1 << 30));
+}
+
+/* The worker that comes closest. */
+static void put_largest(const struct core *c, const struct core_need *need, struct buf *out)
 {
     const struct worker *largest = NULL;
-    uint32_t most_gpus = 0, most_cpus = 0;
+    struct core_offer most = { 0 };
     for (size_t i = 0; i < c->worker_count; i++) {
         const struct worker *w = c->workers[i];
-        uint32_t gpus = 0, cpus = 0;
-        for (uint32_t k = 0; w->session && !w->draining && k < w->slot_count; k++) {
-            gpus += w->slots[k].gpus;
-            cpus += w->slots[k].cpus;
-        }
-        if (cpus + gpus == 0 ||
-            (largest && (gpus < most_gpus || (gpus == most_gpus && cpus <= most_cpus))))
+        if (!w->session || w->draining || w->slot_count == 0)
+            continue;
+        struct core_offer whole = whole_of(w);
+        if (largest && !is_closer(need, &whole, &most))
             continue;
         largest = w;
-        most_gpus = gpus;
-        most_cpus = cpus;
+        most = whole;
     }
     if (!largest)
         return;
     const struct slot *s = &largest->slots[0];
-    buf_printf(out, "; the largest, %s, has %" PRIu32 " GPU%s", largest->name, most_gpus,
-               explain_plural(most_gpus));
-    if (most_gpus > 0 && s->gpu_memory_bytes > 0)
-        buf_printf(out, " of %.3g GiB", (double)s->gpu_memory_bytes / (double)(1 << 30));
-    if (most_gpus > 0 && c->gpu_types[s->gpu_type][0])
+    buf_printf(out, "; the largest, %s, has %" PRIu32 " GPU%s", largest->name, most.gpus,
+               explain_plural(most.gpus));
+    if (most.gpus > 0 && s->gpu_memory_bytes > 0)
+        buf_printf(out, " of %.4g GiB", (double)s->gpu_memory_bytes / (double)(1 << 30));
+    if (most.gpus > 0 && c->gpu_types[s->gpu_type][0])
         buf_printf(out, " (%s)", c->gpu_types[s->gpu_type]);
-    buf_printf(out, " and %" PRIu32 " core%s in %" PRIu32 " slot%s", most_cpus,
-               explain_plural(most_cpus), largest->slot_count, explain_plural(largest->slot_count));
+    buf_printf(out, " and %" PRIu32 " core%s", most.cpus, explain_plural(most.cpus));
+    explain_put_memory(need, most.memory_bytes, out);
+    buf_printf(out, " in %" PRIu32 " slot%s", largest->slot_count,
+               explain_plural(largest->slot_count));
+    if (largest->slot_count > GANG_SLOTS_MAX)
+        buf_printf(out, ", of which at most %d run a model together", GANG_SLOTS_MAX);
 }
 
 /* ---- The reasons ---- */
@@ -301,7 +345,7 @@ static enum explain_reason tell_waiting(struct core *c, const struct explain_nam
     buf_append_str(out, "waits: it needs ");
     explain_put_need(&m->need, out);
     buf_append_str(out, " on one worker, and none has that");
-    put_largest(c, out);
+    put_largest(c, &m->need, out);
     return EXPLAIN_TOO_LARGE;
 }
 

@@ -117,6 +117,7 @@ static void put_limit(const struct core *c, const struct model *m, const struct 
         explain_put_need(&m->need, out);
         buf_printf(out, "; it has %" PRIu32 " GPU%s and %" PRIu32 " core%s", s->gpus,
                    explain_plural(s->gpus), s->cpus, explain_plural(s->cpus));
+        explain_put_memory(&m->need, s->memory_bytes, out);
     } else if (limit == LIMIT_LIFETIME) {
         buf_append_str(out, ": ");
         explain_put_ns(out, model_load_ns(c, m));

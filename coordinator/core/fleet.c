@@ -187,6 +187,7 @@ void core_slot_view(const struct core *c, uint32_t worker, uint32_t slot,
     *out = (struct core_slot_view){
         .state = s->state, .model = s->model, .queued = s->queued, .gpus = s->gpus, .cpus = s->cpus
     };
+    out->memory_bytes = s->memory_bytes;
     out->use = s->use;
     out->lead = s->gang ? s->gang->slots[0] : NONE;
     out->is_held = s->gang && gang_is_forming(s->gang);

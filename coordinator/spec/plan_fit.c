@@ -53,15 +53,17 @@ static uint32_t share_up(uint64_t need, uint64_t each)
 }
 
 /* Slots that have together what a replica needs; there is no obstacle. */
-static uint32_t slots_of(const struct model_resources *need, const struct plan_machine *machine)
+static void take_slots(const struct model_resources *need, const struct plan_machine *machine,
+                       struct plan_fit *out)
 {
-    uint32_t by[] = { share_up(need->gpus, machine->gpus_per_slot),
-                      share_up(need->cpus, machine->cores_per_slot),
-                      share_up(need->memory_bytes, machine->memory_bytes) };
-    uint32_t most = 1;
-    for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++)
-        most = by[i] > most ? by[i] : most;
-    return most;
+    uint32_t by_gpus = share_up(need->gpus, machine->gpus_per_slot);
+    uint32_t by_cores = share_up(need->cpus, machine->cores_per_slot);
+    uint32_t by_memory = share_up(need->memory_bytes, machine->memory_bytes);
+    out->slots = by_gpus > by_cores ? by_gpus : by_cores;
+    out->slots = out->slots > 0 ? out->slots : 1;
+    out->is_for_memory = by_memory > out->slots;
+    if (out->is_for_memory)
+        out->slots = by_memory;
 }
 
 /* The fewest that it may have by its caps; 0: as many as there are. */
@@ -86,7 +88,7 @@ void plan_find_fits(struct plan_report *r, struct plan_report_model *m)
         if (fit->obstacle)
             continue;
         fits_any = true;
-        fit->slots = slots_of(&spec->definition.resources, machine);
+        take_slots(&spec->definition.resources, machine, fit);
         m->replicas_max += plan_workers(machine) * (machine->slots / fit->slots);
     }
     if (cap > 0 && m->replicas_max > cap)

@@ -1,4 +1,5 @@
 /* How the report looks to people. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/text.h"
@@ -136,6 +137,9 @@ static void put_fits(struct buf *out, const struct plan_report *r,
         put_kind(out, &r->machines[i]);
         if (fit->obstacle)
             buf_printf(out, ": %s", fit->obstacle);
+        else if (fit->is_for_memory)
+            buf_printf(out, ", for its memory: a slot has %" PRIu64 " MiB",
+                       r->machines[i].memory_bytes >> 20);
     }
     buf_append_byte(out, '\n');
 }

@@ -108,7 +108,8 @@ struct plan_counts {
 
 /* How a model stands to the machines of one kind. */
 struct plan_fit {
-    uint32_t slots;       /* of one machine, that a replica takes together; 0: it fits none */
+    uint32_t slots;     /* of one machine, that a replica takes together; 0: it fits none */
+    bool is_for_memory; /* it takes several because one has too little memory, and no other need */
     const char *obstacle; /* why it fits none; NULL: it does */
 };
 

@@ -196,34 +196,6 @@ bool yaml_duration_ms(struct yaml_doc *doc, const struct yaml_node *node, int64_
     return true;
 }
 
-struct byte_unit {
-    const char *name;
-    double bytes;
-};
-
-static const struct byte_unit byte_units[] = {
-    { "", 1 },         { "B", 1 },        { "kB", 1e3 },     { "KB", 1e3 },
-    { "MB", 1e6 },     { "GB", 1e9 },     { "TB", 1e12 },    { "KiB", 0x1p10 },
-    { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { "TiB", 0x1p40 },
-};
-
-static bool parse_bytes(struct arena *arena, const char *text, double *out)
-{
-    size_t digits = strspn(text, "0123456789.");
-    double number;
-    if (!text_parse_double(arena_strndup(arena, text, digits), &number))
-        return false;
-    const char *unit = text + digits;
-    unit += *unit == ' ';
-    for (size_t i = 0; i < sizeof(byte_units) / sizeof(byte_units[0]); i++) {
-        if (strcmp(byte_units[i].name, unit) == 0) {
-            *out = number * byte_units[i].bytes;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool yaml_bytes(struct yaml_doc *doc, const struct yaml_node *node, uint64_t min, uint64_t max,
                 uint64_t *out)
 {
@@ -232,7 +204,7 @@ bool yaml_bytes(struct yaml_doc *doc, const struct yaml_node *node, uint64_t min
     double value;
     if (!text)
         return false;
-    if (!parse_bytes(doc->arena, text, &value)) {
+    if (!text_parse_bytes(text, &value)) {
         yaml_wrong(doc, node, text, expected);
         return false;
     }

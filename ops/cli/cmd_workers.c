@@ -12,8 +12,11 @@ static void print_slot(const json_t *s)
     bool is_known = format_use(s, use);
     printf("  slot %-3lld %-9s ", ask_whole(s, "slot"), ask_text(s, "state"));
     ask_print_cell(ask_text(s, "model"), 28, true);
-    printf(" %lld queued, %lld GPUs, %lld cores%s%s", ask_whole(s, "queued"), ask_whole(s, "gpus"),
-           ask_whole(s, "cpus"), is_known ? "; " : "", use);
+    printf(" %lld queued, %lld GPUs, %lld cores", ask_whole(s, "queued"), ask_whole(s, "gpus"),
+           ask_whole(s, "cpus"));
+    if (json_is_integer(json_object_get(s, "memory_bytes")))
+        printf(", %.4g GiB", (double)ask_whole(s, "memory_bytes") / (double)(1 << 30));
+    printf("%s%s", is_known ? "; " : "", use);
     if (json_is_integer(json_object_get(s, "gang")))
         printf("; %s gang of slot %lld",
                json_is_true(json_object_get(s, "held")) ? "held for the" : "in the",

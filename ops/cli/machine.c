@@ -1,5 +1,6 @@
 #include "ops/cli/machine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ static uint32_t usable_gpus(const struct topology *t)
 /* What the replicas that this machine can hold at all take of one thing. */
 struct sizes {
     uint32_t largest, divisor; /* greatest common one; 0: nobody takes any */
+    uint32_t least;            /* of a slot, for their memory */
 };
 
 static void add_size(struct sizes *s, uint32_t size, uint32_t there)
@@ -40,6 +42,17 @@ static void add_size(struct sizes *s, uint32_t size, uint32_t there)
     s->largest = size > s->largest ? size : s->largest;
 }
 
+/* So many slots as may run a replica together have the memory for it. `units` of this thing, shared
+ * out among all slots, bring all memory with them. */
+static void add_memory(struct sizes *s, uint32_t units, uint64_t need, const struct topology *t)
+{
+    if (t->memory_bytes == 0 || need > t->memory_bytes)
+        return;
+    double share = (double)need / (double)t->memory_bytes;
+    uint32_t least = (uint32_t)ceil((double)units * share / GANG_SLOTS_MAX);
+    s->least = least > s->least ? least : s->least;
+}
+
 static void measure_replicas(const struct spec *spec, const struct topology *t, struct sizes *gpus,
                              struct sizes *cpus)
 {
@@ -47,6 +60,8 @@ static void measure_replicas(const struct spec *spec, const struct topology *t, 
         const struct model_resources *r = &spec->models[i].definition.resources;
         add_size(gpus, r->gpus, usable_gpus(t));
         add_size(cpus, r->cpus, (uint32_t)t->core_count);
+        add_memory(gpus, usable_gpus(t), r->memory_bytes, t);
+        add_memory(cpus, (uint32_t)t->core_count, r->memory_bytes, t);
     }
 }
 
@@ -56,6 +71,7 @@ static uint32_t slot_size(const struct sizes *s, unsigned slots_max)
 {
     uint32_t most = slots_max > 0 && slots_max < GANG_SLOTS_MAX ? slots_max : GANG_SLOTS_MAX;
     uint32_t least = (s->largest + most - 1) / most, size = s->divisor > 0 ? s->divisor : 1;
+    least = least > s->least ? least : s->least;
     return size > least ? size : least;
 }
 
@@ -91,6 +107,7 @@ static void measure(const struct topology *t, struct plan_machine *out)
             out->gpus_per_slot = (uint32_t)t->slots[i].gpu_count;
         if (t->slots[i].core_count > out->cores_per_slot)
             out->cores_per_slot = (uint32_t)t->slots[i].core_count;
+        out->memory_bytes = t->slots[i].memory_bytes; /* they have equal parts */
     }
 }
 

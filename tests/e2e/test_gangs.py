@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Models of one, two and four GPUs on a machine of four: hwloc is shown a file in the machine's
-place, and the models are simulated, so that no GPU is needed."""
+"""Models that take one slot or several together. For their GPUs, on a machine of four: hwloc is shown
+a file in the machine's place, and the models are simulated, so that no GPU is needed. And for their
+memory."""
 
 import os
+import signal
 import unittest
 from pathlib import Path
 
-from muster_e2e import SOURCE, SweepTest, main, sim, wait_until
+from muster_e2e import INFRASTRUCTURE, SOURCE, STOPPED, SweepTest, main, sim, wait_until
 
 SHARED = Path(os.environ.get("MUSTER_SHARED") or SOURCE.parent / "shared")
 MACHINE = SHARED / "data/topologies/power8-4gpu.xml"  # two nodes of two GPUs
@@ -65,6 +67,27 @@ class Gangs(SweepTest):
         self.assertIn("large waits: it needs 8 GPUs", why)
         self.assertIn("the largest, local-1, has 4 GPUs", why)
         run.wait()
+
+
+class Memory(SweepTest):
+    """Slurm's word for what a job has makes the machine as small as a test wants it."""
+
+    def test_a_model_gets_the_slots_that_have_its_memory(self):
+        models = [{**sim(name, duration="5ms"), "resources": {"memory": memory}}
+                  for name, memory in (("small", "1MiB"), ("large", "1000MiB"), ("huge", "2GiB"))]
+        sweep = self.make(models)
+        machine = {"SLURM_MEM_PER_NODE": "1024"}
+        plan = self.muster("plan", sweep.file, "--slots", "2", expect=INFRASTRUCTURE, **machine).out
+        self.assertIn("a replica needs 2048 MiB of memory, ", plan)
+        run = self.start(sweep, "--slots", "2", **machine)
+        self.wait_for_status(run, sweep, lambda s: s["done"] == 200)
+        slots = self.ask(sweep, "workers")["workers"][0]["slots"]
+        self.assertEqual({s["memory_bytes"] for s in slots}, {(1024 << 20) // len(slots)})
+        why = self.muster("explain", sweep.file, "huge").out
+        self.assertIn("huge waits: it needs 1 core, 2 GiB on one worker, and none has that", why)
+        self.assertIn(", 1 GiB in ", why)
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait().code, STOPPED)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ static bool open_shared(const char *name, unsigned gpus_per_slot, char *const *e
     if (access(path, R_OK))
         return false;
     struct topology_source source = { .xml_path = path, .environment = environment };
-    struct topology_rules rules = { gpus_per_slot, 1, 0 };
+    struct topology_rules rules = { .gpus_per_slot = gpus_per_slot, .cores_per_slot = 1 };
     if (topology_open(&source, &rules, t, &msg))
         fail_msg("refused: %s", msg.text);
     return true;
@@ -38,7 +38,7 @@ static void open_synthetic(const char *words, unsigned cores_per_slot, struct to
 {
     struct errmsg msg = { "" };
     struct topology_source source = { .synthetic = words };
-    struct topology_rules rules = { 1, cores_per_slot, 0 };
+    struct topology_rules rules = { .gpus_per_slot = 1, .cores_per_slot = cores_per_slot };
     if (topology_open(&source, &rules, t, &msg))
         fail_msg("refused: %s", msg.text);
 }
@@ -412,12 +412,14 @@ static void the_plan_is_json_for_programs(void **state)
     t.gpu_count = 3; /* the last one says nothing new */
     t.slot_count = 1;
     t.note_count = 1;
+    t.memory_bytes = 8192;
+    t.memory_by = "a cgroup";
     plan_print_json(&t, &out);
     assert_string_equal(
         buf_cstr(&out),
         "{\"machine\":{\"name\":\"node\xe2\x80\xae\\\"7\\\"\",\"product\":null,"
         "\"source\":\"file server.xml\",\"packages\":2,\"nodes\":2,\"cores\":8,"
-        "\"cores_usable\":6},\"gpus\":["
+        "\"cores_usable\":6,\"memory_bytes\":8192,\"memory_by\":\"a cgroup\"},\"gpus\":["
         "{\"pci\":\"0000:00:02.0\",\"pci_ids\":\"8086:3e92\",\"vendor\":\"intel\",\"index\":null,"
         "\"uuid\":null,\"model\":null,\"memory_bytes\":0,\"node\":null,\"package\":null,"
         "\"slot\":null,\"ignored\":\"integrated graphics\"},"
@@ -428,7 +430,8 @@ static void the_plan_is_json_for_programs(void **state)
         "\"uuid\":null,\"model\":null,\"memory_bytes\":0,\"node\":null,\"package\":null,"
         "\"slot\":0,\"ignored\":null}],\"slots\":["
         "{\"index\":0,\"cores\":4,\"shares_cores\":false,\"cpus\":[0,1,2,3],\"nodes\":[0],"
-        "\"gpus\":[\"0000:41:00.0\"],\"env\":{\"CUDA_DEVICE_ORDER\":\"PCI_BUS_ID\","
+        "\"memory_bytes\":null,\"gpus\":[\"0000:41:00.0\"],\"env\":{\"CUDA_DEVICE_ORDER\":\"PCI_"
+        "BUS_ID\","
         "\"CUDA_VISIBLE_DEVICES\":\"0\"}}],\"gangs\":[],\"notes\":[\"slot 0: its cores are on node "
         "0, since "
         "nothing says where its GPUs are attached\"]}\n");

@@ -111,7 +111,9 @@ struct core *disk_restore(struct world *w, const struct core_config *config)
     for (uint32_t i = 0; i < l->account_count; i++)
         core_add_account(core, l->accounts[i].parent, l->accounts[i].weight);
     for (uint32_t m = 0; m < l->model_count; m++) {
-        core_add_model(core, &(struct core_need){ .gpus = l->models[m].gpus, .cpus = 1 });
+        core_add_model(core, &(struct core_need){ .gpus = l->models[m].gpus,
+                                                  .cpus = 1,
+                                                  .memory_bytes = l->models[m].memory_bytes });
         core_set_rules(core, m, &l->models[m].rules);
     }
     for (uint32_t t = 0; t < l->task_count; t++)

@@ -100,13 +100,20 @@ static uint32_t slots_of(const struct agent_effect *e)
 static void check_slots(struct world *w, const struct sim_host *h)
 {
     const struct sim_worker *k = h->worker;
+    const struct sim_machine *m = &w->load.machines[k->machine];
+    const struct sim_model *needs = &w->load.models[h->model];
     uint32_t gpus = 0;
+    uint64_t memory_bytes = 0;
     for (uint32_t i = 0; i < SIM_SLOTS_MAX; i++) {
         if (k->hosts[i] && (k->hosts[i]->holds & h->holds))
             world_fail(w, "%s#%u: a second host in slot %u", k->name, k->serial, i);
-        gpus += (h->holds >> i & 1) * w->load.machines[k->machine].gpus;
+        gpus += (h->holds >> i & 1) * m->gpus;
+        memory_bytes += (h->holds >> i & 1) * m->memory_bytes;
     }
-    if (gpus < w->load.models[h->model].gpus)
+    if (m->memory_bytes > 0 && memory_bytes < needs->memory_bytes)
+        world_fail(w, "%s#%u slot %u: model %u has %llu bytes, too few", k->name, k->serial,
+                   h->slot, h->model, (unsigned long long)memory_bytes);
+    if (gpus < needs->gpus)
         world_fail(w, "%s#%u slot %u: model %u has %u GPUs, too few", k->name, k->serial, h->slot,
                    h->model, gpus);
 }

@@ -342,7 +342,8 @@ static void check_caps(struct world *w, const struct seen_attempt *a)
 static void check_fit(struct world *w, const struct seen_session *s, const struct core_effect *e)
 {
     const struct sim_machine *m = &w->load.machines[fleet_machine(s->worker->name)];
-    uint32_t needed = w->load.models[e->as.grant.model].gpus;
+    const struct sim_model *model = &w->load.models[e->as.grant.model];
+    uint32_t needed = model->gpus;
     uint32_t slots = 1 + e->as.grant.member_count;
     bool are_there = e->as.grant.slot < m->slot_count;
     for (uint32_t i = 0; i < e->as.grant.member_count; i++)
@@ -351,6 +352,10 @@ static void check_fit(struct world *w, const struct seen_session *s, const struc
         world_fail(w, "attempt %llx needs %u GPUs; %u slots of %s, slot %u first, have %u",
                    (unsigned long long)e->as.grant.attempt, needed, slots, s->worker->name,
                    e->as.grant.slot, are_there ? slots * m->gpus : 0);
+    if (m->memory_bytes > 0 && model->memory_bytes > slots * m->memory_bytes)
+        world_fail(w, "attempt %llx needs %llu bytes; %u slots of %s have %llu",
+                   (unsigned long long)e->as.grant.attempt, (unsigned long long)model->memory_bytes,
+                   slots, s->worker->name, (unsigned long long)(slots * m->memory_bytes));
 }
 
 static void granted(struct world *w, const struct core_effect *e)

@@ -262,6 +262,7 @@ static void complete_grant(struct world *w, struct sim_worker *k, struct agent_e
     const struct sim_model *m = &w->load.models[model];
     e->as.grant.needs = (struct agent_needs){ .gpus = m->gpus,
                                               .cpus = 1,
+                                              .memory_bytes = m->memory_bytes,
                                               .timeout_ns = m->timeout_ns,
                                               .load_timeout_ns = m->load_timeout_ns };
     oracle_granted_here(w, k, e->as.grant.attempt);
@@ -418,7 +419,9 @@ static struct agent *new_agent(const struct world *w, const struct sim_worker *k
     const struct sim_machine *m = &w->load.machines[k->machine];
     struct agent_slot_config slots[SIM_SLOTS_MAX];
     for (uint32_t i = 0; i < m->slot_count; i++)
-        slots[i] = (struct agent_slot_config){ .gpus = m->gpus, .cpus = 1 };
+        slots[i] = (struct agent_slot_config){ .gpus = m->gpus,
+                                               .cpus = 1,
+                                               .memory_bytes = m->memory_bytes };
     return agent_new(&(struct agent_config){ .slots = slots,
                                              .slot_count = m->slot_count,
                                              .unacked_bytes_max = w->load.unacked_bytes_max,

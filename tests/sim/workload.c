@@ -90,6 +90,22 @@ static void draw_long(struct workload *l)
     }
 }
 
+/* In one sweep of three memory is short too: models may need that of several slots, and no more
+ * than the first machine has. */
+static void draw_memory(struct workload *l)
+{
+    struct rng r;
+    rng_seed(&r, rng_mix(l->seed, 17, 0, 0));
+    if (rng_below(&r, 3) > 0)
+        return;
+    for (uint32_t i = 0; i < l->machine_count; i++)
+        l->machines[i].memory_bytes = i > 0 && rng_below(&r, 4) == 0 ? 0 : draw(&r, 8, 24);
+    const struct sim_machine *first = &l->machines[0];
+    for (uint32_t i = 0; i < l->model_count; i++)
+        if (rng_below(&r, 2) == 0)
+            l->models[i].memory_bytes = draw(&r, 1, first->slot_count * first->memory_bytes);
+}
+
 /* Half of the sweeps share: two users, of whom one has two sweeps, and perhaps shares of models. */
 static void draw_accounts(struct workload *l)
 {
@@ -218,6 +234,7 @@ void workload_init(struct workload *l, const struct sim_options *options,
     draw_machines(l, &r, machines);
     draw_runs(l);
     draw_long(l);
+    draw_memory(l);
     draw_tasks(l, &r, instances);
     draw_cells(l, &r);
     fill_catalog(l);

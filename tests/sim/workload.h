@@ -31,6 +31,7 @@ enum nature {
 struct sim_model {
     struct core_rules rules;
     uint32_t gpus;
+    uint64_t memory_bytes; /* 0: no need stated */
     uint32_t inflight;
     uint32_t run_max; /* instances of a request */
     int64_t load_ns, load_timeout_ns;
@@ -47,7 +48,8 @@ struct sim_task {
 
 struct sim_machine {
     uint32_t slot_count;
-    uint32_t gpus; /* of each slot */
+    uint32_t gpus;         /* of each slot */
+    uint64_t memory_bytes; /* of each slot; 0: not limited */
     struct place places[SIM_SLOTS_MAX];
     const char *gpu_type;
     bool is_old;          /* its worker's software is of before parts of attempts */

@@ -90,6 +90,36 @@ TEST(no_slot_and_no_gang_is_large_enough)
         "has 1 GPU and 4 cores");
 }
 
+static struct core_event hello_with_memory(const char *name, uint8_t id, uint32_t slots,
+                                           uint64_t memory_bytes)
+{
+    static struct msg_slot all[8];
+    struct core_event e = hello(name, id, slots);
+    for (uint32_t i = 0; i < slots; i++) {
+        all[i] = e.as.hello.slots[i];
+        all[i].memory_bytes = memory_bytes;
+    }
+    e.as.hello.slots = all;
+    e.as.hello.peer = id;
+    return e;
+}
+
+/* Two workers: what is short decides which of them is the largest. */
+TEST(no_worker_has_the_memory)
+{
+    add_model(b, &(struct core_need){ .cpus = 1, .memory_bytes = 512ull << 30 }, 100);
+    step(b, hello_with_memory("many-cores", 1, 4, 1ull << 30));
+    step(b, hello_with_memory("much-memory", 2, 2, 100ull << 30));
+    expect_model(b, 0, EXPLAIN_TOO_LARGE,
+                 "qwen-72b waits: it needs 1 core, 512 GiB on one worker, and none has that; the "
+                 "largest, much-memory, has 2 GPUs and 8 cores, 200 GiB in 2 slots");
+    expect_worker(
+        b, 1, EXPLAIN_IDLE,
+        "much-memory is idle: of 2 slots 0 run, 2 are idle: of qwen-72b, with 100 instances to "
+        "go, the slot has not the GPUs, cores and memory that it needs: 1 core, 512 GiB; it has "
+        "1 GPU and 4 cores, 100 GiB");
+}
+
 TEST(waiting_for_its_load)
 {
     one_model(b, 1);
@@ -421,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_worker),
         cmocka_unit_test(no_slot_and_no_gang_is_large_enough),
+        cmocka_unit_test(no_worker_has_the_memory),
         cmocka_unit_test(waiting_for_its_load),
         cmocka_unit_test(waiting_for_its_first_load),
         cmocka_unit_test(running_and_done),

@@ -266,6 +266,30 @@ static const struct plan_machine clusters[] = {
       .gpu_memory_bytes = 16ull << 30 },
 };
 
+static void slots_that_are_taken_for_memory_alone_are_told(void **state)
+{
+    (void)state;
+    struct plan plan = make_plan();
+    struct plan_machine machine = { .slots = 8, .gpus_per_slot = 1, .cores_per_slot = 4 };
+    static const struct {
+        uint64_t memory_bytes;
+        uint32_t slots;
+        bool is_for_memory;
+    } cases[] = { { 0, 2, false }, { 4ull << 30, 2, false }, { 3ull << 30, 3, true } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        machine.memory_bytes = cases[i].memory_bytes;
+        struct plan_report r = report_on(&plan, &machine, 1, NULL);
+        struct buf text = { 0 };
+        plan_report_text(&r, &text);
+        assert_int_equal(r.models[0].fits[0].slots, cases[i].slots);
+        bool is_told = strstr(buf_cstr(&text), "3 slots together on this machine, for its memory: "
+                                               "a slot has 3072 MiB\n");
+        assert_int_equal(is_told, cases[i].is_for_memory);
+        buf_release(&text);
+        plan_report_release(&r);
+    }
+}
+
 static void a_cluster_is_asked_group_by_group(void **state)
 {
     (void)state;
@@ -713,6 +737,7 @@ int main(void)
         cmocka_unit_test(measured_jobs_last_a_minute),
         cmocka_unit_test(a_slow_model_has_no_more_jobs_than_instances),
         cmocka_unit_test(a_replica_must_fit_into_a_slot_or_several),
+        cmocka_unit_test(slots_that_are_taken_for_memory_alone_are_told),
         cmocka_unit_test(a_cluster_is_asked_group_by_group),
         cmocka_unit_test(what_is_expected_of_models_is_a_forecast),
         cmocka_unit_test(a_cap_holds_the_forecast_up),

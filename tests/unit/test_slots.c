@@ -57,7 +57,9 @@ static struct topology_gpu *add_gpu(struct topology *t, enum gpu_vendor vendor, 
 static void share(struct topology *t, unsigned gpus_per_slot, unsigned cores_per_slot,
                   unsigned slots_max)
 {
-    struct topology_rules rules = { gpus_per_slot, cores_per_slot, slots_max };
+    struct topology_rules rules = { .gpus_per_slot = gpus_per_slot,
+                                    .cores_per_slot = cores_per_slot,
+                                    .slots_max = slots_max };
     struct errmsg msg = { "" };
     gpu_number(t);
     if (topology_share(t, &rules, &msg))
@@ -67,7 +69,8 @@ static void share(struct topology *t, unsigned gpus_per_slot, unsigned cores_per
 static err share_fails(struct topology *t, unsigned gpus_per_slot, unsigned cores_per_slot,
                        struct errmsg *msg)
 {
-    struct topology_rules rules = { gpus_per_slot, cores_per_slot, 0 };
+    struct topology_rules rules = { .gpus_per_slot = gpus_per_slot,
+                                    .cores_per_slot = cores_per_slot };
     return topology_share(t, &rules, msg);
 }
 
@@ -360,8 +363,82 @@ static void slots_are_capped(void **state)
     t.slot_count = 0;
     share(&t, 1, 1, 0);
     assert_int_equal(t.slot_count, SLOTS_MAX);
-    struct topology_rules rules = { 1, 1, SLOTS_MAX + 1 };
+    struct topology_rules rules = { .gpus_per_slot = 1,
+                                    .cores_per_slot = 1,
+                                    .slots_max = SLOTS_MAX + 1 };
     assert_int_equal(topology_share(&t, &rules, &msg), ERR_LIMIT);
+    topology_release(&t);
+}
+
+/* --- memory --- */
+
+/* Four slots, the memory of each of which is checked; 0: not limited. */
+static void expect_shares(struct topology t, const struct topology_rules *rules, uint64_t each)
+{
+    struct topology_slot slots[4] = { 0 };
+    t.slots = slots;
+    t.slot_count = 4;
+    share_memory(&t, rules);
+    for (size_t s = 0; s < t.slot_count; s++)
+        assert_int_equal(slots[s].memory_bytes, each);
+    arena_release(&t.arena);
+}
+
+static void slots_share_memory_equally(void **state)
+{
+    (void)state;
+    const uint64_t gib = 1ull << 30;
+    const struct topology_rules found = topology_rules_default();
+    const struct topology_rules given = { .has_memory = true, .memory_bytes = 400 };
+    const struct topology_rules unlimited = { .has_memory = true };
+    expect_shares((struct topology){ .memory_bytes = 0 }, &found, 0);
+    expect_shares((struct topology){ .memory_bytes = 64 * gib }, &found, 16 * gib);
+    expect_shares((struct topology){ .memory_bytes = 64 * gib }, &given, 100);
+    expect_shares((struct topology){ .memory_bytes = 64 * gib }, &unlimited, 0);
+    expect_shares((struct topology){ .memory_bytes = 3 }, &found, 1); /* 0 would be no limit */
+}
+
+/* Two machines of a kind never have the same memory to the page, and their slots are alike. */
+static void shares_are_rounded_down_by_a_64th_at_most(void **state)
+{
+    (void)state;
+    const struct topology_rules found = topology_rules_default();
+    for (uint64_t bytes = 4; bytes < 1ull << 50; bytes += bytes / 3 + 1) {
+        struct topology_slot slot = { 0 };
+        struct topology t = { .slots = &slot, .slot_count = 1, .memory_bytes = bytes };
+        share_memory(&t, &found);
+        assert_in_range(slot.memory_bytes, bytes - bytes / 64, bytes);
+    }
+    expect_shares((struct topology){ .memory_bytes = 1081884672000 }, &found, 125ull << 31);
+    expect_shares((struct topology){ .memory_bytes = 1081884500000 }, &found, 125ull << 31);
+}
+
+/* As `ulimit -v` limits each process, however many slots there are. */
+static void a_process_limit_is_one_of_each_slot(void **state)
+{
+    (void)state;
+    const struct topology_rules found = topology_rules_default();
+    struct topology t = { .memory_bytes = 4000,
+                          .process_memory_bytes = 100,
+                          .process_memory_by = "RLIMIT_AS" };
+    expect_shares(t, &found, 100);
+    t.process_memory_bytes = 5000;
+    expect_shares(t, &found, 1000);
+}
+
+static void a_gang_has_the_memory_of_its_slots(void **state)
+{
+    (void)state;
+    const unsigned pair[] = { 0, 2 };
+    struct topology t;
+    struct arena arena = { 0 };
+    make_machine(&t, 1, 1, 4);
+    t.memory_bytes = 4096;
+    share(&t, 1, 1, 0);
+    assert_int_equal(topology_join(&t, pair, 2, &arena).memory_bytes, 2048);
+    t.slots[2].memory_bytes = 0;
+    assert_int_equal(topology_join(&t, pair, 2, &arena).memory_bytes, 0);
+    arena_release(&arena);
     topology_release(&t);
 }
 
@@ -447,7 +524,8 @@ static void any_machine_is_shared_out_soundly(void **state)
         struct topology t;
         make_random_machine(&t, &rng);
         unsigned per_slot = (unsigned)rng_below(&rng, 5);
-        struct topology_rules rules = { per_slot, 1 + (unsigned)rng_below(&rng, 3), 0 };
+        struct topology_rules rules = { .gpus_per_slot = per_slot,
+                                        .cores_per_slot = 1 + (unsigned)rng_below(&rng, 3) };
         size_t nvidia = count_usable(&t, GPU_NVIDIA), amd = count_usable(&t, GPU_AMD);
         gpu_number(&t);
         if (topology_share(&t, &rules, NULL) == OK) {
@@ -634,6 +712,10 @@ int main(void)
         cmocka_unit_test(the_largest_slot_has_all_cores),
         cmocka_unit_test(no_gpus_may_be_wanted_on_a_machine_with_gpus),
         cmocka_unit_test(slots_are_capped),
+        cmocka_unit_test(slots_share_memory_equally),
+        cmocka_unit_test(shares_are_rounded_down_by_a_64th_at_most),
+        cmocka_unit_test(a_process_limit_is_one_of_each_slot),
+        cmocka_unit_test(a_gang_has_the_memory_of_its_slots),
         cmocka_unit_test(any_machine_is_shared_out_soundly),
         cmocka_unit_test(gpus_are_told_from_displays),
         cmocka_unit_test(only_displays_and_accelerators_are_looked_at),

@@ -36,6 +36,18 @@ static size_t count_cores(const struct topology_slot *slot, size_t so_far)
     return slot->core_count > so_far ? slot->core_count : so_far;
 }
 
+/* One of them that is not limited limits none. */
+static uint64_t join_memory(const struct topology *t, const unsigned *slots, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (t->slots[slots[i]].memory_bytes == 0)
+            return 0;
+        sum += t->slots[slots[i]].memory_bytes;
+    }
+    return sum;
+}
+
 struct topology_slot topology_join(const struct topology *t, const unsigned *slots, size_t count,
                                    struct arena *arena)
 {
@@ -66,6 +78,7 @@ struct topology_slot topology_join(const struct topology *t, const unsigned *slo
     qsort(all_gpus, out.gpu_count, sizeof(const struct topology_gpu *), compare_gpu);
     out.cpu_count = sort_unique(all_cpus, out.cpu_count);
     out.node_count = sort_unique(all_nodes, out.node_count);
+    out.memory_bytes = join_memory(t, slots, count);
     out.cpus = all_cpus;
     out.nodes = all_nodes;
     out.gpus = all_gpus;

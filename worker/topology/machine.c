@@ -7,6 +7,7 @@
 #include <hwloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Every core of the machine, whether we may use it or not: a GPU is attached to cores. */
 struct seen_core {
@@ -321,6 +322,33 @@ static void describe_machine(struct topology *t, const struct topology_source *s
     t->core_total = seen->core_count;
 }
 
+/* What the kernel says of all nodes together, 0: nothing. Memory that was added to a virtual
+ * machine while it ran may be missing in what it says of each. */
+static uint64_t all_memory(hwloc_topology_t hwloc)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    bool is_known = hwloc_topology_is_thissystem(hwloc) && pages > 0 && page_bytes > 0;
+    return is_known ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+}
+
+/* Of the nodes that this process may have memory of. That of GPUs is no memory for programs, though
+ * some machines show it as nodes. */
+static void measure_memory(struct topology *t, hwloc_topology_t hwloc)
+{
+    hwloc_const_nodeset_t allowed = hwloc_topology_get_allowed_nodeset(hwloc);
+    uint64_t all = all_memory(hwloc);
+    for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_NUMANODE, n));) {
+        bool is_ours = hwloc_bitmap_isset(allowed, n->os_index) &&
+                       !(n->subtype && strcmp(n->subtype, "GPUMemory") == 0);
+        if (is_ours)
+            t->memory_bytes += n->attr->numanode.local_memory;
+        else
+            all = 0;
+    }
+    t->memory_bytes = all > t->memory_bytes ? all : t->memory_bytes;
+    t->memory_by = t->memory_bytes > 0 ? "the machine" : NULL;
+}
+
 err topology_discover(const struct topology_source *source, struct topology *t, bool *out_is_live,
                       struct errmsg *msg)
 {
@@ -335,6 +363,7 @@ err topology_discover(const struct topology_source *source, struct topology *t, 
     if (e)
         goto done;
     describe_machine(t, source, &seen);
+    measure_memory(t, seen.hwloc);
     e = keep_cores(t, &seen, msg);
     if (!e)
         e = keep_gpus(t, &seen, msg);

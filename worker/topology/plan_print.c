@@ -16,6 +16,11 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
+static double gib(uint64_t bytes)
+{
+    return (double)bytes / (double)(1 << 30);
+}
+
 static size_t count_ignored(const struct topology *t)
 {
     size_t count = 0;
@@ -75,6 +80,8 @@ static void text_machine(const struct topology *t, struct buf *out)
     buf_printf(out, ", %zu GPU%s", gpus, plural(gpus));
     if (ignored)
         buf_printf(out, ", %zu ignored", ignored);
+    if (t->memory_bytes > 0)
+        buf_printf(out, ", %.4g GiB of memory (%s)", gib(t->memory_bytes), t->memory_by);
     buf_printf(out, "; %zu slot%s\n", t->slot_count, plural(t->slot_count));
 }
 
@@ -101,7 +108,7 @@ static void text_gpu(const struct topology_gpu *gpu, struct buf *out)
         append_safe(out, gpu->model);
     }
     if (gpu->memory_bytes)
-        buf_printf(out, " %.0f GiB", (double)gpu->memory_bytes / (double)(1 << 30));
+        buf_printf(out, " %.0f GiB", gib(gpu->memory_bytes));
 }
 
 static void text_slot(const struct topology_slot *slot, struct arena *scratch, struct buf *out)
@@ -110,6 +117,8 @@ static void text_slot(const struct topology_slot *slot, struct arena *scratch, s
                plural(slot->node_count), topology_list_text(slot->nodes, slot->node_count, scratch),
                slot->shares_cores ? "shares " : "", slot->core_count, plural(slot->core_count),
                topology_list_text(slot->cpus, slot->cpu_count, scratch));
+    if (slot->memory_bytes > 0)
+        buf_printf(out, ", %.4g GiB", gib(slot->memory_bytes));
     for (size_t i = 0; i < slot->gpu_count; i++)
         text_gpu(slot->gpus[i], out);
     buf_append_byte(out, ';');
@@ -188,6 +197,15 @@ static void json_numbers(struct buf *out, const char *key, const unsigned *numbe
     buf_append_byte(out, ']');
 }
 
+/* ,"memory_bytes":1024 or, where it is not limited, ,"memory_bytes":null */
+static void json_memory(struct buf *out, uint64_t bytes)
+{
+    if (bytes > 0)
+        buf_printf(out, ",\"memory_bytes\":%llu", (unsigned long long)bytes);
+    else
+        buf_append_str(out, ",\"memory_bytes\":null");
+}
+
 /* Numbers that may be unknown are -1 in C and null in JSON. */
 static void json_maybe(struct buf *out, const char *key, int number)
 {
@@ -233,6 +251,7 @@ static void json_slot(struct buf *out, const struct topology_slot *slot, struct 
                slot->core_count, slot->shares_cores ? "true" : "false");
     json_numbers(out, "cpus", slot->cpus, slot->cpu_count);
     json_numbers(out, "nodes", slot->nodes, slot->node_count);
+    json_memory(out, slot->memory_bytes);
     buf_append_str(out, ",\"gpus\":[");
     for (size_t i = 0; i < slot->gpu_count; i++)
         buf_printf(out, "%s\"%s\"", i ? "," : "", slot->gpus[i]->pci);
@@ -267,8 +286,11 @@ static void json_machine(struct buf *out, const struct topology *t)
     json_text(out, span_str(t->name));
     json_member(out, "product", t->product);
     json_member(out, "source", t->source);
-    buf_printf(out, ",\"packages\":%zu,\"nodes\":%zu,\"cores\":%zu,\"cores_usable\":%zu}",
+    buf_printf(out, ",\"packages\":%zu,\"nodes\":%zu,\"cores\":%zu,\"cores_usable\":%zu",
                t->package_count, t->node_count, t->core_total, t->core_count);
+    json_memory(out, t->memory_bytes);
+    json_member(out, "memory_by", t->memory_by);
+    buf_append_byte(out, '}');
 }
 
 void plan_print_json(const struct topology *t, struct buf *out)

@@ -1,4 +1,5 @@
-/* From what there is to slots: which GPUs go together. The cores follow in share_cores.c. */
+/* From what there is to slots: which GPUs go together. The cores follow in share_cores.c, memory in
+ * share_memory.c. */
 #include "common/buf.h"
 #include "common/limits.h"
 #include "worker/topology/topology_private.h"
@@ -185,6 +186,7 @@ err topology_share(struct topology *t, const struct topology_rules *rules, struc
         return e;
     for (size_t s = 0; s < t->slot_count; s++)
         t->slots[s].index = (unsigned)s;
+    share_memory(t, rules);
     place_slots(t);
     note_spans(t);
     return OK;

@@ -1,7 +1,8 @@
-/* The door: discover, ask NVML, respect what was given, share out. */
+/* The door: discover, ask NVML, respect what was given and what is allowed, share out. */
 #include "worker/topology/topology.h"
 
 #include "common/buf.h"
+#include "worker/topology/memory.h"
 #include "worker/topology/topology_private.h"
 
 static void ask_nvml(const struct topology_source *source, struct topology *t, bool is_live)
@@ -20,6 +21,21 @@ static void ask_nvml(const struct topology_source *source, struct topology *t, b
         gpu_apply_nvml(t, &nvml);
 }
 
+/* What the machine has, unless somebody allows us less of it. */
+static void limit_memory(const struct topology_source *source, struct topology *t, bool is_live)
+{
+    if (!is_live || source->xml_path)
+        return;
+    struct memory_source ask = { .proc_self = "/proc/self", .environment = source->environment };
+    struct memory_limit together = memory_limit_of(&ask), each = memory_limit_of_each_process();
+    if (together.by && (t->memory_bytes == 0 || together.bytes < t->memory_bytes)) {
+        t->memory_bytes = together.bytes;
+        t->memory_by = together.by;
+    }
+    t->process_memory_bytes = each.by ? each.bytes : 0;
+    t->process_memory_by = each.by;
+}
+
 err topology_open(const struct topology_source *source, const struct topology_rules *rules,
                   struct topology *out, struct errmsg *msg)
 {
@@ -28,6 +44,7 @@ err topology_open(const struct topology_source *source, const struct topology_ru
     err e = topology_discover(source, out, &is_live, msg);
     if (!e) {
         ask_nvml(source, out, is_live);
+        limit_memory(source, out, is_live);
         gpu_number(out);
         if (source->environment)
             gpu_apply_environment(out, source->environment);

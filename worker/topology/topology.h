@@ -1,11 +1,11 @@
-/* What a machine has (packages, NUMA nodes, cores, GPUs) and how it is shared out as slots.
+/* What a machine has (packages, NUMA nodes, cores, memory, GPUs) and how it is shared out as slots.
  *
  * A slot is what one model runs on: cores, the memory nodes beside them, and GPUs near both.
  * Everything is decided once, at start; nothing here changes later.
  *
- * What is respected: the cpuset and affinity of this process, and the GPUs that somebody else
- * (Slurm, a container) has already chosen through CUDA_VISIBLE_DEVICES, NVIDIA_VISIBLE_DEVICES or
- * ROCR_VISIBLE_DEVICES. */
+ * What is respected: the cpuset and affinity of this process, its limits of memory, and the GPUs
+ * that somebody else (Slurm, a container) has already chosen through CUDA_VISIBLE_DEVICES,
+ * NVIDIA_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES. */
 #ifndef MUSTER_WORKER_TOPOLOGY_TOPOLOGY_H
 #define MUSTER_WORKER_TOPOLOGY_TOPOLOGY_H
 
@@ -69,6 +69,7 @@ struct topology_slot {
     bool shares_cores;     /* a node has fewer cores than slots: they use them together */
     const unsigned *nodes; /* os indexes, ascending: memory beside the cores */
     size_t node_count;
+    uint64_t memory_bytes;                  /* for what runs in it; 0: not limited */
     const struct topology_gpu *const *gpus; /* of one vendor, in PCI order */
     size_t gpu_count;
     struct place place; /* of its first GPU, else of its cores */
@@ -83,6 +84,10 @@ struct topology {
     size_t core_count;
     struct topology_node *nodes; /* `nodes_used` of them */
     size_t nodes_used;
+    uint64_t memory_bytes;         /* of all slots together; 0: not known */
+    const char *memory_by;         /* who says so: "the machine", "a cgroup"; NULL: nobody */
+    uint64_t process_memory_bytes; /* of one process; 0: not limited */
+    const char *process_memory_by;
     struct topology_gpu *gpus; /* in PCI order, the ignored ones too */
     size_t gpu_count;
     struct topology_slot *slots;
@@ -95,8 +100,8 @@ struct topology {
 struct topology_source {
     const char *xml_path;     /* a file as lstopo writes it; NULL: this machine */
     const char *synthetic;    /* hwloc's words for a machine, as "pack:2 core:8 pu:2"; or NULL */
-    char *const *environment; /* where *_VISIBLE_DEVICES are looked up; NULL: they are not, which is
-                                 right for a file of another machine */
+    char *const *environment; /* where *_VISIBLE_DEVICES and Slurm's variables are looked up; NULL:
+                                 they are not, which is right for a file of another machine */
     const char *nvml_path;    /* NULL: libnvidia-ml.so.1 for this machine, none for a file */
 };
 
@@ -104,6 +109,8 @@ struct topology_rules {
     unsigned gpus_per_slot;  /* 0: slots without GPUs, also on a machine that has some */
     unsigned cores_per_slot; /* of slots without GPUs; at least 1 */
     unsigned slots_max;      /* 0: as many as there are, up to SLOTS_MAX */
+    bool has_memory;         /* what follows counts, and not what is found */
+    uint64_t memory_bytes;   /* of all slots together; 0: not limited */
 };
 
 static inline struct topology_rules topology_rules_default(void)

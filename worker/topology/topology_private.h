@@ -8,8 +8,8 @@
 
 enum { GPUS_MAX = 1024, CORES_MAX = 65536, GPU_PATH_MAX = 64 };
 
-/* machine.c: fill names, counts, cores, nodes and gpus (ignored: the classification's word) from
- * hwloc. *out_is_live: the topology is of the machine we run on. */
+/* machine.c: fill names, counts, cores, nodes, memory and gpus (ignored: the classification's word)
+ * from hwloc. *out_is_live: the topology is of the machine we run on. */
 err topology_discover(const struct topology_source *source, struct topology *t, bool *out_is_live,
                       struct errmsg *msg);
 
@@ -47,6 +47,9 @@ void share_cores_by_gpus(struct topology *t);
 /* Makes the slots, of `per_slot` cores each and at most `slots_max`, in node order; inside one node
  * if any node has that many, else inside a package, else anywhere. */
 void share_cores_alone(struct topology *t, size_t per_slot, size_t slots_max);
+
+/* share_memory.c: give each slot its memory. */
+void share_memory(struct topology *t, const struct topology_rules *rules);
 
 /* place.c: say where each slot is. They have their GPUs and nodes. */
 void place_slots(struct topology *t);
