@@ -42,8 +42,12 @@ static err make_private_dir(const char *dir, struct errmsg *msg)
 static err write_public(const char *dir, const struct key_file *own, struct errmsg *msg)
 {
     char *path = keys_path(dir, "coordinator.pub"), *line;
+    struct buf there = { 0 };
     line = xformat("coordinator %s\n", own->public_key);
-    err e = file_write_atomic(path, span_str(line), 0644, msg);
+    err e = file_read(path, KEY_FILE_BYTES_MAX, &there, NULL);
+    if (e || !span_equal(buf_span(&there), span_str(line)))
+        e = file_write_atomic(path, span_str(line), 0644, msg);
+    buf_release(&there);
     free(line);
     free(path);
     return e;
@@ -60,11 +64,17 @@ static err make_own(const char *dir, const char *path, struct key_file *own, str
     return e;
 }
 
-static err read_own(const char *path, struct key_file *own, struct errmsg *msg)
+static err read_own(const char *dir, const char *path, struct key_file *own, struct errmsg *msg)
 {
     err e = key_read(path, own, msg);
-    if (e || own->role == KEY_COORDINATOR)
+    if (e)
         return e;
+    if (own->role == KEY_COORDINATOR) {
+        /* It may have been removed, or be of a key that was here before this one came back. In a
+         * folder that cannot be written it stays so: it helps people, and this key counts. */
+        (void)write_public(dir, own, NULL);
+        return OK;
+    }
     key_forget(own);
     return err_say(msg, ERR_INVALID, "%s: expected a coordinator's key, found the key of a %s",
                    path, key_role_text(own->role));
@@ -73,7 +83,7 @@ static err read_own(const char *path, struct key_file *own, struct errmsg *msg)
 static err make_or_read_own(const char *dir, struct key_file *own, struct errmsg *msg)
 {
     char *path = keys_path(dir, "coordinator.key");
-    err e = file_is_absent(path) ? make_own(dir, path, own, msg) : read_own(path, own, msg);
+    err e = file_is_absent(path) ? make_own(dir, path, own, msg) : read_own(dir, path, own, msg);
     free(path);
     return e;
 }

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "common/buf.h"
 #include "common/io/file.h"
 #include "coordinator/access/allowed.h"
 #include "coordinator/access/keys.h"
@@ -115,6 +116,30 @@ static void a_secret_that_a_killed_one_left_is_removed(void **state)
     free(left);
 }
 
+/* Who makes a key elsewhere copies it: that of another pair would let nobody in. */
+static void the_public_key_is_that_of_the_secret_one(void **state)
+{
+    const char *dir = *state;
+    static const char *const wrong[] = { NULL, "", "coordinator " KEY "\n" };
+    char *path = keys_path(dir, "coordinator.pub");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct key_file own;
+        struct buf there = { 0 };
+        assert_int_equal(keys_prepare(dir, &own, NULL), OK);
+        key_forget(&own);
+        assert_int_equal(remove(path), 0);
+        if (wrong[i])
+            write_list(path, wrong[i]);
+        assert_int_equal(keys_prepare(dir, &own, NULL), OK);
+        key_forget(&own);
+        assert_int_equal(file_read(path, 1000, &there, NULL), OK);
+        assert_int_equal(strncmp(buf_cstr(&there), "coordinator ", 12), 0);
+        assert_int_equal(strncmp(buf_cstr(&there) + 12, own.public_key, KEY_CHARS), 0);
+        buf_release(&there);
+    }
+    free(path);
+}
+
 /* By hand it may have been emptied, or its last line have no end. */
 static void a_line_is_added_behind_what_is_there(void **state)
 {
@@ -204,6 +229,7 @@ int main(void)
         T(a_full_list_takes_no_more),
         T(keys_that_are_made_at_once_are_all_allowed),
         T(a_secret_that_a_killed_one_left_is_removed),
+        T(the_public_key_is_that_of_the_secret_one),
         T(a_line_is_added_behind_what_is_there),
         T(a_folder_of_somebody_else_is_refused),
         T(a_file_in_place_of_the_folder_is_told),
