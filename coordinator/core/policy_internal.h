@@ -42,6 +42,8 @@ void kind_free_all(struct core *c);
 /* Whether slots like this one could have the model, as far as they are all the same, and have
  * nothing of it. */
 bool kind_could_have(const struct core *c, const struct slot *s, const struct model *m);
+/* Slots of the kind that a replica of the model takes; 0: they could not have it. */
+uint32_t kind_width(const struct core *c, uint32_t kind, const struct model *m);
 /* Of the open models, those that this slot might be given instead of its own, so far as that does
  * not depend on its worker. Holds until shortlist_forget. */
 const struct kind *shortlist_for(struct core *c, const struct slot *s);

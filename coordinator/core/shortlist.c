@@ -58,6 +58,12 @@ bool kind_could_have(const struct core *c, const struct slot *s, const struct mo
            (s->kind == KINDS_MAX - 1 || (slot_width(s, m) > 0 && !type_is_paused(m, s)));
 }
 
+uint32_t kind_width(const struct core *c, uint32_t kind, const struct model *m)
+{
+    struct slot sample = sample_of(c, &c->kinds[kind]);
+    return kind_could_have(c, &sample, m) ? slot_width(&sample, m) : 0;
+}
+
 /* The first open model from this one on that pays; false: there is none. */
 static bool next_candidate(const struct core *c, const struct slot *sample, uint32_t from,
                            struct candidate *out)

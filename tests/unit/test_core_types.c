@@ -152,6 +152,29 @@ TEST(slots_that_are_all_different_get_what_fits_them)
     assert_int_equal(granted, 11);
 }
 
+/* The first model has work in all slots when the second one, which comes first, is resumed. */
+TEST(room_for_a_higher_priority_is_made_on_the_types_that_it_allows)
+{
+    const char *const types[] = { "H100" };
+    one_model(b, &(struct core_need){ .gpus = 1 }, 100);
+    core_add_model(b->core,
+                   &(struct core_need){ .gpus = 1, .gpu_types = types, .gpu_type_count = 1 });
+    add_cell(b, 1, 0, 100);
+    core_set_rules(b->core, 1, &(struct core_rules){ .priority = 1 });
+    struct core_event order = { .kind = CORE_PAUSE_MODEL };
+    order.as.order.model = 1;
+    step(b, order);
+    assert_non_null(strstr(step(b, hello_of("old", 1, "A100", NULL)), "grant slot=0 0/0"));
+    assert_non_null(strstr(step(b, hello_of("new", 2, "H100", NULL)), "grant slot=0 0/0"));
+    uint64_t of_new = b->attempt;
+    order.kind = CORE_RESUME_MODEL;
+    assert_string_equal(step(b, order), "");
+    b->now_ms += 1000;
+    assert_string_equal(step(b, (struct core_event){ .kind = CORE_TIME }), "revoke\nrevoke\n");
+    step(b, ended(b, of_new - 1, ENDED_RETURNED));
+    assert_non_null(strstr(step(b, ended(b, of_new, ENDED_RETURNED)), "grant slot=0 1/0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +186,7 @@ int main(void)
         cmocka_unit_test(what_is_told_of_other_types_says_nothing),
         cmocka_unit_test(more_types_than_are_told_apart_may_be_told),
         cmocka_unit_test(slots_that_are_all_different_get_what_fits_them),
+        cmocka_unit_test(room_for_a_higher_priority_is_made_on_the_types_that_it_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
