@@ -140,6 +140,15 @@ static const json_t *first_value(json_t *object)
     return json_object_iter_value(json_object_iter(object));
 }
 
+/* A scorer program may do without. */
+static err take_none(const struct references *r)
+{
+    if (r->g->task->metric->kind == METRIC_SCORED)
+        return OK;
+    return err_say(r->msg, ERR_INVALID,
+                   "output: there is no reference (a closed set is scored by its owners)");
+}
+
 /* Something to compare with: not null, not an empty list or object. */
 static bool says_something(const json_t *value)
 {
@@ -218,7 +227,8 @@ static err add_usual(struct references *r, json_t *output)
     const json_t *value = find_keys(output, usual_keys, sizeof(usual_keys) / sizeof(usual_keys[0]));
     if (!value && r->g->task->metric->kind == METRIC_SCORED)
         return add_whole(r, output);
-    return add_values(r, value ? value : first_value(output));
+    value = value ? value : first_value(output);
+    return says_something(value) ? add_values(r, value) : take_none(r);
 }
 
 static err add_by_type(struct references *r, json_t *output)
@@ -233,6 +243,10 @@ static err add_by_type(struct references *r, json_t *output)
         return err_say(r->msg, ERR_INVALID, "output: a %s needs '%s'%s%s%s", type->name,
                        type->keys[0] ? type->keys[0] : "a value", type->keys[1] ? " or '" : "",
                        type->keys[1] ? type->keys[1] : "", type->keys[1] ? "'" : "");
+    /* The first key may be there and hold nothing; but no labels at all are labels, too. */
+    bool no_labels = type->form == FORM_LABELS && json_is_array(value);
+    if (type->form != FORM_PROOF && !no_labels && !says_something(value))
+        return take_none(r);
     switch (type->form) {
     case FORM_PROOF: return add_proof(r, output);
     case FORM_LABELS: return add_labels(r, value);
@@ -267,14 +281,9 @@ err gb_instance_references(const struct gb_item *g, const json_t *item, struct s
     struct references r = { .g = g, .msg = msg };
     r.list = arena_alloc(g->arena, REFERENCES_MAX * sizeof(*r.list));
     json_t *output = json_object_get(item, "output");
-    if (says_something(output)) {
-        err e = add_output(&r, output);
-        if (e)
-            return e;
-    } else if (g->task->metric->kind != METRIC_SCORED) {
-        return err_say(msg, ERR_INVALID,
-                       "output: there is no reference (a closed set is scored by its owners)");
-    }
+    err e = says_something(output) ? add_output(&r, output) : take_none(&r);
+    if (e)
+        return e;
     *out = r.list;
     *out_count = r.count;
     return OK;
