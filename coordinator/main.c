@@ -76,6 +76,19 @@ static int open_plan(struct coordinator *c)
     return e ? EXIT_BAD_INPUT : 0;
 }
 
+static err submit(struct coordinator *c, struct errmsg *msg)
+{
+    struct errmsg said = { 0 };
+    err e = sweeps_submit(&c->sweeps, c->store, &said);
+    if (e == ERR_FULL) { /* results wait for room; a deadline that begins anew is no reason to */
+        log_warn("submission_not_recorded text=\"%s\"", said.text);
+        return OK;
+    }
+    if (e)
+        *msg = said;
+    return e;
+}
+
 static int open_store(struct coordinator *c, struct errmsg *msg)
 {
     char *path = file_join(c->config.state, "store");
@@ -95,10 +108,9 @@ static int open_store(struct coordinator *c, struct errmsg *msg)
     store_info(c->store, &c->info);
     log_info("store_open epoch=%llu was_clean=%d", (unsigned long long)c->info.epoch,
              c->info.was_clean);
-    if (sweeps_submit(&c->sweeps, c->store, msg) ||
-        catalog_open(c->sweeps.all, c->store, &c->catalog, msg))
+    if (submit(c, msg))
         return EXIT_STORE_FAILED;
-    return 0;
+    return catalog_open(c->sweeps.all, c->store, &c->catalog, msg) ? EXIT_STORE_FAILED : 0;
 }
 
 static err retry_failures(struct coordinator *c, struct errmsg *msg)
@@ -209,14 +221,22 @@ static void write_use(const struct coordinator *c, const struct msg_use *use)
     free(path);
 }
 
+/* If it cannot be recorded, its deadline goes on, and no more. */
+static void end_submission(const struct coordinator *c)
+{
+    struct errmsg msg = { 0 };
+    if (sweeps_end(&c->sweeps, c->store, &msg))
+        log_warn("end_not_recorded text=\"%s\"", msg.text);
+}
+
 /* What the sweep came to, as an exit code; the reports are written in every case. */
 static int finish(struct coordinator *c, struct errmsg *msg)
 {
     struct core_totals t;
     core_totals(c->core, &t);
     write_use(c, &t.use);
-    if (t.ended == t.wanted && sweeps_end(&c->sweeps, c->store, msg))
-        log_warn("end_not_recorded text=\"%s\"", msg->text); /* its deadline goes on, no more */
+    if (t.ended == t.wanted)
+        end_submission(c);
     if (sweeps_report(&c->sweeps, c->store, c->config.state, msg)) {
         struct errmsg why = *msg;
         (void)err_say(msg, ERR_IO, "%s; the results are recorded: muster report writes it later",

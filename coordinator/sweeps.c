@@ -113,15 +113,27 @@ err sweeps_recall(struct sweeps *s, struct store *store, struct errmsg *msg)
     return e;
 }
 
+static bool is_same(const struct submission *a, const struct submission *b)
+{
+    return a->submitted_wall_ms == b->submitted_wall_ms && a->is_over == b->is_over &&
+           a->is_one_of_several == b->is_one_of_several;
+}
+
+/* What is new of it: a start that goes on with a sweep writes nothing. */
 static err record(const struct sweeps *s, struct store *store, bool is_over, struct errmsg *msg)
 {
     struct store_batch *batch = store_batch_new();
-    for (size_t i = 0; i < s->count; i++)
-        submission_store(batch, s->specs[i].name,
-                         &(struct submission){ .submitted_wall_ms = s->submitted_wall_ms[i],
-                                               .is_over = is_over,
-                                               .is_one_of_several = s->count > 1 });
-    err e = store_commit(store, batch, msg);
+    err e = OK;
+    for (size_t i = 0; !e && i < s->count; i++) {
+        struct submission known, now = { .submitted_wall_ms = s->submitted_wall_ms[i],
+                                         .is_over = is_over,
+                                         .is_one_of_several = s->count > 1 };
+        e = submission_load(store, s->specs[i].name, &known, msg);
+        if (!e && !is_same(&known, &now))
+            submission_store(batch, s->specs[i].name, &now);
+    }
+    if (!e && !store_batch_empty(batch))
+        e = store_commit(store, batch, msg);
     store_batch_free(batch);
     return e;
 }
@@ -135,7 +147,7 @@ err sweeps_submit(struct sweeps *s, struct store *store, struct errmsg *msg)
     return e ? e : record(s, store, false, msg);
 }
 
-err sweeps_end(struct sweeps *s, struct store *store, struct errmsg *msg)
+err sweeps_end(const struct sweeps *s, struct store *store, struct errmsg *msg)
 {
     return record(s, store, true, msg);
 }

@@ -37,7 +37,7 @@ err sweeps_recall(struct sweeps *s, struct store *store, struct errmsg *msg);
 /* The same for a coordinator, at its start: those that are not known are submitted now, durably. */
 err sweeps_submit(struct sweeps *s, struct store *store, struct errmsg *msg);
 /* All that they ask for is recorded: whoever asks for more submits them anew. */
-err sweeps_end(struct sweeps *s, struct store *store, struct errmsg *msg);
+err sweeps_end(const struct sweeps *s, struct store *store, struct errmsg *msg);
 
 /* Where the report of a sweep is: state/report, or of several in one run in a folder of its name
  * below it. The caller frees. */
