@@ -1,31 +1,39 @@
 #include "worker/link.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zmq.h>
 
 #include "common/check.h"
 #include "common/io/log.h"
 #include "common/io/zsock.h"
+#include "common/limits.h"
 #include "common/mem.h"
 #include "worker/spool.h"
 
 enum { SEND_HIGH_WATER = 64 }; /* results are kept in the spool, not in the socket */
 
-/* Results fill the socket whenever they can: what is said must not have to wait for a moment when
- * there are none, or a busy worker would fall silent. */
-enum late { LATE_BEAT, LATE_HOST, LATE_GOODBYE, LATE_COUNT };
+/* What was said while the socket was full: the newest of each. Results fill the socket whenever
+ * they can: what is said must not have to wait for a moment when there are none, or a busy worker
+ * would fall silent. Of each slot the news of its host are kept: from them the coordinator learns
+ * whether the model starts there, and operators read why it does not. */
+struct late {
+    struct buf beat, goodbye;
+    struct buf *hosts; /* by slot, up to the highest of which there was news */
+    size_t host_count;
+};
 
 struct link {
     struct link_config config;
     void *zmq_context;
     struct zsock *socket;
     uint64_t session;
-    struct arena arena;          /* of the message at hand */
-    struct buf frame;            /* to send; reused */
-    struct buf parcel;           /* of the spool's, that waits for room; empty: none */
-    bool takes_parcels;          /* the coordinator does; else a parcel has one frame */
-    struct buf hello;            /* a frame that waits for a connection; empty: none */
-    struct buf late[LATE_COUNT]; /* what was said while the socket was full: the newest of a kind */
+    struct arena arena; /* of the message at hand */
+    struct buf frame;   /* to send; reused */
+    struct buf parcel;  /* of the spool's, that waits for room; empty: none */
+    bool takes_parcels; /* the coordinator does; else a parcel has one frame */
+    struct buf hello;   /* a frame that waits for a connection; empty: none */
+    struct late late;
     uint64_t malformed_count;
 };
 
@@ -37,9 +45,40 @@ static err link_send(struct link *l, struct msg *m)
     return zsock_send(l->socket, NULL, buf_span(&l->frame));
 }
 
-static enum late late_of(enum msg_type type)
+static struct buf *late_of_slot(struct late *late, uint32_t slot)
 {
-    return type == MSG_BEAT ? LATE_BEAT : type == MSG_HOST ? LATE_HOST : LATE_GOODBYE;
+    check(slot < SLOTS_MAX);
+    if (slot >= late->host_count) {
+        size_t more = slot + 1 - late->host_count;
+        late->hosts = xrealloc(late->hosts, (slot + 1) * sizeof *late->hosts);
+        memset(late->hosts + late->host_count, 0, more * sizeof *late->hosts);
+        late->host_count = slot + 1;
+    }
+    return &late->hosts[slot];
+}
+
+static struct buf *late_of(struct late *late, const struct msg *m)
+{
+    if (m->type == MSG_HOST)
+        return late_of_slot(late, m->as.host.slot);
+    return m->type == MSG_BEAT ? &late->beat : &late->goodbye;
+}
+
+static void late_clear(struct late *late)
+{
+    buf_clear(&late->beat);
+    buf_clear(&late->goodbye);
+    for (size_t i = 0; i < late->host_count; i++)
+        buf_clear(&late->hosts[i]);
+}
+
+static void late_release(struct late *late)
+{
+    buf_release(&late->beat);
+    buf_release(&late->goodbye);
+    for (size_t i = 0; i < late->host_count; i++)
+        buf_release(&late->hosts[i]);
+    free(late->hosts);
 }
 
 void link_say(struct link *l, struct msg *m)
@@ -47,7 +86,7 @@ void link_say(struct link *l, struct msg *m)
     if (l->session == 0)
         return;
     err e = link_send(l, m);
-    struct buf *late = &l->late[late_of(m->type)];
+    struct buf *late = late_of(&l->late, m);
     buf_clear(late); /* older news is none */
     if (e == ERR_AGAIN)
         buf_append_span(late, buf_span(&l->frame));
@@ -55,14 +94,23 @@ void link_say(struct link *l, struct msg *m)
         log_debug("message_not_sent type=%s reason=\"%s\"", msg_type_text(m->type), err_text(e));
 }
 
+/* False: the socket is full. */
+static bool link_pump_one(struct link *l, struct buf *frame)
+{
+    if (frame->len > 0 && zsock_send(l->socket, NULL, buf_span(frame)) != OK)
+        return false;
+    buf_clear(frame);
+    return true;
+}
+
 static bool link_pump_late(struct link *l)
 {
-    for (int i = 0; i < LATE_COUNT; i++) {
-        if (l->late[i].len > 0 && zsock_send(l->socket, NULL, buf_span(&l->late[i])) != OK)
+    if (!link_pump_one(l, &l->late.beat))
+        return false;
+    for (size_t i = 0; i < l->late.host_count; i++)
+        if (!link_pump_one(l, &l->late.hosts[i]))
             return false;
-        buf_clear(&l->late[i]);
-    }
-    return true;
+    return link_pump_one(l, &l->late.goodbye);
 }
 
 void link_say_hello(struct link *l, struct msg *m)
@@ -188,8 +236,7 @@ void link_set_session(struct link *l, uint64_t session)
     l->session = session;
     buf_clear(&l->hello);
     buf_clear(&l->parcel); /* the spool begins again, in the next session */
-    for (int i = 0; i < LATE_COUNT; i++)
-        buf_clear(&l->late[i]); /* of the session before */
+    late_clear(&l->late);  /* of the session before */
 }
 
 bool link_has_session(const struct link *l)
@@ -208,7 +255,6 @@ void link_close(struct link *l)
     buf_release(&l->frame);
     buf_release(&l->parcel);
     buf_release(&l->hello);
-    for (int i = 0; i < LATE_COUNT; i++)
-        buf_release(&l->late[i]);
+    late_release(&l->late);
     free(l);
 }

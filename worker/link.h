@@ -29,8 +29,9 @@ void link_set_session(struct link *l, uint64_t session);
 bool link_has_session(const struct link *l);
 
 /* Not reliable, but first: if the line does not take it now, it goes before any more results,
- * unless newer news of its kind has come by then. What matters is said again. Without a session
- * nothing is said: the coordinator would refuse it, of whatever session there is by then. */
+ * unless newer news of its kind (and of its slot, if it has one) has come by then. What matters is
+ * said again. Without a session nothing is said: the coordinator would refuse it, of whatever
+ * session there is by then. */
 void link_say(struct link *l, struct msg *m);
 
 /* A hello, which also ends the session. It goes as soon as there is a connection; a later one takes

@@ -213,6 +213,27 @@ static void test_of_two_that_wait_the_newer_one_is_said(void **state)
     line_free(l);
 }
 
+/* Of each slot the newest: a model that does not start in one of them is told, whatever the others
+ * have to say. */
+static void test_of_each_slot_the_newest_waits(void **state)
+{
+    (void)state;
+    struct line *l = line_new();
+    enum { SLOTS = 5 };
+    link_set_session(l->link, 11);
+    turn(l, 300);
+    for (uint32_t i = 0; i < 2 * SLOTS; i++) {
+        struct msg news = { .type = MSG_HOST };
+        news.as.host.slot = (i * 3) % SLOTS;
+        link_say(l->link, &news);
+    }
+    unsigned hosts = 0;
+    for (unsigned i = 0; i < MESSAGES + SLOTS; i++)
+        hosts += receive(l) == MSG_HOST;
+    assert_int_equal(hosts, SLOTS);
+    line_free(l);
+}
+
 static void say_hello(struct line *l)
 {
     struct msg m = { .type = MSG_HELLO };
@@ -243,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_an_older_coordinator_gets_each_message_alone),
         cmocka_unit_test(test_a_beat_does_not_wait_behind_all_results),
         cmocka_unit_test(test_of_two_that_wait_the_newer_one_is_said),
+        cmocka_unit_test(test_of_each_slot_the_newest_waits),
         cmocka_unit_test(test_news_are_nothing_without_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* Text for people and from people. */
 #include "tests/lib/test.h"
 
+#include <math.h>
+
 #include "common/rng.h"
 #include "common/text.h"
 
@@ -320,6 +322,36 @@ static void decimal_numbers_are_parsed_strictly(void **state)
     assert_true(untouched == 7);
 }
 
+static void sizes_are_parsed_strictly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double bytes; /* -1: refused */
+    } cases[] = {
+        { "0", 0 },
+        { "512", 512 },
+        { "7B", 7 },
+        { "2kB", 2000 },
+        { "2KiB", 2048 },
+        { "512 MB", 512e6 },
+        { "1.5TiB", 0x1.8p40 },
+        { "", -1 },
+        { "GiB", -1 },
+        { "-1", -1 },
+        { "1  GB", -1 },
+        { "1gib", -1 },
+        { "1GiBs", -1 },
+        { "1.2.3GB", -1 },
+        { "00000000000000000000000000000000000000000000000000000000000000001", -1 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        double bytes = -1;
+        assert_int_equal(text_parse_bytes(cases[i].text, &bytes), cases[i].bytes >= 0);
+        assert_true(fabs(bytes - cases[i].bytes) < 0.5);
+    }
+}
+
 static void durations_and_counts_read_well(void **state)
 {
     (void)state;
@@ -402,6 +434,7 @@ int main(void)
         cmocka_unit_test(durations_are_parsed_strictly),
         cmocka_unit_test(whole_numbers_are_parsed_strictly),
         cmocka_unit_test(decimal_numbers_are_parsed_strictly),
+        cmocka_unit_test(sizes_are_parsed_strictly),
         cmocka_unit_test(durations_and_counts_read_well),
         cmocka_unit_test(times_read_as_the_sweep_file_takes_them),
     };

@@ -63,6 +63,12 @@ static void test_everything_can_be_set(void **state)
     assert_int_equal(o.parent, 0);
     assert_int_equal(parse("--connect ipc:///run/m --die-with-parent=77", &o, &msg), OK);
     assert_int_equal(o.parent, 77);
+    assert_false(o.has_memory);
+    assert_int_equal(parse("--connect ipc:///run/m --memory 1.5GiB", &o, &msg), OK);
+    assert_true(o.has_memory);
+    assert_int_equal(o.memory_bytes, 3ull << 29);
+    assert_int_equal(parse("--connect ipc:///run/m --memory 0", &o, &msg), OK);
+    assert_true(o.has_memory && o.memory_bytes == 0);
 }
 
 static void test_a_plan_needs_no_coordinator(void **state)
@@ -92,6 +98,10 @@ static void test_bad_usage_names_the_option_and_what_was_expected(void **state)
         { "--slots many", "--slots: expected a number from 1 to 1024, not \"many\"" },
         { "--gpus-per-slot -1", "--gpus-per-slot: expected a number from 0 to 64, not \"-1\"" },
         { "--cores-per-slot 0", "--cores-per-slot: expected a number from 1 to 4096, not \"0\"" },
+        { "--memory much",
+          "--memory: expected a size such as 512MB or 64GiB, up to 1 PiB, not \"much\"" },
+        { "--memory 2000TiB",
+          "--memory: expected a size such as 512MB or 64GiB, up to 1 PiB, not \"2000TiB\"" },
         { "--lifetime soon", "--lifetime: expected a time, as 90s, 30m or 4h, not \"soon\"" },
         { "--lifetime 0", "--lifetime: expected a time, as 90s, 30m or 4h, not \"0\"" },
         { "--lifetime 1000000d",
