@@ -80,6 +80,13 @@ static const char *text_of(const struct reading *r, size_t row, int column)
     return arena_strdup(r->arena, cell_text(sheet_cell(r->sheet, row, (size_t)column), r->arena));
 }
 
+/* Reports put a quote before a text that a spreadsheet would run (csv_append_field): it is no part
+ * of the name, and -x would not be found as '-x. */
+static const char *unguarded(const char *text)
+{
+    return text[0] == '\'' && text[1] && strchr("=+-@", text[1]) ? text + 1 : text;
+}
+
 static bool find_sheet(const char *name, struct task_row *row)
 {
     for (int m = 0; m < MODALITY_COUNT; m++) {
@@ -134,7 +141,7 @@ static err read_numbers(const struct reading *r, size_t at, struct task_row *row
 
 static err read_row(const struct reading *r, size_t at)
 {
-    struct task_row row = { .name = text_of(r, at, r->columns.task) };
+    struct task_row row = { .name = unguarded(text_of(r, at, r->columns.task)) };
     row.bare = trimmed(row.name, r->arena);
     if (!*row.bare)
         return OK;

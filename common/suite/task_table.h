@@ -12,7 +12,7 @@
 struct task_row {
     enum modality modality;
     enum paradigm paradigm;
-    const char *name;   /* byte for byte */
+    const char *name;   /* byte for byte, less a quote that guards = + - @ */
     const char *bare;   /* without blanks at its ends */
     const char *metric; /* NULL: none given */
     double sota;        /* NAN: none given */

@@ -213,8 +213,9 @@ static void rows_are_found_by_name_or_by_letters(void **state)
 {
     char path[1024];
     (void)with_table(*state,
-                     "sheet,task,metric\nNLP,Causal Reasoning,ACC\nNLP,A-b,F1\nNLP,A b,ACC\n", path,
-                     sizeof(path));
+                     "sheet,task,metric\nNLP,Causal Reasoning,ACC\nNLP,A-b,F1\nNLP,A b,ACC\n"
+                     "NLP,'-x,ACC\nNLP,x,ACC\nNLP,'tis,ACC\n",
+                     path, sizeof(path));
     struct arena arena = { 0 };
     struct task_table t;
     assert_int_equal(task_table_read(path, &arena, &t, NULL), OK);
@@ -228,7 +229,9 @@ static void rows_are_found_by_name_or_by_letters(void **state)
         { "CausalReasoning", "Causal Reasoning" },
         { "A-b", "A-b" },
         { "A b", "A b" },
-        { "a_b", NULL }, /* could be both */
+        { "a_b", NULL },   /* could be both */
+        { "-x", "-x" },    /* guarded, as in the table that a report writes */
+        { "tis", "'tis" }, /* guards nothing */
         { "Causal", NULL },
         { "", NULL },
     };
