@@ -61,17 +61,21 @@ static int open_log(const struct config *config, struct errmsg *msg)
     return code;
 }
 
+static void say_problems(const struct problems *problems, const char *event)
+{
+    struct buf text = { 0 };
+    problems_format(problems, &text);
+    fputs(buf_cstr(&text), stderr);
+    log_error("%s text=\"%s\"", event, buf_cstr(&text));
+    buf_release(&text);
+}
+
 static int open_plan(struct coordinator *c)
 {
     struct problems problems = { 0 };
     err e = sweeps_open(c->config.sweeps, c->config.sweep_count, &c->sweeps, &problems);
-    if (e) {
-        struct buf text = { 0 };
-        problems_format(&problems, &text);
-        fputs(buf_cstr(&text), stderr);
-        log_error("bad_input text=\"%s\"", buf_cstr(&text));
-        buf_release(&text);
-    }
+    if (e)
+        say_problems(&problems, "bad_input");
     problems_release(&problems);
     return e ? EXIT_BAD_INPUT : 0;
 }
@@ -229,6 +233,19 @@ static void end_submission(const struct coordinator *c)
         log_warn("end_not_recorded text=\"%s\"", msg.text);
 }
 
+/* Results of two programs may be mixed under the identity of one, and a report does not show it. */
+static bool say_changed_files(const struct coordinator *c)
+{
+    struct problems problems = { 0 };
+    for (size_t i = 0; i < c->sweeps.count; i++)
+        plan_check_files(&c->sweeps.plans[i], &problems);
+    bool any = problems_any(&problems);
+    if (any)
+        say_problems(&problems, "files_changed");
+    problems_release(&problems);
+    return any;
+}
+
 /* What the sweep came to, as an exit code; the reports are written in every case. */
 static int finish(struct coordinator *c, struct errmsg *msg)
 {
@@ -243,8 +260,11 @@ static int finish(struct coordinator *c, struct errmsg *msg)
                       why.text);
         return EXIT_INFRASTRUCTURE;
     }
+    bool changed = say_changed_files(c);
     if (t.ended < t.wanted)
         return c->ended_as == SWEEP_STALLED ? EXIT_INFRASTRUCTURE : EXIT_STOPPED;
+    if (changed)
+        return EXIT_INFRASTRUCTURE;
     return t.failed ? EXIT_SOME_FAILED : 0;
 }
 

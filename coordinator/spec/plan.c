@@ -114,6 +114,7 @@ static void add_task(struct planner *p, const struct spec_suite *suite, const st
     }
     *t = (struct plan_task){ .suite = suite,
                              .task = task,
+                             .scorer = scorer,
                              .identity = identity.digest,
                              .record = identity.record,
                              .definition = define(plan, suite, task, scorer) };

@@ -40,6 +40,7 @@ struct plan_model {
 struct plan_task {
     const struct spec_suite *suite;
     const struct task *task;
+    const struct spec_command *scorer; /* NULL: none */
     struct digest identity;
     struct span record;
     struct span definition;
@@ -99,6 +100,11 @@ struct plan {
 };
 
 const char *plan_gap_text(enum plan_gap_reason reason);
+
+/* Whether programs of models and scorers are still what the plan was made with: a line for each one
+ * that is not, at the end of a run. A host that was started since may have answered otherwise, and
+ * a worker knows nothing of what the plan was made with. Not of merged plans. */
+void plan_check_files(const struct plan *plan, struct problems *problems);
 
 /* Open the suites of the spec and plan. The spec is borrowed for the plan's life. On a failure *out
  * is empty and problems has at least one line; the caller releases it in any case. */

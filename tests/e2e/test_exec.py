@@ -223,6 +223,20 @@ class GoodOnes(ExecTest):
             self.assertEqual(one["environment"]["CHOSEN"], "by the sweep file")
             self.assertLessEqual(set(one["descriptors"]), {0, 1, 2, 3, 4})
 
+    def test_a_program_that_changed_while_it_ran_is_told(self):
+        """Two programs under one identity: the report cannot show it. Run again, it is the new one."""
+        sweep = self.general_bench([model("good", args={"pace": 0.02})])
+        run = self.start(sweep, "--slots", 1)
+        self.wait_for_status(run, sweep, lambda s: s["done"] > 0)
+        program = self.folder / "exec_model.py"
+        program.write_text(program.read_text() + "# better\n")
+        ended = run.wait()
+        self.assertEqual(ended.code, INFRASTRUCTURE, ended)
+        self.assertIn("the program of the model good changed while the sweep ran", ended.err)
+        self.assertIn(" error files_changed ", sweep.log())
+        self.run_sweep(sweep)
+        self.assert_stored(sweep, 2 * 30)
+
     def test_generated_files_are_kept_and_scored_by_a_program(self):
         self.folder.joinpath("scorer.py").write_text(SCORER)
         self.write_task("image/generation/Shouting", "ACC",

@@ -399,6 +399,35 @@ static void a_model_is_the_content_of_its_files(void **state)
     assert_true(digest_equal(&before, &same)); /* written again, at another time */
 }
 
+/* Also of a scorer: results from before and after must not pass for those of one program. */
+static void programs_that_changed_since_it_was_made_are_told(void **state)
+{
+    static const struct {
+        const char *path, *text, *words;
+    } cases[] = {
+        { "models/ocr.py", "print('better')\n", "the program of the model " },
+        { "models/listen.py", "print('kinder')\n", "the scorer of " },
+        { "models/other.py", "not in any command\n", NULL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct problems problems = { 0 };
+        struct buf text = { 0 };
+        struct planned p;
+        plan_good(sweep, &p);
+        plan_check_files(&p.plan, &problems);
+        assert_false(problems_any(&problems));
+        write_file(cases[i].path, cases[i].text, 0644);
+        plan_check_files(&p.plan, &problems);
+        problems_format(&problems, &text);
+        if (cases[i].words ? !strstr(buf_cstr(&text), cases[i].words) : problems_any(&problems))
+            fail_msg("%s: '%s'", cases[i].path, buf_cstr(&text));
+        buf_release(&text);
+        problems_release(&problems);
+        release(&p);
+        make_files(state);
+    }
+}
+
 static void files_that_no_word_names_do_not_count(void **state)
 {
     (void)state;
@@ -697,6 +726,7 @@ int main(void)
         TEST(a_model_is_what_changes_its_answers),
         TEST(a_sim_is_its_parameters),
         TEST(a_model_is_the_content_of_its_files),
+        TEST(programs_that_changed_since_it_was_made_are_told),
         TEST(files_that_no_word_names_do_not_count),
         TEST(a_given_revision_stands_for_the_files),
         TEST(the_folder_is_no_part_of_it),
