@@ -1,5 +1,6 @@
 /* muster run: a coordinator and local workers as processes of their own, progress, and the report.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,13 @@ static void start_coordinator(struct run *r)
     free(tie);
 }
 
+/* The part of the machine's memory that one of several workers on it may use; 0: what it finds. */
+static uint64_t memory_of_each(const struct run *r)
+{
+    const struct plan_machine *m = &r->machine.slots;
+    return r->options.workers > 1 ? m->memory_bytes * m->slots / r->options.workers : 0;
+}
+
 static void start_worker(struct run *r, const char *endpoint, unsigned index)
 {
     char *path = program("muster-worker"), *tie = tie_to_us();
@@ -124,8 +132,14 @@ static void start_worker(struct run *r, const char *endpoint, unsigned index)
         args[count++] = "--slots";
         args[count++] = slot_text;
     }
+    char *memory_text = xformat("%" PRIu64, memory_of_each(r));
+    if (memory_of_each(r) > 0) {
+        args[count++] = "--memory";
+        args[count++] = memory_text;
+    }
     children_start(&r->children, title, args, count, -1);
-    char *all[] = { path, name, title, dir, media, log, gpu_text, cpu_text, slot_text, tie };
+    char *all[] = { path,     name,     title,     dir, media,      log,
+                    gpu_text, cpu_text, slot_text, tie, memory_text };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         free(all[i]);
 }

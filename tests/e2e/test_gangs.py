@@ -89,6 +89,15 @@ class Memory(SweepTest):
         run.signal(signal.SIGTERM)
         self.assertEqual(run.wait().code, STOPPED)
 
+    def test_workers_on_one_machine_share_its_memory(self):
+        sweep = self.make([sim("small", duration="1s")])
+        run = self.start(sweep, "--slots", "1", "--workers", "2", SLURM_MEM_PER_NODE="1024")
+        self.wait_for_status(run, sweep, lambda s: s["workers"] == 2)
+        workers = self.ask(sweep, "workers")["workers"]
+        self.assertEqual([w["slots"][0]["memory_bytes"] for w in workers], [512 << 20] * 2)
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait().code, STOPPED)
+
 
 if __name__ == "__main__":
     main()

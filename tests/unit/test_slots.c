@@ -398,6 +398,16 @@ static void slots_share_memory_equally(void **state)
     expect_shares((struct topology){ .memory_bytes = 3 }, &found, 1); /* 0 would be no limit */
 }
 
+/* A model may say that it needs all that a container has, which is no multiple of its slots. */
+static void all_slots_together_have_what_was_set(void **state)
+{
+    (void)state;
+    const struct topology_rules found = topology_rules_default();
+    const uint64_t set = 999999999999999;
+    expect_shares((struct topology){ .memory_bytes = set, .memory_is_set = true }, &found,
+                  set / 4 + 1);
+}
+
 /* Two machines of a kind never have the same memory to the page, and their slots are alike. */
 static void shares_are_rounded_down_by_a_64th_at_most(void **state)
 {
@@ -713,6 +723,7 @@ int main(void)
         cmocka_unit_test(no_gpus_may_be_wanted_on_a_machine_with_gpus),
         cmocka_unit_test(slots_are_capped),
         cmocka_unit_test(slots_share_memory_equally),
+        cmocka_unit_test(all_slots_together_have_what_was_set),
         cmocka_unit_test(shares_are_rounded_down_by_a_64th_at_most),
         cmocka_unit_test(a_process_limit_is_one_of_each_slot),
         cmocka_unit_test(a_gang_has_the_memory_of_its_slots),

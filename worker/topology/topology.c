@@ -31,6 +31,7 @@ static void limit_memory(const struct topology_source *source, struct topology *
     if (together.by && (t->memory_bytes == 0 || together.bytes < t->memory_bytes)) {
         t->memory_bytes = together.bytes;
         t->memory_by = together.by;
+        t->memory_is_set = true;
     }
     t->process_memory_bytes = each.by ? each.bytes : 0;
     t->process_memory_by = each.by;

@@ -86,6 +86,7 @@ struct topology {
     size_t nodes_used;
     uint64_t memory_bytes;         /* of all slots together; 0: not known */
     const char *memory_by;         /* who says so: "the machine", "a cgroup"; NULL: nobody */
+    bool memory_is_set;            /* by somebody, to the byte; else it was measured */
     uint64_t process_memory_bytes; /* of one process; 0: not limited */
     const char *process_memory_by;
     struct topology_gpu *gpus; /* in PCI order, the ignored ones too */
