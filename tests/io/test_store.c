@@ -132,8 +132,9 @@ static void reading_makes_no_store(void **state)
     free(nowhere);
 }
 
-/* With the lock gone two can open it; then the younger one has it. */
-static void the_older_of_two_coordinators_cannot_commit(void **state)
+/* `gone`: files of the store that somebody removes while the older one has it. */
+static void assert_the_older_cannot_commit(const char *dir, const char *const *gone, size_t count,
+                                           const char *words)
 {
     int to_child[2], from_child[2];
     char byte = 0;
@@ -141,7 +142,7 @@ static void the_older_of_two_coordinators_cannot_commit(void **state)
     assert_int_equal(pipe(from_child), 0);
     pid_t child = fork();
     if (child == 0) {
-        struct store *s = fixture_open(*state);
+        struct store *s = fixture_open(dir);
         fixture_ids(s, 1, 1, 100);
         struct store_batch *b = store_batch_new();
         fixture_block(b, 1, 1, 100, 0, 1, 10, STATUS_OK);
@@ -149,13 +150,15 @@ static void the_older_of_two_coordinators_cannot_commit(void **state)
         check(read(to_child[0], &byte, 1) == 1);
         struct errmsg msg = { "" };
         err e = store_commit(s, b, &msg);
-        _exit(e == ERR_STALE && strstr(msg.text, "epoch 2") ? 0 : 1);
+        _exit(e == ERR_STALE && strstr(msg.text, words) ? 0 : 1);
     }
     assert_int_equal(read(from_child[0], &byte, 1), 1);
-    char *lock = file_join(*state, "muster.lock");
-    assert_int_equal(unlink(lock), 0);
-    free(lock);
-    struct store *s = fixture_open(*state);
+    for (size_t i = 0; i < count; i++) {
+        char *path = file_join(dir, gone[i]);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    struct store *s = fixture_open(dir);
     assert_int_equal(write(to_child[1], "", 1), 1);
     fixture_join(child);
     struct fsck_summary sum = fixture_clean(s);
@@ -165,6 +168,20 @@ static void the_older_of_two_coordinators_cannot_commit(void **state)
         close(to_child[i]);
         close(from_child[i]);
     }
+}
+
+/* With the lock gone two can open it; then the younger one has it. */
+static void the_older_of_two_coordinators_cannot_commit(void **state)
+{
+    assert_the_older_cannot_commit(*state, (const char *const[]){ "muster.lock" }, 1, "epoch 2");
+}
+
+/* Then LMDB keeps the two of them no more apart than the lock does: each would write over the
+ * other's pages. */
+static void nor_where_the_lock_of_lmdb_is_gone_too(void **state)
+{
+    assert_the_older_cannot_commit(*state, (const char *const[]){ "muster.lock", "lock.mdb" }, 2,
+                                   "somebody else wrote to");
 }
 
 static void children_inherit_no_descriptor(void **state)
@@ -304,6 +321,7 @@ int main(void)
         T(reading_goes_on_beside_a_coordinator),
         T(reading_makes_no_store),
         T(the_older_of_two_coordinators_cannot_commit),
+        T(nor_where_the_lock_of_lmdb_is_gone_too),
         T(children_inherit_no_descriptor),
         T(a_foreign_file_is_refused),
         T(a_start_that_was_cut_short_leaves_no_trace),
