@@ -158,7 +158,7 @@ static void a_process_has_limits_of_its_own(void **state)
     struct rlimit before, limited;
     assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
     limited = before;
-    limited.rlim_cur = 1ull << 40;
+    limited.rlim_cur = before.rlim_max < 1ull << 40 ? before.rlim_max : 1ull << 40;
     assert_int_equal(setrlimit(RLIMIT_DATA, &limited), 0);
     struct memory_limit found = memory_limit_of_each_process();
     assert_int_equal(setrlimit(RLIMIT_DATA, &before), 0);
