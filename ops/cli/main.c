@@ -65,18 +65,22 @@ static const struct command *find(const char *word)
     return NULL;
 }
 
+static int help_of(const struct command *c, char *name)
+{
+    char option[] = "--help", *words[] = { name, option, NULL };
+    return c->run(2, words);
+}
+
 /* `muster help`, or `muster help COMMAND` as `muster COMMAND --help`. */
 static int help(int argc, char **argv)
 {
     const struct command *c = argc > 2 ? find(argv[2]) : NULL;
-    if (argc > 2 && !c)
+    if (c)
+        return help_of(c, argv[2]);
+    if (argc > 2)
         return unknown(argv[2]);
-    if (!c) {
-        print_help(stdout);
-        return 0;
-    }
-    char option[] = "--help", *words[] = { argv[2], option, NULL };
-    return c->run(2, words);
+    print_help(stdout);
+    return 0;
 }
 
 static int run(int argc, char **argv)
@@ -93,6 +97,8 @@ static int run(int argc, char **argv)
         return 0;
     }
     const struct command *c = find(word);
+    if (c && argc == 3 && strcmp(argv[2], "-h") == 0)
+        return help_of(c, argv[1]);
     return c ? c->run(argc - 1, argv + 1) : unknown(word);
 }
 

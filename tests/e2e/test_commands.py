@@ -125,6 +125,7 @@ class Words(Commands):
         for command in re.findall(r"^  (\w+) ", self.muster("help").out, re.MULTILINE):
             text = self.muster("help", command).out
             self.assertEqual(text, self.muster(command, "--help").out)
+            self.assertEqual(text, self.muster(command, "-h").out)
             self.assertRegex(text, rf"(?i)usage: muster {command}\b")
         self.assert_refused(["help", "stauts"], 'did you mean "status"?')
 
