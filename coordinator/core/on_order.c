@@ -28,6 +28,7 @@ static void pause_model(struct core *c, uint32_t model)
 {
     c->models[model].paused = true;
     model_settle(c, model);
+    plan_forget(c);
     gang_end_forming(c, model);
     for (size_t i = 0; i < c->models[model].cell_count; i++) {
         struct list *attempts = &c->cells[c->models[model].cells[i]]->attempts;
@@ -60,6 +61,7 @@ void on_order(struct core *c, const struct core_event *e)
         c->models[e->as.order.model].paused = false;
         culprit_resume(c, &c->models[e->as.order.model]);
         model_settle(c, e->as.order.model);
+        plan_forget(c);
         match_wake(c);
         return;
     case CORE_TIME:

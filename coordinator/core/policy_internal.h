@@ -77,7 +77,11 @@ void learn_closed(struct model *m, const struct cell *cell, uint32_t count);
 void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
 
 /* plan.c: when all could be done */
-void plan_make(struct core *c); /* unless it is fresh */
+void plan_make(struct core *c);                /* unless it is fresh */
+static inline void plan_forget(struct core *c) /* it was made of other models than there are now */
+{
+    c->plan_at_ns = -1;
+}
 double plan_left_ns(const struct core *c);
 /* Others wait for it to be done: the end of the plan is no time for it. */
 bool plan_is_urgent(const struct core *c, const struct model *m);

@@ -200,6 +200,56 @@ TEST(unstarted_work_makes_room_for_a_higher_priority)
     assert_non_null(strstr(step(b, ended(b, low, ENDED_RETURNED)), "grant slot=0 1/0"));
 }
 
+/* All slots beat, and the last of them has model 0 loaded and nothing to do. */
+static struct core_event beat_of_three(struct bench *b)
+{
+    static struct msg_slot_beat slots[3] = { { .state = SLOT_RUNNING },
+                                             { .state = SLOT_RUNNING },
+                                             { .state = SLOT_READY } };
+    static struct msg_beat m;
+    m = (struct msg_beat){ .slots = slots, .slot_count = 3 };
+    struct core_event e = { .kind = CORE_BEAT, .session = b->session };
+    for (uint32_t i = 0; i < 3; i++)
+        b->beat_models[i] = (i + 1) % 3;
+    e.as.beat.beat = &m;
+    e.as.beat.models = b->beat_models;
+    return e;
+}
+
+/* Of two models of a high priority one may have a slot, and takes longest; the other one is through
+ * before it without the third slot. Once there is work of a lower priority, it has to be through
+ * sooner. */
+TEST(a_slot_is_not_idle_between_work_that_is_outranked_and_work_that_can_wait)
+{
+    add_models(b, 3, 100);
+    core_set_rules(b->core, 1, &(struct core_rules){ .priority = 1, .max_replicas = 1 });
+    core_set_rules(b->core, 2, &(struct core_rules){ .priority = 1 });
+    for (uint32_t i = 0; i < 3; i++)
+        core_expect_model(b->core, i, 1000ll * MS, i == 1 ? 100000.0 * MS : 10000.0 * MS);
+    step(b, order(CORE_PAUSE_MODEL, 0));
+    assert_null(strstr(step(b, hello("w", 1, 3)), "grant slot=2"));
+    step(b, beat_of_three(b));
+    assert_non_null(strstr(step(b, order(CORE_RESUME_MODEL, 0)), "grant slot=2 2/0"));
+}
+
+/* The other one could wait for it to be done, and need not any more. */
+TEST(a_slot_whose_model_is_paused_helps_with_another)
+{
+    add_models(b, 2, 100);
+    core_set_rules(b->core, 0, &(struct core_rules){ .max_replicas = 1 });
+    core_expect_model(b->core, 0, 1000ll * MS, 100000.0 * MS);
+    core_expect_model(b->core, 1, 1000ll * MS, 10000.0 * MS);
+    assert_string_equal(step(b, hello("w", 1, 2)), "welcome\n"
+                                                   "grant slot=0 0/0 [0,+1)\n"
+                                                   "grant slot=1 1/0 [0,+1)\n"
+                                                   "grant slot=0 0/0 [1,+1)\n"
+                                                   "grant slot=1 1/0 [1,+1)\n");
+    uint64_t behind = b->attempt - 1, head = behind - 2;
+    step(b, order(CORE_PAUSE_MODEL, 0));
+    step(b, ended(b, behind, ENDED_RETURNED));
+    assert_non_null(strstr(step(b, ended(b, head, ENDED_RETURNED)), "grant slot=0 1/0"));
+}
+
 /* ---- Backoff ---- */
 
 static int64_t wait_after(struct bench *b, status st)
@@ -287,6 +337,8 @@ int main(void)
         cmocka_unit_test(the_highest_priority_is_served_first_and_alone),
         cmocka_unit_test(a_lower_priority_gets_what_a_higher_one_cannot_use),
         cmocka_unit_test(unstarted_work_makes_room_for_a_higher_priority),
+        cmocka_unit_test(a_slot_whose_model_is_paused_helps_with_another),
+        cmocka_unit_test(a_slot_is_not_idle_between_work_that_is_outranked_and_work_that_can_wait),
         cmocka_unit_test(a_crash_is_tried_again_after_a_backoff),
         cmocka_unit_test(an_error_waits_longer_than_a_crash),
         cmocka_unit_test(a_timeout_waits_longer_than_an_error),
