@@ -104,8 +104,8 @@ void limit_leave(struct core *c, const struct slot *s, const struct attempt *a)
         match_wake(c); /* somebody else may have it now */
 }
 
-/* For this slot, if there is one, and so many others that have nothing of it. With attempts that
- * were adopted there may be more than the caps allow: then nobody gets more. */
+/* For this slot, and so many others that have nothing of it. With attempts that were adopted there
+ * may be more than the caps allow: then nobody gets more. */
 static enum limit cap_of(const struct core *c, const struct model *m, const struct slot *s,
                          uint32_t others)
 {
@@ -114,7 +114,7 @@ static enum limit cap_of(const struct core *c, const struct model *m, const stru
         return LIMIT_NONE;
     if (rules->concurrency > 0 && m->adopted > 0)
         return LIMIT_CONCURRENCY; /* nobody knows how many requests these have open */
-    uint32_t new_here = m->forming + others + (s && !sibling(c, s, m, NULL) ? 1 : 0);
+    uint32_t new_here = m->forming + others + (sibling(c, s, m, NULL) ? 0 : 1);
     if (rules->max_replicas > 0 && m->busy_slots + new_here > rules->max_replicas)
         return LIMIT_REPLICAS;
     if (rules->concurrency > 0 && m->inflight + new_here > rules->concurrency)
@@ -122,9 +122,18 @@ static enum limit cap_of(const struct core *c, const struct model *m, const stru
     return LIMIT_NONE;
 }
 
-bool limit_keeps_newcomers(const struct core *c, const struct model *m)
+static uint32_t left_of(uint32_t cap, uint32_t taken)
 {
-    return m->paused || cap_of(c, m, NULL, 1) != LIMIT_NONE;
+    return cap == 0 ? UINT32_MAX : cap > taken ? cap - taken : 0;
+}
+
+uint32_t limit_newcomers(const struct model *m)
+{
+    if (m->paused || (m->rules.concurrency > 0 && m->adopted > 0))
+        return 0;
+    uint32_t replicas = left_of(m->rules.max_replicas, m->busy_slots + m->forming);
+    uint32_t requests = left_of(m->rules.concurrency, m->inflight + m->forming);
+    return replicas < requests ? replicas : requests;
 }
 
 bool limit_keeps_others(const struct core *c, const struct model *m, const struct slot *s)

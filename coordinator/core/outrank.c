@@ -5,6 +5,7 @@
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 bool model_is_outranked(struct core *c, const struct model *m, const struct slot *s)
@@ -18,14 +19,6 @@ bool model_is_outranked(struct core *c, const struct model *m, const struct slot
             return true;
     }
     return false;
-}
-
-/* Slots that this work may be worth: as many as it would keep busy for an attempt. */
-static double slots_wanted(const struct core *c, const struct model *m)
-{
-    double slots =
-        (double)m->free_count * model_instance_ns(c, m) / (double)c->config.job_target_ns + 1;
-    return slots < (double)m->free_count ? slots : (double)m->free_count;
 }
 
 /* ---- The look ---- */
@@ -49,8 +42,9 @@ struct look {
 
 /* What slots of a kind are to a model, a bit each. */
 struct kinds {
-    uint64_t fit;   /* it could have them */
-    uint64_t asked; /* some of them, maybe */
+    uint64_t fit;    /* it could have them */
+    uint64_t asked;  /* some of them, maybe */
+    uint32_t widest; /* the most that a replica takes of any; 1: nobody knows, it is loaded only */
 };
 
 static int32_t highest_open(const struct core *c)
@@ -104,16 +98,27 @@ static void survey(struct core *c, struct look *look)
 
 static struct kinds kinds_for(const struct core *c, const struct model *m)
 {
-    struct kinds kinds = { 0, 0 };
+    struct kinds kinds = { 0, 0, 1 };
     if (!model_is_worth_loading(c, m))
         return kinds; /* but where it is loaded already, and such slots are not plain */
     bool may_avoid = c->strike_of.count >= m->free_count; /* all may be what failed somewhere */
     for (uint32_t i = 0; i < c->kind_count; i++) {
         uint32_t width = kind_width(c, i, m);
+        kinds.widest = width > kinds.widest ? width : kinds.widest;
         kinds.fit |= (uint64_t)(width == 1) << i;
         kinds.asked |= (uint64_t)(width > 1 || (width > 0 && may_avoid)) << i;
     }
     return kinds;
+}
+
+/* Slots that this work may be worth: as many as it would keep busy for an attempt, and as many as
+ * its caps leave room for. */
+static double slots_wanted(const struct core *c, const struct model *m, const struct kinds *kinds)
+{
+    double slots =
+        (double)m->free_count * model_instance_ns(c, m) / (double)c->config.job_target_ns + 1;
+    slots = fmin(slots, (double)m->free_count);
+    return fmin(slots, (double)limit_newcomers(m) * kinds->widest);
 }
 
 /* The same as model_has_work_for, of an outranked slot. */
@@ -139,10 +144,10 @@ static void take_slot_back(struct core *c, struct look *look, struct outranked *
 
 static void make_room(struct core *c, struct look *look, struct model *m)
 {
-    if (m->rules.priority <= look->lowest || limit_keeps_newcomers(c, m))
+    if (m->rules.priority <= look->lowest || limit_newcomers(m) == 0)
         return;
-    double wanted = slots_wanted(c, m);
     struct kinds kinds = kinds_for(c, m);
+    double wanted = slots_wanted(c, m, &kinds);
     if (kinds.fit == 0 && kinds.asked == 0 && look->odd == 0)
         return;
     for (size_t i = 0; i < look->count && wanted > 0 && look->unstarted > 0; i++) {

@@ -41,7 +41,7 @@ void kind_enter(struct core *c, struct slot *s); /* what it offers is known */
 void kind_free_all(struct core *c);
 /* Whether slots like this one could have the model, as far as they are all the same, and have
  * nothing of it. */
-bool kind_could_have(const struct core *c, const struct slot *s, const struct model *m);
+bool kind_could_have(const struct slot *s, const struct model *m);
 /* Slots of the kind that a replica of the model takes; 0: they could not have it. */
 uint32_t kind_width(const struct core *c, uint32_t kind, const struct model *m);
 /* Of the open models, those that this slot might be given instead of its own, so far as that does
@@ -132,7 +132,8 @@ static inline uint32_t model_replicas(const struct model *m) /* those to come in
 /* limits.c */
 enum limit limit_of(const struct core *c, const struct model *m, const struct slot *s);
 const char *limit_text(enum limit limit);
-bool limit_keeps_newcomers(const struct core *c, const struct model *m); /* whatever they offer */
+/* Replicas that its caps and pauses leave room for, whatever they offer. UINT32_MAX: no cap. */
+uint32_t limit_newcomers(const struct model *m);
 /* While this slot works for it, too. */
 bool limit_keeps_others(const struct core *c, const struct model *m, const struct slot *s);
 uint32_t limit_replicas(const struct model *m); /* slots that may ever work on it at once */

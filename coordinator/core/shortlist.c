@@ -52,16 +52,16 @@ static struct slot sample_of(const struct core *c, const struct kind *k)
 }
 
 /* Of the last kind are also slots that are like no other: nothing is ruled out for them. */
-bool kind_could_have(const struct core *c, const struct slot *s, const struct model *m)
+bool kind_could_have(const struct slot *s, const struct model *m)
 {
-    return !limit_keeps_newcomers(c, m) &&
+    return limit_newcomers(m) > 0 &&
            (s->kind == KINDS_MAX - 1 || (slot_width(s, m) > 0 && !type_is_paused(m, s)));
 }
 
 uint32_t kind_width(const struct core *c, uint32_t kind, const struct model *m)
 {
     struct slot sample = sample_of(c, &c->kinds[kind]);
-    return kind_could_have(c, &sample, m) ? slot_width(&sample, m) : 0;
+    return kind_could_have(&sample, m) ? slot_width(&sample, m) : 0;
 }
 
 /* The first open model from this one on that pays; false: there is none. */
@@ -71,7 +71,7 @@ static bool next_candidate(const struct core *c, const struct slot *sample, uint
     for (uint32_t i = bitmap_next_set(&c->open_models, from); i < c->model_count;
          i = bitmap_next_set(&c->open_models, i + 1)) {
         *out = (struct candidate){ i, model_piece_ns(c, &c->models[i]) };
-        if (out->piece_ns > -INFINITY && kind_could_have(c, sample, &c->models[i]))
+        if (out->piece_ns > -INFINITY && kind_could_have(sample, &c->models[i]))
             return true;
     }
     return false;

@@ -182,7 +182,7 @@ static uint32_t find_of_model(const struct core *c, const struct slot *s, const 
 static bool is_ruled_out(const struct core *c, const struct slot *s, const struct victim *v)
 {
     return v->helpers > 0 || !is_worth_a_load(c, v) ||
-           !kind_could_have(c, s, &c->models[v->attempt->cell->model]);
+           !kind_could_have(s, &c->models[v->attempt->cell->model]);
 }
 
 /* The first victim without help that the slot would help; look->count: none. */

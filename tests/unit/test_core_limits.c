@@ -200,6 +200,16 @@ TEST(unstarted_work_makes_room_for_a_higher_priority)
     assert_non_null(strstr(step(b, ended(b, low, ENDED_RETURNED)), "grant slot=0 1/0"));
 }
 
+TEST(a_capped_model_takes_back_no_more_slots_than_it_may_have)
+{
+    add_models(b, 2, 1000);
+    core_set_rules(b->core, 1, &(struct core_rules){ .priority = 1, .max_replicas = 1 });
+    step(b, order(CORE_PAUSE_MODEL, 1));
+    step(b, hello("w", 1, 3)); /* two attempts of model 0 a slot */
+    step(b, order(CORE_RESUME_MODEL, 1));
+    assert_string_equal(time_passes(b, 1000), "revoke\nrevoke\n");
+}
+
 /* All slots beat, and the last of them has model 0 loaded and nothing to do. */
 static struct core_event beat_of_three(struct bench *b)
 {
@@ -337,6 +347,7 @@ int main(void)
         cmocka_unit_test(the_highest_priority_is_served_first_and_alone),
         cmocka_unit_test(a_lower_priority_gets_what_a_higher_one_cannot_use),
         cmocka_unit_test(unstarted_work_makes_room_for_a_higher_priority),
+        cmocka_unit_test(a_capped_model_takes_back_no_more_slots_than_it_may_have),
         cmocka_unit_test(a_slot_whose_model_is_paused_helps_with_another),
         cmocka_unit_test(a_slot_is_not_idle_between_work_that_is_outranked_and_work_that_can_wait),
         cmocka_unit_test(a_crash_is_tried_again_after_a_backoff),
