@@ -12,7 +12,7 @@ struct core *core_new(const struct core_config *config)
     struct core *c = xcalloc(1, sizeof(*c));
     c->config = *config;
     c->expected_ns = c->tail_ns = c->outrank_ns = c->resume_ns = INT64_MAX;
-    c->plan_at_ns = -1;
+    c->plan_is_off = true;
     estimate_typical(c);
     rng_seed(&c->rng, config->seed);
     list_init(&c->hungry);

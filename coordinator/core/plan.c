@@ -128,7 +128,7 @@ static size_t survey(struct core *c)
 
 static bool is_fresh(const struct core *c)
 {
-    if (c->plan_at_ns < 0 || (uint64_t)c->changed_slots * CHANGED_SHARE > c->part_slots)
+    if (c->plan_is_off || (uint64_t)c->changed_slots * CHANGED_SHARE > c->part_slots)
         return false;
     int64_t age_ns = c->now_ns - c->plan_at_ns;
     return age_ns < FRESH_NS || (double)age_ns < FRESH_SHARE * c->plan_end_ns;
@@ -150,6 +150,7 @@ void plan_make(struct core *c)
     if (is_fresh(c))
         return;
     c->plan_at_ns = c->now_ns;
+    c->plan_is_off = false;
     c->changed_slots = 0;
     shortlist_forget(c);
     estimate_typical(c);

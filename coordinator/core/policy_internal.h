@@ -80,7 +80,7 @@ void learn_loaded(struct core *c, struct slot *s, struct model *m, double ns);
 void plan_make(struct core *c);                /* unless it is fresh */
 static inline void plan_forget(struct core *c) /* it was made of other models than there are now */
 {
-    c->plan_at_ns = -1;
+    c->plan_is_off = true; /* what it said holds until the next one is made */
 }
 double plan_left_ns(const struct core *c);
 /* Others wait for it to be done: the end of the plan is no time for it. */

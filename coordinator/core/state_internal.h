@@ -312,7 +312,8 @@ struct core {
     int64_t tail_ns;    /* when to look for work to take back; INT64_MAX: nobody starves */
     double typical_instance_ns, typical_load_ns; /* estimate.c: of models nothing is known of */
     /* plan.c */
-    int64_t plan_at_ns; /* when the plan was made; -1: it has to be made anew */
+    int64_t plan_at_ns; /* when the plan was made */
+    bool plan_is_off;   /* it was made of other models than there are now, or never */
     struct part *parts; /* what it was made of */
     size_t part_capacity;
     uint32_t changed_slots;   /* since then: they came, went, or refuse a model */

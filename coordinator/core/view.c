@@ -326,6 +326,7 @@ void core_selfcheck(const struct core *c)
     }
     check(wanted == c->wanted && ended == c->ended && failed == c->failed);
     check(c->free_count == wanted - ended - taken);
+    check(c->plan_at_ns >= 0 && c->plan_at_ns <= c->now_ns); /* what is left counts from there */
     for (size_t i = 0; i < c->model_count; i++)
         check_model(c, &c->models[i]);
     uint32_t replicas = 0, with_model = 0, live_slots = 0;
