@@ -29,9 +29,9 @@ const char *explain_name(const struct explain_names *names, const struct model *
                          const struct core *c);
 /* "2 GPUs of 80 GiB, 8 cores" */
 void explain_put_need(const struct core_need *need, struct buf *out);
-/* "is capped: ..."; limit: LIMIT_REPLICAS or LIMIT_CONCURRENCY */
 /* ", 16 GiB" of a slot or worker, if the model says that it needs some and they are limited. */
 void explain_put_memory(const struct core_need *need, uint64_t bytes, struct buf *out);
+/* "is capped: ..."; limit: LIMIT_REPLICAS or LIMIT_CONCURRENCY */
 void explain_put_cap(const struct model *m, enum limit limit, struct buf *out);
 
 /* explain_share.c. Whether the slot would go to the model of an account that is behind: says so. */
