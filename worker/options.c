@@ -152,6 +152,8 @@ static bool take_memory(const char *text, struct worker_options *o)
     o->has_memory = true;
     if (!text_parse_bytes(text, &bytes) || bytes > (double)MODEL_MEMORY_BYTES_MAX)
         return false;
+    if (bytes > 0 && bytes < 1)
+        return false; /* a unit was forgotten: rounded it would mean "not limited" */
     o->memory_bytes = (uint64_t)bytes;
     return true;
 }

@@ -102,6 +102,8 @@ static void test_bad_usage_names_the_option_and_what_was_expected(void **state)
           "--memory: expected a size such as 512MB or 64GiB, up to 1 PiB, not \"much\"" },
         { "--memory 2000TiB",
           "--memory: expected a size such as 512MB or 64GiB, up to 1 PiB, not \"2000TiB\"" },
+        { "--memory 0.5",
+          "--memory: expected a size such as 512MB or 64GiB, up to 1 PiB, not \"0.5\"" },
         { "--lifetime soon", "--lifetime: expected a time, as 90s, 30m or 4h, not \"soon\"" },
         { "--lifetime 0", "--lifetime: expected a time, as 90s, 30m or 4h, not \"0\"" },
         { "--lifetime 1000000d",
