@@ -22,6 +22,8 @@ static uint32_t usable_gpus(const struct topology *t)
     return count;
 }
 
+static const double SHARE_ROUNDING = 1.0 / 64; /* worker/topology/README.md */
+
 /* What the replicas that this machine can hold at all take of one thing. */
 struct sizes {
     uint32_t largest, divisor; /* greatest common one; 0: nobody takes any */
@@ -43,12 +45,13 @@ static void add_size(struct sizes *s, uint32_t size, uint32_t there)
 }
 
 /* So many slots as may run a replica together have the memory for it. `units` of this thing, shared
- * out among all slots, bring all memory with them. */
+ * out among all slots, bring all memory with them, but for what their shares are rounded down by.
+ */
 static void add_memory(struct sizes *s, uint32_t units, uint64_t need, const struct topology *t)
 {
     if (t->memory_bytes == 0 || need > t->memory_bytes)
         return;
-    double share = (double)need / (double)t->memory_bytes;
+    double share = (double)need / ((double)t->memory_bytes * (1 - SHARE_ROUNDING));
     uint32_t least = (uint32_t)ceil((double)units * share / GANG_SLOTS_MAX);
     s->least = least > s->least ? least : s->least;
 }

@@ -140,6 +140,7 @@ static void slurm_says_what_the_job_has_on_a_node(void **state)
         { { "SLURM_MEM_PER_NODE=2048" }, 2048ull << 20, "SLURM_MEM_PER_NODE" },
         { { "SLURM_MEM_PER_CPU=100", "SLURM_CPUS_ON_NODE=8" }, 800ull << 20, "SLURM_MEM_PER_CPU" },
         { { "SLURM_MEM_PER_CPU=100" }, UINT64_MAX, NULL },
+        { { "SLURM_MEM_PER_GPU=100", "SLURM_GPUS_ON_NODE=4" }, 400ull << 20, "SLURM_MEM_PER_GPU" },
         { { "SLURM_MEM_PER_NODE=0" }, UINT64_MAX, NULL }, /* all of it */
         { { "SLURM_MEM_PER_NODE=some" }, UINT64_MAX, NULL },
         { { "SLURM_MEM_PER_NODE=18446744073709551615" }, UINT64_MAX, NULL },

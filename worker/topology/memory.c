@@ -167,13 +167,17 @@ static uint64_t number_in(char *const *environment, const char *name)
 /* In MiB. 0 is Slurm's word for all memory of the node. */
 static void ask_slurm(struct memory_limit *limit, char *const *environment)
 {
-    uint64_t node = number_in(environment, "SLURM_MEM_PER_NODE");
-    uint64_t each = number_in(environment, "SLURM_MEM_PER_CPU");
-    uint64_t cpus = number_in(environment, "SLURM_CPUS_ON_NODE");
-    if (node <= UINT64_MAX >> 20)
-        lower(limit, node << 20, "SLURM_MEM_PER_NODE");
-    if (cpus > 0 && each <= (UINT64_MAX >> 20) / cpus)
-        lower(limit, (each * cpus) << 20, "SLURM_MEM_PER_CPU");
+    static const struct {
+        const char *name, *times; /* of so many; NULL: of the node */
+    } variables[] = { { "SLURM_MEM_PER_NODE", NULL },
+                      { "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE" },
+                      { "SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE" } };
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        uint64_t each = number_in(environment, variables[i].name);
+        uint64_t count = variables[i].times ? number_in(environment, variables[i].times) : 1;
+        if (count > 0 && each <= (UINT64_MAX >> 20) / count)
+            lower(limit, (each * count) << 20, variables[i].name);
+    }
 }
 
 /* --- the door --- */

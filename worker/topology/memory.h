@@ -17,8 +17,8 @@ struct memory_limit {
 
 /* The least that limits this process together with all that it starts: memory.max of cgroup v2 and
  * memory.limit_in_bytes of v1, of its group and of each above it; what Slurm has given the job on
- * this node (SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU for SLURM_CPUS_ON_NODE cpus). What cannot be
- * read limits nothing. */
+ * this node (SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU for SLURM_CPUS_ON_NODE cpus, or
+ * SLURM_MEM_PER_GPU for SLURM_GPUS_ON_NODE GPUs). What cannot be read limits nothing. */
 struct memory_limit memory_limit_of(const struct memory_source *source);
 
 /* What one process may have, which all that it starts inherit: RLIMIT_AS, RLIMIT_DATA. */
