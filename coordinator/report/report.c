@@ -1,5 +1,6 @@
 #include "coordinator/report/report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 
 #include "common/io/file.h"
 #include "common/mem.h"
+#include "common/text.h"
 #include "coordinator/report/write.h"
 
 enum {
@@ -48,42 +50,76 @@ static err write_all(const struct results *r, const char *dir, struct errmsg *ms
     return e;
 }
 
-/* What says nothing of this sweep would pass for a result of it. */
-static err remove_stale(const char *dir, const char *name, struct errmsg *msg)
+/* ---- Tables of references: of one suite each, since a task's name may stand in others as well
+ * ---- */
+
+bool report_is_sota(const char *name)
+{
+    return strcmp(name, "sota.csv") == 0 ||
+           (strncmp(name, "sota-", 5) == 0 && text_ends_with(name, ".csv"));
+}
+
+static char *sota_name(const struct plan *plan, size_t suite)
+{
+    return plan->suite_count == 1 ? xstrdup("sota.csv")
+                                  : xformat("sota-%s.csv", plan->spec->suites[suite].config.name);
+}
+
+static err write_sota(const struct results *r, size_t suite, const char *dir, struct errmsg *msg)
+{
+    struct buf text = { 0 };
+    char *name = sota_name(r->plan, suite);
+    write_sota_csv(r, suite, &text);
+    err e = put(dir, name, &text, msg);
+    free(name);
+    buf_release(&text);
+    return e;
+}
+
+static bool is_stale(const struct results *r, const char *name)
+{
+    bool is_written = false;
+    for (size_t s = 0; s < r->plan->suite_count && !is_written; s++) {
+        char *of_suite = sota_name(r->plan, s);
+        is_written = strcmp(of_suite, name) == 0 && results_has_specialists(r, s);
+        free(of_suite);
+    }
+    return !is_written;
+}
+
+static err remove_sota(const char *dir, const char *name, struct errmsg *msg)
 {
     char *path = file_join(dir, name);
     err e = OK;
-    if (unlink(path) != 0 && errno != ENOENT)
+    if (unlink(path) != 0 && errno != ENOENT && errno != EISDIR) /* a sweep may have that name */
         e = err_say(msg, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
     free(path);
     return e;
 }
 
-static err write_sota(const struct results *r, size_t suite, const char *dir, const char *name,
-                      struct errmsg *msg)
+/* What an earlier form of the sweep left behind would pass for a result of this one. */
+static err remove_stale_sotas(const struct results *r, const char *dir, struct errmsg *msg)
 {
-    if (!results_has_specialists(r, suite))
-        return remove_stale(dir, name, msg);
-    struct buf text = { 0 };
-    write_sota_csv(r, suite, &text);
-    err e = put(dir, name, &text, msg);
-    buf_release(&text);
+    err e = OK;
+    DIR *open = opendir(dir);
+    for (const struct dirent *entry; !e && open && (entry = readdir(open));)
+        if (report_is_sota(entry->d_name) && is_stale(r, entry->d_name))
+            e = remove_sota(dir, entry->d_name, msg);
+    if (open)
+        (void)closedir(open);
     return e;
 }
 
-/* A table is of one suite: a task's name may stand in others as well. */
 static err write_sotas(const struct results *r, const char *dir, struct errmsg *msg)
 {
-    if (r->plan->suite_count == 1)
-        return write_sota(r, 0, dir, "sota.csv", msg);
-    err e = remove_stale(dir, "sota.csv", msg);
-    for (size_t s = 0; !e && s < r->plan->suite_count; s++) {
-        char *name = xformat("sota-%s.csv", r->plan->spec->suites[s].config.name);
-        e = write_sota(r, s, dir, name, msg);
-        free(name);
-    }
+    err e = remove_stale_sotas(r, dir, msg);
+    for (size_t s = 0; !e && s < r->plan->suite_count; s++)
+        if (results_has_specialists(r, s))
+            e = write_sota(r, s, dir, msg);
     return e;
 }
+
+/* ---- All of a report ---- */
 
 static err load_and_write(const struct plan *plan, struct store *store, const char *dir,
                           struct errmsg *msg)

@@ -17,4 +17,7 @@
  * has looked at the store last. */
 err report_write(const struct plan *plan, struct store *store, const char *dir, struct errmsg *msg);
 
+/* Is a file of this name in such a folder one of the tables of references? */
+bool report_is_sota(const char *name);
+
 #endif

@@ -7,14 +7,14 @@
 #include <sys/stat.h>
 
 #include "common/io/file.h"
-#include "common/text.h"
+#include "coordinator/report/report.h"
 
 enum { SUMMARY_BYTES_MAX = 64 << 20 };
 
-/* sota.csv, or sota-SUITE.csv: only sweeps with specialists have them. */
+/* Only sweeps with specialists have them. */
 static int is_sota(const struct dirent *entry)
 {
-    return strncmp(entry->d_name, "sota", 4) == 0 && text_ends_with(entry->d_name, ".csv");
+    return report_is_sota(entry->d_name);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)

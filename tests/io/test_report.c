@@ -615,8 +615,16 @@ static void references_that_nobody_gives_any_more_are_removed(void **state)
                   "  - {name: mini, kind: synthetic, path: tasks.csv}\n"
                   "models:\n"
                   "  - {name: zeta, host: sim}\n");
+    test_put(b->report, "sota-dropped.csv", "modality,paradigm,no,task,metric,sota,specialist\n");
+    test_put(b->report, "sota.txt", "of somebody else");
+    char *of_a_sweep = file_join(b->report, "sota-sweep.csv");
+    assert_int_equal(mkdir(of_a_sweep, 0700), 0);
     write_report(b);
     assert_null(read_form(b, "sota.csv"));
+    assert_null(read_form(b, "sota-dropped.csv")); /* a suite's that is no longer there */
+    expect_form(b, "sota.txt", "of somebody else");
+    assert_true(file_is_dir(of_a_sweep));
+    free(of_a_sweep);
     expect_in_form(b, "report.md", "Complete: 40 instances.\n");
 }
 
