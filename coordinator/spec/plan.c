@@ -150,16 +150,16 @@ static const char **paths_of(const struct plan *plan, size_t first, size_t end, 
     return paths;
 }
 
-/* What is wrong with a glob; NULL: nothing. whose: "its", "the sweep's". */
-static const char *glob_problem(struct plan *plan, const char *glob, const char *const *paths,
-                                size_t count, const char *whose)
+/* What is wrong with a glob of this key; NULL: nothing. whose: "its", "the sweep's". */
+static const char *glob_problem(struct plan *plan, const char *key, const char *glob,
+                                const char *const *paths, size_t count, const char *whose)
 {
     for (size_t i = 0; i < count; i++) {
         if (text_glob(glob, paths[i]))
             return NULL;
     }
     const char *near = text_nearest(glob, paths, count);
-    return arena_format(&plan->arena, "tasks: \"%s\" matches none of %s %zu tasks%s%s%s", glob,
+    return arena_format(&plan->arena, "%s: \"%s\" matches none of %s %zu tasks%s%s%s", key, glob,
                         whose, count, near ? "; did you mean \"" : "", near ? near : "",
                         near ? "\"?" : "");
 }
@@ -170,7 +170,8 @@ static void check_suite_globs(struct planner *p, size_t index)
     const struct spec_suite *suite = &p->plan->spec->suites[index];
     const char **paths = paths_of(p->plan, index, index + 1, &count);
     for (size_t g = 0; g < suite->tasks.count; g++) {
-        const char *problem = glob_problem(p->plan, suite->tasks.patterns[g], paths, count, "its");
+        const char *problem =
+            glob_problem(p->plan, "tasks", suite->tasks.patterns[g], paths, count, "its");
         if (problem)
             suite_problem(p->problems, p->plan->spec, suite, problem);
     }
@@ -178,21 +179,42 @@ static void check_suite_globs(struct planner *p, size_t index)
 }
 
 /* A model does tasks of all suites. */
-static void check_model_globs(struct planner *p)
+static void check_model_globs(struct planner *p, const char *const *paths, size_t count)
 {
-    size_t count;
     const struct spec *spec = p->plan->spec;
-    const char **paths = paths_of(p->plan, 0, p->plan->suite_count, &count);
     for (size_t m = 0; m < spec->model_count; m++) {
         const struct spec_globs *globs = &spec->models[m].tasks;
         for (size_t g = 0; g < globs->count; g++) {
             const char *problem =
-                glob_problem(p->plan, globs->patterns[g], paths, count, "the sweep's");
+                glob_problem(p->plan, "tasks", globs->patterns[g], paths, count, "the sweep's");
             if (problem)
                 problems_add(p->problems, globs->line, "%s:%u: models[%zu]: %s", spec->path,
                              globs->line, m, problem);
         }
     }
+}
+
+/* Suites may share a list of scorers. */
+static void check_scorer_globs(struct planner *p, const char *const *paths, size_t count)
+{
+    const struct spec *spec = p->plan->spec;
+    for (size_t s = 0; s < spec->suite_count; s++) {
+        const struct suite_config *config = &spec->suites[s].config;
+        for (size_t g = 0; g < config->scorer_count; g++) {
+            const char *problem = glob_problem(p->plan, "scorers", config->scorer_globs[g], paths,
+                                               count, "the sweep's");
+            if (problem)
+                suite_problem(p->problems, spec, &spec->suites[s], problem);
+        }
+    }
+}
+
+static void check_shared_globs(struct planner *p)
+{
+    size_t count;
+    const char **paths = paths_of(p->plan, 0, p->plan->suite_count, &count);
+    check_model_globs(p, paths, count);
+    check_scorer_globs(p, paths, count);
     free(paths);
 }
 
@@ -221,7 +243,7 @@ static void plan_tasks(struct planner *p)
     plan->tasks = arena_alloc(&plan->arena, (count + 1) * sizeof(*plan->tasks));
     for (size_t i = 0; i < plan->suite_count; i++)
         plan_suite(p, i);
-    check_model_globs(p);
+    check_shared_globs(p);
 }
 
 /* ---- Cells and gaps ---- */

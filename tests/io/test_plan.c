@@ -222,6 +222,18 @@ static void a_model_s_glob_that_matches_nothing_is_told(void **state)
     free(text);
 }
 
+/* Else its tasks are scored by another rule, or not at all. Suites may share a list of scorers. */
+static void a_scorer_s_glob_that_matches_nothing_is_told(void **state)
+{
+    (void)state;
+    char *text = replaced(sweep, "      \"audio/*\":", "      nlp/Capitols:");
+    struct planned p;
+    assert_int_equal(plan_rows(text, mini, COUNT(mini), &p), ERR_INVALID);
+    assert_one_problem(&p, "sweep.yaml:4: suites[0]: scorers: \"nlp/Capitols\" matches none of the "
+                           "sweep's 4 tasks; did you mean \"nlp/Capitals\"?");
+    free(text);
+}
+
 static void pairs_are_cells_or_gaps(void **state)
 {
     (void)state;
@@ -507,7 +519,7 @@ static void a_task_is_what_is_asked_and_how_it_is_scored(void **state)
         { "name: mini", "name: mono", true },
         { "kind: general-bench", "kind: synthetic", true },
         { "models/listen.py]", "models/listen.py, -v]", true },
-        { "\"audio/*\": [tools/run, models/listen.py]", "\"video/*\": [tools/run]", true },
+        { "\"audio/*\": [tools/run, models/listen.py]", "\"nlp/*\": [tools/run]", true },
         { "\"audio/*\":", "\"audio/S*\":", false }, /* the same command */
         { "seed: 9", "seed: 9, limit: 5", false },
         { "name: ocr", "name: ocr2", false },
@@ -530,7 +542,7 @@ static void a_task_is_the_content_of_its_scorer(void **state)
 static void a_task_is_its_data_size_and_metric(void **state)
 {
     (void)state;
-    struct row row = { "nlp/Capitals", "ACC", 10 };
+    struct row row = { "audio/Speech", "WER", 10 };
     struct digest identities[4];
     for (size_t i = 0; i < COUNT(identities); i++) {
         struct planned p;
@@ -542,7 +554,7 @@ static void a_task_is_its_data_size_and_metric(void **state)
         if (i == 2)
             task->size++;
         if (i == 3)
-            task->metric_name = "Acc"; /* byte for byte as given */
+            task->metric_name = "Wer"; /* byte for byte as given */
         assert_int_equal(plan_take(&p.spec, suites, &p.plan, &p.problems), OK);
         identities[i] = p.plan.tasks[0].identity;
         for (size_t k = 0; k < i; k++)
@@ -554,7 +566,7 @@ static void a_task_is_its_data_size_and_metric(void **state)
 static void the_reference_score_is_no_part_of_a_task(void **state)
 {
     (void)state;
-    struct row row = { "nlp/Capitals", "ACC", 10 };
+    struct row row = { "audio/Speech", "WER", 10 };
     struct planned p;
     load_spec(sweep, &p);
     struct suite *suites = make_suites(&p.spec, &row, 1);
@@ -719,6 +731,7 @@ int main(void)
         TEST(a_suite_takes_the_tasks_it_names),
         TEST(a_glob_that_matches_nothing_is_told),
         TEST(a_model_s_glob_that_matches_nothing_is_told),
+        TEST(a_scorer_s_glob_that_matches_nothing_is_told),
         TEST(pairs_are_cells_or_gaps),
         TEST(without_a_limit_all_instances_are_wanted),
         TEST(the_limit_of_a_suite_wins),
