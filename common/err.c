@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "common/text.h"
 
 static const char *const err_texts[] = {
 #define X(name, text) [name] = text,
@@ -16,15 +17,6 @@ const char *err_text(err e)
 {
     check((size_t)e < sizeof(err_texts) / sizeof(err_texts[0]));
     return err_texts[e];
-}
-
-/* Where to cut text so that no UTF-8 character is split. */
-static size_t whole_characters(const char *text, size_t len)
-{
-    size_t cut = len;
-    while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80)
-        cut--;
-    return cut;
 }
 
 #undef err_say /* the macro of analysers */
@@ -39,9 +31,8 @@ err err_say(struct errmsg *msg, err e, const char *format, ...)
     int len = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     check(len >= 0);
-    size_t kept = (size_t)len;
-    if (kept >= ERRMSG_BYTES)
-        kept = whole_characters(text, ERRMSG_BYTES - 1);
+    size_t there = (size_t)len < ERRMSG_BYTES ? (size_t)len : ERRMSG_BYTES;
+    size_t kept = text_cut(span_of(text, there), ERRMSG_BYTES - 1).len;
     memcpy(msg->text, text, kept);
     msg->text[kept] = '\0';
     return e;

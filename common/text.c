@@ -75,6 +75,14 @@ void text_append_safe(struct buf *out, struct span s)
     }
 }
 
+struct span text_cut(struct span s, size_t bytes_max)
+{
+    size_t len = s.len < bytes_max ? s.len : bytes_max, least = len > 3 ? len - 3 : 0;
+    while (len < s.len && len > least && (s.data[len] & 0xC0) == 0x80)
+        len--;
+    return span_of(s.data, len);
+}
+
 void text_append_utf8(struct buf *out, struct span s)
 {
     while (s.len > 0) {

@@ -12,6 +12,9 @@ void text_append_safe(struct buf *out, struct span s);
 void text_append_utf8(struct buf *out, struct span s);
 /* The same, and each NUL too: readers of JSON that end texts at it refuse the whole document. */
 void text_append_utf8_without_nul(struct buf *out, struct span s);
+/* The beginning of s of so many bytes at most, cut between characters; what is no UTF-8 loses up to
+ * three bytes more. */
+struct span text_cut(struct span s, size_t bytes_max);
 /* A glob over '/'-separated names: * and ? stay inside a part, ** crosses parts; a part that is **
  * may also stand for no part at all. */
 bool text_glob(const char *pattern, const char *name);

@@ -1,4 +1,5 @@
 /* Workers, their sessions and slots. */
+#include "common/text.h"
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -133,9 +134,9 @@ void worker_refuse(struct core *c, struct worker *w, uint32_t model, uint32_t ta
                    struct span reason)
 {
     struct model *m = &c->models[model];
+    struct span shown = text_cut(reason, 400);
     free(m->reason);
-    m->reason = xformat("on worker %s: %.*s", w->name, (int)(reason.len < 400 ? reason.len : 400),
-                        (const char *)reason.data);
+    m->reason = xformat("on worker %s: %.*s", w->name, (int)shown.len, (const char *)shown.data);
     if (worker_refuses(w, model, task))
         return;
     count_decision(c, DECISION_REFUSED);

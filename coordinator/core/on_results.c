@@ -1,4 +1,5 @@
 /* Results, and the ends of attempts. */
+#include "common/text.h"
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -259,11 +260,11 @@ void on_ended(struct core *c, struct worker *w, const struct core_event *e)
     }
     bool failed = e->as.ended.reason == ENDED_HOST_FAILED;
     uint32_t model = a->cell->model;
-    if (e->as.ended.reason != ENDED_DONE && e->as.ended.text.len)
+    struct span text = text_cut(e->as.ended.text, NOTED_BYTES_MAX);
+    if (e->as.ended.reason != ENDED_DONE && text.len)
         note(c, failed, "attempt_ended attempt=%llx worker=%s slot=%u reason=%s text=\"%.*s\"",
              (unsigned long long)a->id, w->name, a->slot, ended_text(e->as.ended.reason),
-             (int)(e->as.ended.text.len < 200 ? e->as.ended.text.len : 200),
-             (const char *)e->as.ended.text.data);
+             (int)text.len, (const char *)text.data);
     attempt_end(c, a);
     if (failed && s->queued == 0 && slot_leads(s, model))
         gang_end(c, s->gang);

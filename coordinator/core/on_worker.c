@@ -1,4 +1,5 @@
 /* Workers come, beat and go. */
+#include "common/text.h"
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
 #include "coordinator/core/work_internal.h"
@@ -244,9 +245,9 @@ void on_host(struct core *c, struct worker *w, const struct core_event *e)
         culprit_started(c, w, s->gpu_type, m);
         return;
     }
+    struct span text = text_cut(e->as.host.text, NOTED_BYTES_MAX);
     note_of_model(c, true, e->as.host.model, "host_failed worker=%s slot=%u text=\"%.*s\"", w->name,
-                  e->as.host.slot, (int)(e->as.host.text.len < 200 ? e->as.host.text.len : 200),
-                  (const char *)e->as.host.text.data);
+                  e->as.host.slot, (int)text.len, (const char *)text.data);
 }
 
 void on_goodbye(struct core *c, struct worker *w)

@@ -329,6 +329,7 @@ static inline void count_decision(struct core *c, enum decision d)
 }
 
 /* effect.c */
+enum { NOTED_BYTES_MAX = 200 }; /* of another's words, in a note */
 struct core_effect *emit(struct core *c, enum core_effect_kind kind, uint64_t session);
 void note(struct core *c, bool warn, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void note_of_model(struct core *c, bool warn, uint32_t model, const char *format, ...)

@@ -64,10 +64,9 @@ bool spec_read_name(struct loader *l, const struct yaml_node *node, const char *
     if (!yaml_text(&l->doc, node, &name))
         return false;
     if (!is_name(name, punctuation)) {
-        yaml_problem(
-            &l->doc, node,
-            "expected a name of 1 to %d letters, digits and any of \"%s\", found \"%.60s\"",
-            NAME_BYTES_MAX, punctuation, name);
+        yaml_problem(&l->doc, node,
+                     "expected a name of 1 to %d letters, digits and any of \"%s\", found \"%.*s\"",
+                     NAME_BYTES_MAX, punctuation, (int)text_cut(span_str(name), 60).len, name);
         return false;
     }
     *out = name;

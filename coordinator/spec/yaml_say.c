@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "common/text.h"
 #include "coordinator/spec/yaml_private.h"
 
 enum { FOUND_BYTES_MAX = 60 }; /* of a wrong value, shown */
@@ -28,7 +29,8 @@ static void append_path(struct buf *out, const struct yaml_node *node)
         buf_append_str(out, out->len > 0 ? "." : "");
         buf_append_str(out, node->key);
     } else {
-        buf_printf(out, "[\"%.*s\"]", FOUND_BYTES_MAX, node->key);
+        struct span key = text_cut(span_str(node->key), FOUND_BYTES_MAX);
+        buf_printf(out, "[\"%.*s\"]", (int)key.len, node->key);
     }
 }
 
@@ -64,8 +66,8 @@ bool yaml_is_nothing(const struct yaml_node *scalar, const char *text)
 
 const char *yaml_quoted(struct yaml_doc *doc, const char *text)
 {
-    return arena_format(doc->arena, "\"%.*s\"%s", FOUND_BYTES_MAX, text,
-                        strlen(text) > FOUND_BYTES_MAX ? "..." : "");
+    size_t len = strlen(text), shown = text_cut(span_of(text, len), FOUND_BYTES_MAX).len;
+    return arena_format(doc->arena, "\"%.*s\"%s", (int)shown, text, shown < len ? "..." : "");
 }
 
 void yaml_wrong(struct yaml_doc *doc, const struct yaml_node *node, const char *text,

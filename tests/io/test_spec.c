@@ -438,6 +438,9 @@ struct bad {
     const char *said;
 };
 
+#define NINE_E "\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9"
+#define TEN_E  NINE_E "\u00E9"
+
 static const struct bad bad_values[] = {
     /* Keys. */
     { "command:", "comand:",
@@ -550,6 +553,13 @@ static const struct bad bad_values[] = {
     { "name: trial", "name: ..", /* its reports would be written beside the folder of reports */
       "sweep.yaml:1: name: expected a name of 1 to 200 letters, digits and any of \"._-\", found "
       "\"..\"\n" },
+    /* What is long is cut between characters. */
+    { "name: trial", "name: x" TEN_E TEN_E TEN_E,
+      "sweep.yaml:1: name: expected a name of 1 to 200 letters, digits and any of \"._-\", found "
+      "\"x" TEN_E TEN_E NINE_E "\"\n" },
+    { "seed: 9", "rule: x" TEN_E TEN_E TEN_E,
+      "sweep.yaml:2: settings.rule: expected corrected or official, found \"x" TEN_E TEN_E NINE_E
+      "\"...\n" },
     { "name: sim-fast", "name: ocr/tesseract",
       "sweep.yaml:23: models[1].name: the name \"ocr/tesseract\" is taken (line 12); names must "
       "differ\n" },

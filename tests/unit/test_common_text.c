@@ -109,6 +109,29 @@ static void repaired_text_replaces_each_bad_byte(void **state)
     buf_release(&b);
 }
 
+static void text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t max, kept;
+    } cases[] = {
+        { "", 0, 0 },
+        { "abc", 3, 3 },
+        { "abc", 2, 2 },
+        { "a\xC3\xA9", 3, 3 },
+        { "a\xC3\xA9", 2, 1 },
+        { "\xE2\x82\xAC!", 3, 3 },
+        { "\xE2\x82\xAC!", 2, 0 },
+        { "\x80\x80\x80\x80\x80\x80", 5, 2 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct span kept = text_cut(span_str(cases[i].text), cases[i].max);
+        assert_ptr_equal(kept.data, cases[i].text);
+        assert_int_equal(kept.len, cases[i].kept);
+    }
+}
+
 static void glob_keeps_parts_apart(void **state)
 {
     (void)state;
@@ -426,6 +449,7 @@ int main(void)
         cmocka_unit_test(safe_text_shows_what_a_terminal_would_do),
         cmocka_unit_test(safe_text_is_utf8_without_controls_whatever_came),
         cmocka_unit_test(repaired_text_replaces_each_bad_byte),
+        cmocka_unit_test(text_is_cut_between_characters),
         cmocka_unit_test(glob_keeps_parts_apart),
         cmocka_unit_test(glob_agrees_with_its_definition),
         cmocka_unit_test(glob_takes_no_exponential_time),

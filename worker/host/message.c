@@ -101,9 +101,8 @@ static err parse_error(const json_t *error, const json_t *root, struct host_repl
     err e = expect_text(error, "error", msg);
     if (e)
         return e;
-    size_t len = json_string_length(error);
     reply->answer =
-        span_of(json_string_value(error), len < REASON_BYTES_MAX ? len : REASON_BYTES_MAX);
+        text_cut(span_of(json_string_value(error), json_string_length(error)), REASON_BYTES_MAX);
     reply->status = STATUS_ERROR;
     const json_t *class = json_object_get(root, "class");
     if (!class)
@@ -148,8 +147,7 @@ err host_message_parse(struct span line, struct host_message *out, struct errmsg
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     if (!root)
         return err_say(msg, ERR_INVALID, "a line that is not JSON (%s, byte %d): %.*s", where.text,
-                       where.position, (int)(line.len < 80 ? line.len : 80),
-                       (const char *)line.data);
+                       where.position, (int)text_cut(line, 80).len, (const char *)line.data);
     out->json = root;
     err e;
     const json_t *hello = json_object_get(root, "hello");
