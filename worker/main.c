@@ -50,6 +50,8 @@ static const char *worker_name(const struct worker_options *o, struct arena *are
     return arena_strdup(arena, host);
 }
 
+/* NULL: nobody says where. In the folder that it happens to be started in, the next start would not
+ * find what this one left there. */
 static const char *worker_state_dir(const struct worker_options *o, const char *name,
                                     struct arena *arena)
 {
@@ -58,7 +60,9 @@ static const char *worker_state_dir(const struct worker_options *o, const char *
     const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (base && *base)
         return arena_format(arena, "%s/muster/worker-%s", base, name);
-    return arena_format(arena, "%s/.local/state/muster/worker-%s", home ? home : ".", name);
+    if (home && *home)
+        return arena_format(arena, "%s/.local/state/muster/worker-%s", home, name);
+    return NULL;
 }
 
 /* Its absolute path comes out. */
@@ -95,8 +99,12 @@ static err prepare_state(const struct worker_options *o, const char *name,
                          struct worker_config *config, int *lock_fd, struct arena *arena,
                          struct errmsg *msg)
 {
-    const char *state;
-    err e = make_folder(worker_state_dir(o, name, arena), &state, arena, msg);
+    const char *state = worker_state_dir(o, name, arena);
+    if (!state)
+        return err_say(msg, ERR_NOT_FOUND,
+                       "there is no HOME; --state DIR names the folder for logs, "
+                       "temporary files and media");
+    err e = make_folder(state, &state, arena, msg);
     if (e)
         return e;
     config->tmp_dir = arena_format(arena, "%s/tmp", state);
@@ -198,6 +206,8 @@ static int print_plan(const struct topology *topology, bool json)
     size_t written = fwrite(out.data, 1, out.len, stdout);
     bool complete = written == out.len && fflush(stdout) == 0;
     buf_release(&out);
+    if (!complete)
+        fputs("muster-worker: cannot write the output\n", stderr);
     return complete ? 0 : EXIT_FAILED;
 }
 

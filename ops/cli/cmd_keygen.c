@@ -43,15 +43,30 @@ struct keygen {
     const char *name, *state, *keys, *coordinator, *out;
 };
 
+/* What is mistyped would become a folder of keys with a coordinator's key that no coordinator has.
+ */
+static err check_folders(const struct keygen *k, struct errmsg *msg)
+{
+    if (k->state && !file_is_dir(k->state))
+        return err_say(msg, ERR_NOT_FOUND, "%s: no such state folder", k->state);
+    if (k->keys && !file_is_dir(k->keys))
+        return err_say(
+            msg, ERR_NOT_FOUND,
+            "%s: no such folder of keys; muster run --listen --keys makes it, or mkdir -m "
+            "700 before",
+            k->keys);
+    return OK;
+}
+
 /* Where the coordinator is: made, and allowed. */
 static err issue_here(const struct keygen *k, struct errmsg *msg)
 {
     char *dir = keys_dir(k->keys, k->state);
     char *file = xformat("%s.key", k->name);
     char *path = k->out ? xstrdup(k->out) : keys_path(dir, file);
-    err e = k->state && !file_is_dir(k->state)
-                ? err_say(msg, ERR_NOT_FOUND, "%s: no such state folder", k->state)
-                : keys_issue(dir, k->role, k->name, path, msg);
+    err e = check_folders(k, msg);
+    if (e == OK)
+        e = keys_issue(dir, k->role, k->name, path, msg);
     if (e == OK)
         printf("%s: the key of %s %s, allowed in %s/allowed\n"
                "A coordinator that runs reads the list when it is sent SIGHUP.\n",

@@ -41,6 +41,10 @@ class Output(Commands):
             self.assertEqual(self.shell(f"muster {words} > /dev/full").returncode, INFRASTRUCTURE)
         self.assertEqual(self.shell("muster help | head -c1").stderr, "")
 
+    def test_a_worker_s_plan_that_is_lost_is_no_success(self):
+        ended = self.shell("muster-worker --plan > /dev/full")
+        self.assertEqual((ended.returncode, ended.stderr), (1, "muster-worker: cannot write the output\n"))
+
     def test_a_run_without_any_output_runs_and_spares_its_files(self):
         sweep = self.make([sim("a", duration="1ms")], [synthetic(self.folder, [5])])
         ended = self.shell("exec muster run sweep.yaml >&-")
@@ -115,6 +119,13 @@ class Words(Commands):
             self.assert_refused(["status", "--connect", endpoint],
                                 f'--connect: expected tcp://HOST:PORT or ipc://PATH, found "{endpoint}"')
         self.assert_refused(["status", "--connect", "ipc:///x", "--key", "k"], "--key goes with")
+
+    def test_a_worker_without_a_home_is_told_a_folder(self):
+        for nowhere in ({}, {"HOME": ""}):
+            ended = self.shell("muster-worker --connect ipc://none --name w", **nowhere)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn("there is no HOME; --state DIR names the folder", ended.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_a_run_listens_at_one_endpoint(self):
         for option in ("--listen", "--listen-operators"):

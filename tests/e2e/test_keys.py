@@ -309,8 +309,12 @@ class Files(Keys):
                             (("x",), "--state DIR where the coordinator is"),
                             (("x", "--coordinator", "short"), "40 characters"),
                             (("x", "--role", "boss", "--state", sweep.state), "worker or operator"),
-                            (("x", "--state", self.folder / "none"), "no such state folder")):
+                            (("x", "--state", self.folder / "none"), "no such state folder"),
+                            (("x", "--keys", self.folder / "none"), "no such folder of keys")):
             self.assertIn(said, self.keygen(*words, expect=BAD_INPUT).err)
+        self.assertFalse((self.folder / "none").exists())
+        (self.folder / "keys").mkdir(mode=0o700)
+        self.keygen("node7", "--keys", self.folder / "keys")
 
 
 class Insecure(Keys):
