@@ -65,12 +65,13 @@ class Output(Commands):
 class Progress(Commands):
     def on_a_terminal(self, columns, rows, **environment):
         """What a run of twelve models shows on a terminal of that size."""
-        self.make([sim(f"model-{i}", duration="25ms") for i in range(12)],
+        self.make([sim(f"model-{i}", duration="40ms") for i in range(12)],
                   [synthetic(self.folder, [8])])
         terminal, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        run = subprocess.Popen([BIN / "muster", "run", "sweep.yaml"], cwd=self.folder, stdout=inside,
-                               stderr=subprocess.DEVNULL, env={**os.environ, **environment})
+        run = subprocess.Popen([BIN / "muster", "run", "sweep.yaml", "--slots", "2"], cwd=self.folder,
+                               stdout=inside, stderr=subprocess.DEVNULL,
+                               env={**os.environ, **environment})
         os.close(inside)
         shown = b""
         try:
@@ -97,7 +98,7 @@ class Progress(Commands):
 
 class Words(Commands):
     def test_an_option_of_another_command_is_refused_before_anything_is_ordered(self):
-        sweep = self.make([sim("a", duration="100ms")], [synthetic(self.folder, [100])])
+        sweep = self.make([sim("a", duration="100ms")], [synthetic(self.folder, [1000])])
         run = self.start(sweep, "--slots", 1)
         self.wait_for_status(run, sweep, lambda s: s["workers"] > 0)
         for words in (["drain", "--model", "a"], ["pause", "--model", "a", "--worker", "local-1"],
@@ -143,7 +144,7 @@ class Words(Commands):
 
 class Names(Commands):
     def test_a_name_does_not_steer_the_terminal_and_is_not_cut_within_a_character(self):
-        sweep = self.make([sim("a", duration="50ms")], [synthetic(self.folder, [100])])
+        sweep = self.make([sim("a", duration="100ms")], [synthetic(self.folder, [50000])])
         run = self.start(sweep, "--workers", 0)
         self.wait_for_status(run, sweep, lambda s: True)
         names = {"w\u009b31m": r"w\u{9B}31m ", "wörker-über-die-wörld": "wörker-über-die-wörl "}

@@ -225,9 +225,9 @@ class GoodOnes(ExecTest):
 
     def test_a_program_that_changed_while_it_ran_is_told(self):
         """Two programs under one identity: the report cannot show it. Run again, it is the new one."""
-        sweep = self.general_bench([model("good", args={"pace": 0.02})])
+        sweep = self.general_bench([model("good", args={"pace": 0.05})])
         run = self.start(sweep, "--slots", 1)
-        self.wait_for_status(run, sweep, lambda s: s["done"] > 0)
+        self.wait_for_status(run, sweep, lambda s: s["workers"] > 0)
         program = self.folder / "exec_model.py"
         program.write_text(program.read_text() + "# better\n")
         ended = run.wait()

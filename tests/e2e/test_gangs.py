@@ -80,12 +80,13 @@ class Memory(SweepTest):
         plan = self.muster("plan", sweep.file, "--slots", "2", expect=INFRASTRUCTURE, **machine).out
         self.assertIn("a replica needs 2048 MiB of memory, ", plan)
         run = self.start(sweep, "--slots", "2", **machine)
-        self.wait_for_status(run, sweep, lambda s: s["done"] == 200)
+        self.wait_for_status(run, sweep, lambda s: s["workers"] > 0)
         slots = self.ask(sweep, "workers")["workers"][0]["slots"]
         self.assertEqual({s["memory_bytes"] for s in slots}, {(1024 << 20) // len(slots)})
         why = self.muster("explain", sweep.file, "huge").out
         self.assertIn("huge waits: it needs 1 core, 2 GiB on one worker, and none has that", why)
         self.assertIn(", 1 GiB in ", why)
+        self.wait_for_status(run, sweep, lambda s: s["done"] == 200)
         run.signal(signal.SIGTERM)
         self.assertEqual(run.wait().code, STOPPED)
 
