@@ -29,7 +29,8 @@ static const char HELP[] =
     "  --cluster FILE  on these workers instead: the file is that of muster simulate\n"
     "  --json          for programs\n"
     "\n"
-    "Exit: 0 everything could run; 2 bad input; 4 something cannot run.\n";
+    "Exit: 0 everything could run; 2 bad input; 4 something cannot run; 74 the store cannot\n"
+    "be read.\n";
 
 struct options {
     const char *state, *cluster; /* NULL: not given */

@@ -362,7 +362,7 @@ static int outcome(struct run *r)
     if (code == EXIT_STOPPED)
         fprintf(stderr, "muster: stopped before the end; run the same command again to go on\n");
     if (code == EXIT_INFRASTRUCTURE)
-        fprintf(stderr, "muster: it did not come to its end; the logs are in %s/log\n",
+        fprintf(stderr, "muster: it did not end as it should; the logs are in %s/log\n",
                 r->options.state);
     return code;
 }

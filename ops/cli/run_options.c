@@ -35,9 +35,8 @@ static const char HELP[] =
     "  --quiet            no progress, no report on the screen\n"
     "  --help\n"
     "\n"
-    "Exit: 0 done; 2 bad input; 3 some instances failed; 4 infrastructure failed; 5 stopped "
-    "early;\n"
-    "75 it runs already.\n";
+    "Exit: 0 done; 2 bad input; 3 some instances failed; 4 some cannot run, or something broke;\n"
+    "5 stopped early; 74 the store failed; 75 it runs already.\n";
 
 static bool read_count(const char *text, uint64_t max, unsigned *out)
 {

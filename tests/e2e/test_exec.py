@@ -233,6 +233,7 @@ class GoodOnes(ExecTest):
         ended = run.wait()
         self.assertEqual(ended.code, INFRASTRUCTURE, ended)
         self.assertIn("the program of the model good changed while the sweep ran", ended.err)
+        self.assertIn("muster: it did not end as it should", ended.err)  # all is there, and yet
         self.assertIn(" error files_changed ", sweep.log())
         self.run_sweep(sweep)
         self.assert_stored(sweep, 2 * 30)
