@@ -140,7 +140,6 @@ class Looking(Operated):
         for command in ("status", "drain"):
             ended = self.muster(command, sweep.file, expect=INFRASTRUCTURE)
             self.assertIn(f"no coordinator answers: nothing runs in {sweep.state}; muster plan", ended.err)
-            self.assertLess(ended.seconds, 4)
 
     def test_what_was_measured_is_known_before_anybody_works_again(self):
         sweep, run = self.slow()

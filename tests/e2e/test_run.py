@@ -40,9 +40,8 @@ class ToTheEnd(SweepTest):
         self.run_sweep(sweep)
         before = sweep.reports()
         again = self.run_sweep(sweep)
-        self.assertLess(again.seconds, 2)
         self.assertIn(f"Complete: {ROWS} instances", again.out)
-        self.assertEqual(incarnations(sweep), 1)
+        self.assertEqual(incarnations(sweep), 1)  # nobody waited for workers
         self.assertEqual(sweep.reports(), before)
 
     def test_what_a_kill_left_half_written_is_removed_by_the_next_run(self):
