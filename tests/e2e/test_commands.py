@@ -18,9 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class Commands(SweepTest):
     def shell(self, line, **places):
-        """A line of sh with muster in its PATH."""
+        """A line of sh with muster in its PATH, and no folder of the user's but these."""
+        theirs = {name: text for name, text in os.environ.items()
+                  if name != "HOME" and not name.startswith("XDG_")}
         return subprocess.run(["sh", "-c", line], cwd=self.folder, text=True, timeout=30, check=False,
-                              capture_output=True, env={"PATH": f"{BIN}:/usr/bin:/bin", **places})
+                              capture_output=True,
+                              env={**theirs, "PATH": f"{BIN}:/usr/bin:/bin", **places})
 
     def assert_refused(self, words, *said):
         err = self.muster(*words, expect=BAD_INPUT).err
