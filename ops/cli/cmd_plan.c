@@ -169,7 +169,11 @@ int cmd_plan(int argc, char **argv)
     code = open_sweeps((const char *const *)(argv + optind), (size_t)(argc - optind), sweeps);
     if (code == 0) {
         char *state = o.state ? xstrdup(o.state) : default_state(argv[optind]);
-        code = o.cluster ? plan_on_cluster(sweeps, state, &o) : plan_here(sweeps, state, &o);
+        if (file_exists(state) && !file_is_dir(state)) /* mistyped: nothing is ever stored there */
+            code = say_error("plan", EXIT_BAD_INPUT,
+                             "%s: expected the folder where results are kept; it is none", state);
+        else
+            code = o.cluster ? plan_on_cluster(sweeps, state, &o) : plan_here(sweeps, state, &o);
         free(state);
     }
     sweeps_release(sweeps);

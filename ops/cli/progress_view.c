@@ -135,12 +135,13 @@ static void clip_lines(struct buf *text, const struct winsize *size)
     size_t column = 0;
     for (size_t i = 0; i < text->len; i++) {
         uint8_t byte = text->data[i];
+        bool is_rest = (byte & 0xC0) == 0x80; /* of a character */
         if (byte == '\n' || byte == 0x1b)
             column = 0;
         if (byte == 0x1b && i + 2 < text->len) {
             buf_append(&out, text->data + i, 3);
             i += 2;
-        } else if (byte == '\n' || ++column < size->ws_col) {
+        } else if (byte == '\n' || (column += !is_rest) < size->ws_col) {
             buf_append_byte(&out, byte);
         }
     }

@@ -118,6 +118,10 @@ class Words(Commands):
             self.assert_refused([command, "photos"], "photos: expected the state folder of a sweep")
         self.assertEqual(list((self.folder / "photos").iterdir()), [])
 
+    def test_a_plan_of_what_is_stored_in_no_folder_is_refused(self):
+        sweep = self.make([sim("a")], [synthetic(self.folder, [5])])
+        self.assert_refused(["plan", sweep.file, "--state", sweep.file], "expected the folder where")
+
     def test_an_endpoint_that_is_none_is_refused(self):
         for endpoint in ("head", "tcp://head", "tcp://head:70000", "udp://head:1", "inproc://x"):
             self.assert_refused(["status", "--connect", endpoint],
