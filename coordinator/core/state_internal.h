@@ -172,6 +172,8 @@ struct slot {
     struct msg_use use;    /* as the worker last said */
     bool is_leaving;       /* its model needs it no longer: it finishes what it has */
     bool spared;           /* work was taken back, and nothing of its own recorded since */
+    uint64_t last_asked;   /* while it is spared: its newest attempt when it was stuck and had to
+                              give back all; 0: it had not */
     struct list attempts;  /* in the order they run */
     struct list in_hungry; /* of core->hungry, starving, wanting or held, else unlinked */
 };

@@ -6,7 +6,9 @@
  * back is free, and is granted anew, in smaller parts. An instance that runs is never taken away,
  * and a slot that gave something back is spared until a result of its own is recorded: so each look
  * is paid for with progress. But a slot that is stuck gives back all that it has not started:
- * nobody knows for how long yet, and what it runs is worth a copy once it is all that it has. A
+ * nobody knows for how long yet, and what it runs is worth a copy once it is all that it has. It
+ * does so once: what it is given after that it keeps until a result. Where a host dies with several
+ * instances its worker finds the one at fault, but not if they are taken away each time before. A
  * slot for which there is nothing to take back may copy what is slow elsewhere (copy.c). */
 #include "coordinator/core/fleet_internal.h"
 #include "coordinator/core/policy_internal.h"
@@ -68,10 +70,17 @@ bool attempt_is_retry(const struct core *c, const struct attempt *a)
     return a->count == 1 && strike_find(c, a->cell, a->first);
 }
 
+/* It was given to a slot that is stuck, and has given back once. */
+static bool is_kept(const struct attempt *a)
+{
+    const struct slot *s = &a->worker->slots[a->slot];
+    return s->spared && s->last_asked > 0 && a->id > s->last_asked;
+}
+
 static bool may_be_taken(const struct core *c, const struct attempt *a)
 {
-    return a->open > has_begun(a) && !a->revoked && !a->is_being_split && !a->is_copy &&
-           !attempt_is_retry(c, a);
+    return !is_kept(a) && a->open > has_begun(a) && !a->revoked && !a->is_being_split &&
+           !a->is_copy && !attempt_is_retry(c, a);
 }
 
 /* The slot's attempts, as far as there is something to gain. */
@@ -160,10 +169,17 @@ static bool would_help(const struct core *c, const struct slot *s, const struct 
            end_ns(&with) > load_ns;
 }
 
+static void spare(struct slot *s)
+{
+    if (!s->spared)
+        s->last_asked = 0;
+    s->spared = true;
+}
+
 void take_back(struct core *c, struct attempt *a)
 {
     a->revoked = true;
-    a->worker->slots[a->slot].spared = true;
+    spare(&a->worker->slots[a->slot]);
     c->taken_back++;
     count_decision(c, DECISION_TAKE_BACK);
     emit(c, EFFECT_REVOKE, a->worker->session)->as.revoke.attempt = a->id;
@@ -232,7 +248,7 @@ static bool help(const struct core *c, const struct slot *s, struct look *look)
 static void split(struct core *c, struct attempt *a, uint32_t from)
 {
     a->is_being_split = true;
-    a->worker->slots[a->slot].spared = true;
+    spare(&a->worker->slots[a->slot]);
     c->taken_back++;
     count_decision(c, DECISION_SPLIT);
     struct core_effect *effect = emit(c, EFFECT_REVOKE, a->worker->session);
@@ -259,11 +275,14 @@ static void take_part(struct core *c, const struct victim *v)
     uint32_t count = part < 1 ? 0 : part < most ? (uint32_t)part : most;
     if (count == 0)
         return;
-    bool is_stuck = slot_stuck_ns(c, &a->worker->slots[a->slot]) > 0;
+    struct slot *s = &a->worker->slots[a->slot];
+    bool is_stuck = slot_stuck_ns(c, s) > 0;
     if (count < a->open && a->worker->takes_cuts && !is_stuck)
         split(c, a, last_open(a, count));
     else
         take_back(c, a);
+    if (is_stuck && s->last_asked == 0)
+        s->last_asked = container_of(s->attempts.prev, struct attempt, in_slot)->id;
 }
 
 void tail_look(struct core *c)

@@ -134,6 +134,66 @@ TEST(a_slot_that_is_stuck_gives_back_all_that_it_has_not_started)
     assert_string_equal(a_beat_later(&s), ""); /* it is asked once */
 }
 
+/* What was granted, by the number of the attempt. */
+struct granted {
+    uint32_t first[2 * SIZE], count[2 * SIZE], known;
+    uint64_t newest; /* attempt */
+};
+
+static void note_grants(struct granted *g, const struct bench *b, const char *trace)
+{
+    for (const char *at = trace; (at = strstr(at, "grant slot=0 0/0 [")) != NULL; at++) {
+        assert_true(g->known < 2 * SIZE);
+        assert_int_equal(
+            sscanf(at, "grant slot=0 0/0 [%u,+%u)", &g->first[g->known], &g->count[g->known]), 2);
+        g->known++;
+    }
+    g->newest = b->attempt;
+}
+
+static uint64_t attempt_of_b(const struct bench *b)
+{
+    struct core_slot_view v;
+    core_slot_view(b->core, 1, 0, &v);
+    return v.attempt;
+}
+
+/* Until there is nothing for it. */
+static void b_does_what_it_gets(const struct scene *s, const char *trace)
+{
+    struct bench *b = s->b;
+    struct granted g = { .known = 0 };
+    b->seq = 1; /* it has told nothing yet */
+    note_grants(&g, b, trace);
+    for (uint64_t id; (id = attempt_of_b(b)) != 0;) {
+        struct core_event e = beat(b, 0);
+        e.session = s->session; /* a is there, and has no results */
+        step(b, e);
+        assert_in_range(id, g.newest - g.known + 1, g.newest);
+        uint32_t i = g.known - 1 - (uint32_t)(g.newest - id);
+        b->now_ms += 1000 * g.count[i];
+        step(b, range(b, id, g.first[i], g.count[i], STATUS_OK));
+        note_grants(&g, b, step(b, ended(b, id, ENDED_DONE)));
+    }
+}
+
+/* It would be asked for ever, and its host end each time before it is known which one it was. */
+TEST(what_a_stuck_slot_gets_after_that_it_keeps_until_a_result)
+{
+    struct scene s;
+    scene_open(&s, b, true, false);
+    tells_rows(&s, 0, 1);
+    a_beat_later(&s);
+    gives_back(&s, SIZE);
+    assert_string_equal(a_beat_later(&s), "revoke\n");
+    b_does_what_it_gets(&s, gives_back(&s, 0));
+    struct core_slot_view v;
+    core_slot_view(b->core, 0, 0, &v);
+    assert_true(v.queued > 0);
+    for (int i = 0; i < 4; i++)
+        assert_null(strstr(a_beat_later(&s), "revoke"));
+}
+
 TEST(a_slot_is_not_stuck_while_it_has_results)
 {
     struct scene s;
@@ -218,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_knows_no_parts_gives_back_all),
         cmocka_unit_test(a_slot_that_gave_back_is_spared_until_it_has_a_result),
         cmocka_unit_test(a_slot_that_is_stuck_gives_back_all_that_it_has_not_started),
+        cmocka_unit_test(what_a_stuck_slot_gets_after_that_it_keeps_until_a_result),
         cmocka_unit_test(a_slot_is_not_stuck_while_it_has_results),
         cmocka_unit_test(the_word_may_be_lost_with_the_connection),
         cmocka_unit_test(what_makes_no_sense_changes_nothing),
